@@ -1,0 +1,93 @@
+"""What may come in? The checks at every public door.
+
+A door either gives back an array that the mathematics can use as it is, or raises `TypeError` (the wrong
+kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and what it wants.
+Values are looked at in blocks, so that a check never needs a second copy of the data.
+"""
+import numpy as np
+
+BLOCK = 1 << 20  # numbers looked at in one go
+
+
+def row_blocks(X, size=BLOCK):
+    """The array's rows in slices of about `size` numbers, at least one row each."""
+    step = max(1, size // max(1, X[:1].size))
+    return (slice(start, start + step) for start in range(0, len(X), step))
+
+
+def real_array(name, value, dtype=None):
+    """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: got a masked array; fill or drop the masked values first")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged lists
+        raise ValueError(f"{name}: want a rectangular array of numbers ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: want real numbers, got dtype {array.dtype}")
+    if array.size == 0:
+        raise ValueError(f"{name}: got an empty array of shape {array.shape}")
+    with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
+        array = array if dtype is None else array.astype(dtype, copy=False)
+    rows = array.reshape(1) if array.ndim == 0 else array
+    if not all(np.isfinite(rows[block]).all() for block in row_blocks(rows)):
+        raise ValueError(f"{name}: contains NaN or infinity (as {array.dtype})")
+    return array
+
+
+def matrix(name, value, n_columns=None, dtype=None):
+    """`value` as a finite (N, D) array, N and D at least 1, with D = `n_columns` if given."""
+    array = real_array(name, value, dtype)
+    if array.ndim != 2 or n_columns not in (None, array.shape[1]):
+        raise ValueError(f"{name}: want shape (N, {n_columns or 'D'}), got {array.shape}")
+    return array
+
+
+def class_labels(name, value, n_rows=None, n_classes=None):
+    """`value` as an (N,) integer array of classes 0, 1, ..., below `n_classes` and as long as `n_rows`, if given."""
+    array = real_array(name, value)
+    if array.ndim != 1 or n_rows not in (None, len(array)):
+        raise ValueError(f"{name}: want shape ({n_rows or 'N'},), got {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
+    if array.min() < 0 or (n_classes is not None and array.max() >= n_classes):
+        raise ValueError(f"{name}: want classes in 0..{n_classes - 1 if n_classes else 'C-1'}, "
+                         f"got {array.min()}..{array.max()}")
+    return array.astype(np.intp, copy=False)
+
+
+def integer(name, value, low=1, high=None):
+    """`value` as an int with low <= value (<= high); True is not an integer here."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: want an integer, got {value!r}")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{name}: want an integer {f'from {low} to {high}' if high is not None else f'>= {low}'}, got {value}")
+    return int(value)
+
+
+def number(name, value, low=0.0, high=np.inf, open_low=False):
+    """`value` as a finite float in [low, high], or in (low, high] if `open_low`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}: want a number, got {value!r}")
+    if not np.isfinite(value) or not low <= value <= high or (open_low and value == low):
+        raise ValueError(f"{name}: want a finite number {'>' if open_low else '>='} {low:g}"
+                         f"{f' and <= {high:g}' if high < np.inf else ''}, got {value}")
+    return float(value)
+
+
+def generator(name, value):
+    """`value` if it is a `numpy.random.Generator`; nothing here draws from a global state."""
+    if not isinstance(value, np.random.Generator):
+        raise TypeError(f"{name}: want a numpy.random.Generator, as numpy.random.default_rng(0), got {value!r}")
+    return value
+
+
+def float_type(name, value):
+    """`value` as float32 or float64, the two types in which the library computes."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: want float32 or float64, got {value!r}")
+    return dtype.type
