@@ -1,0 +1,12 @@
+"""What do we learn from?
+
+Small real images that travel with the package (`load_digits`), full-size ones in the MNIST format (`load_idx`),
+and curves in the plane (`arc`, `circle`, `spiral`, `s_curve`) where one can see the truth that a model should find.
+`binarize` makes pixels black or white; `split` says which examples train, which choose and which judge.
+"""
+from scratchvae.data.curves import arc, circle, s_curve, spiral
+from scratchvae.data.digits import binarize, load_digits
+from scratchvae.data.idx import load_idx
+from scratchvae.data.split import split
+
+__all__ = ["load_digits", "binarize", "split", "load_idx", "arc", "circle", "spiral", "s_curve"]

@@ -1,0 +1,50 @@
+"""Which examples train, which choose, which judge? Disjoint parts with the classes in equal proportion.
+
+A part of s examples out of N should hold s n_c / N of a class with n_c examples: rarely a whole number. Rounding
+every share down leaves each part a few examples short and each class a few examples over. Part after part, one
+more example of the classes with most left over closes both gaps, and never twice the same class in a part: the
+true shares show that such a choice exists, and taking the largest first then finds it.
+Source: Gale 1957, Ryser 1957 (0/1 tables with given row and column sums).
+"""
+import numpy as np
+
+from scratchvae import checking
+
+
+def split(labels, sizes=(1000, 297, 500), seed=0):
+    """Disjoint, shuffled index arrays of exactly these sizes, fixed by the seed.
+
+    |count of class c in part k  -  s_k n_c / N| <= 1
+
+    labels : (N,) integers      returns : a tuple, one (s_k,) integer array per size
+    Raises ValueError for a size below 1 and for more than N examples in all.
+    """
+    labels = checking.class_labels("labels", labels)
+    if np.ndim(sizes) != 1:
+        raise TypeError(f"sizes: want a tuple of integers, got {sizes!r}")
+    sizes = [checking.integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
+    if sum(sizes) > len(labels):
+        raise ValueError(f"sizes: want at most {len(labels)} examples in all, got {sum(sizes)}")
+    rng = np.random.Generator(np.random.PCG64(checking.integer("seed", seed, low=0)))
+
+    sizes.append(len(labels) - sum(sizes))                                   # what is left is a part, too
+    counts = class_counts(np.unique(labels, return_counts=True)[1], sizes)   # (parts, classes)
+    order = rng.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]               # shuffled within each class
+    part = np.empty(len(labels), dtype=np.intp)
+    part[by_class] = np.repeat(np.tile(np.arange(len(sizes)), counts.shape[1]), counts.T.ravel())
+    return tuple(order[part[order] == k] for k in range(len(sizes) - 1))
+
+
+def class_counts(class_sizes, sizes):
+    """How many examples of each class each part gets; rows add up to `sizes`, columns to `class_sizes`.
+
+    class_sizes : (classes,)      sizes : (parts,), the same sum      returns : (parts, classes)
+    """
+    counts = np.outer(sizes, class_sizes) // np.sum(sizes)   # shares rounded down
+    left_over = class_sizes - counts.sum(axis=0)             # (classes,)
+    for row, size in zip(counts, sizes):
+        chosen = np.argsort(-left_over, kind="stable")[:size - row.sum()]
+        row[chosen] += 1
+        left_over[chosen] -= 1
+    return counts
