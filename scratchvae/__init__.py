@@ -1,0 +1,15 @@
+"""From PCA to the variational autoencoder in NumPy, every derivative written by hand. In reading order:"""
+from scratchvae.probability import gaussian
+from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
+                                                comparable)
+from scratchvae.nn.layers import Append, Dense, ReLU, Sigmoid, Tanh
+from scratchvae.nn.network import Network
+from scratchvae.nn.optimizers import SGD, Adam
+from scratchvae.nn.gradcheck import check_gradient
+from scratchvae.nn.training import History, fit
+from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay, Progress
+from scratchvae.nn.checkpoint import load, save
+from scratchvae.models.pca import PCA
+from scratchvae.models.autoencoder import Autoencoder
+from scratchvae.models.vae import VAE
+from scratchvae.data import arc, binarize, circle, load_digits, load_idx, s_curve, spiral, split

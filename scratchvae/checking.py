@@ -65,13 +65,14 @@ def integer(name, value, low=1, high=None):
     return int(value)
 
 
-def number(name, value, low=0.0, high=np.inf, open_low=False):
-    """`value` as a finite float in [low, high], or in (low, high] if `open_low`."""
+def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
+    """`value` as a finite float in [low, high]; an open end is left out."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: want a number, got {value!r}")
-    if not np.isfinite(value) or not low <= value <= high or (open_low and value == low):
-        raise ValueError(f"{name}: want a finite number {'>' if open_low else '>='} {low:g}"
-                         f"{f' and <= {high:g}' if high < np.inf else ''}, got {value}")
+    inside = (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
+    if not (inside and abs(value) < np.inf):
+        raise ValueError(f"{name}: want a number in {'(' if open_low else '['}{low:g}, {high:g}"
+                         f"{')' if open_high or high == np.inf else ']'}, got {value}")
     return float(value)
 
 

@@ -1,0 +1,1 @@
+"""What do we fit to data? PCA, the autoencoder, the variational autoencoder, and their kin."""

@@ -1,0 +1,121 @@
+"""How far can x be compressed and still be restored? The autoencoder.
+
+    z = encoder(x)        x_mean = decoder(z)        loss = -log p(x given decoder(z))
+
+x is its own label: nobody has to name what is on the picture. The code z is narrower than x, so the network has to find
+what the data has in common. The decoder mirrors the encoder, and an observation model says what the loss is: under a
+Gaussian of fixed variance it is the squared error over 2 variance, plus a constant.
+
+A denoising autoencoder (`noise` > 0) sees a damaged x and must restore the whole one; then copying is no solution even for
+a wide code (Vincent et al. 2008).
+"""
+from collections import namedtuple
+
+import numpy as np
+
+from scratchvae.checking import generator, integer, matrix, number, row_blocks
+from scratchvae.nn.checkpoint import saveable
+from scratchvae.nn.model import Model
+from scratchvae.nn.network import activation_class, mlp
+from scratchvae.probability.observation import OBSERVATIONS, Bernoulli, Observation
+
+Terms = namedtuple("Terms", "loss reconstruction")
+
+
+class CodeModel(Model):
+    """What an autoencoder and a VAE share: mirror-image networks, an observation model, a decoder to x_mean."""
+
+    def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype):
+        self.n_features, self.n_latent = integer("n_features", n_features), integer("n_latent", n_latent)
+        self.hidden = tuple(integer("hidden", n) for n in hidden)
+        self.activation, self.observation = activation_class(activation), observation
+        if not isinstance(observation, Observation):
+            raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
+        how = {"activation": activation, "rng": generator("rng", rng), "dtype": dtype}
+        super().__init__(
+            dtype,
+            encoder=mlp(n_features, self.hidden, n_code_params, **how),
+            decoder=mlp(n_latent, self.hidden[::-1], observation.n_params(n_features),
+                        n_shared=observation.n_shared, **how))
+
+    def check(self, X, name="X"):
+        """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
+        return (self.observation.check(X, name, self.n_features, self.dtype),)
+
+    def decode(self, z):
+        """The mean of p(x given z) : (N, D), for z : (N, K)."""
+        z = matrix("z", z, self.n_latent, self.dtype)
+        return self.observation.mean(self.decoder.forward(z)[0])
+
+    def config(self):
+        return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,
+                "activation": self.activation.__name__.lower(), "dtype": np.dtype(self.dtype).name,
+                "observation": [type(self.observation).__name__, self.observation.config()]}
+
+    @classmethod
+    def from_config(cls, config):
+        name, arguments = config["observation"]
+        return cls(**{**config, "observation": OBSERVATIONS[name](**arguments)}, rng=np.random.default_rng(0))
+
+
+@saveable
+class Autoencoder(CodeModel):
+    """x (N, D) -> z (N, K) -> x_mean (N, D), trained by `fit`.
+
+    hidden        sizes of the encoder's hidden layers, mirrored in the decoder; () for the linear autoencoder
+    observation   what the decoder's output means; the loss is -log p(x given z) in nats per example
+    noise         0 for a plain autoencoder; otherwise the damage done to x in training: the standard deviation of
+                  Gaussian noise, or for corruption="masking" the share of features set to 0
+    """
+
+    def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(),
+                 noise=0.0, corruption="gaussian", rng, dtype=np.float32):
+        if corruption not in ("gaussian", "masking"):
+            raise ValueError(f"corruption: want 'gaussian' or 'masking', got {corruption!r}")
+        self.noise, self.corruption = number("noise", noise, high=1 if corruption == "masking" else np.inf), corruption
+        super().__init__(n_features, hidden, n_latent, n_latent, activation, observation, rng, dtype)
+
+    def encode(self, X):
+        """The code z : (N, K) of x : (N, D)."""
+        return self.encoder.forward(matrix("X", X, self.n_features, self.dtype))[0]
+
+    def reconstruct(self, X):
+        """The mean of p(x given encode(X)) : (N, D)."""
+        return self.decode(self.encode(X))
+
+    def forward_backward(self, x, *, rng=None, eps=None):
+        """The loss terms of a batch; fills `grad`.
+
+            loss = -1/N sum_n log p(x_n given decoder(encoder(damaged x_n)))
+        """
+        N = len(x)
+        z, encoder_cache = self.encoder.forward(self.damage(x, rng, eps) if self.noise else x)
+        params, decoder_cache = self.decoder.forward(z)
+        log_px, dparams = self.observation.evaluate(x, params)
+
+        dparams *= -1 / N
+        dz = self.decoder.backward(dparams, decoder_cache)
+        self.encoder.backward(dz, encoder_cache, need_dx=False)
+
+        reconstruction = log_px.mean()
+        return Terms(-reconstruction, reconstruction)
+
+    def damage(self, x, rng=None, eps=None):
+        """x with Gaussian noise added, or with features masked; eps (N, D) is normal, or uniform for masking."""
+        masking = self.corruption == "masking"
+        if eps is None:
+            rng = generator("rng", rng)
+            eps = (rng.random if masking else rng.standard_normal)(x.shape, dtype=self.dtype)
+        elif np.shape(eps) != x.shape:
+            raise ValueError(f"eps: want shape {x.shape} as x, got {np.shape(eps)}")
+        return x * (eps >= self.noise) if masking else x + self.noise * eps
+
+    def evaluate(self, x, *, rng=None):
+        """The loss terms without a gradient, on undamaged x, in blocks."""
+        log_px = np.concatenate([self.observation.evaluate(
+            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0] for rows in row_blocks(x)])
+        reconstruction = log_px.mean()
+        return Terms(-reconstruction, reconstruction)
+
+    def config(self):
+        return {**super().config(), "noise": self.noise, "corruption": self.corruption}

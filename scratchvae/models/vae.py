@@ -1,0 +1,154 @@
+"""How can an autoencoder's code be made good to generate from? The variational autoencoder.
+
+A latent z ~ p(z) = N(0, I) is turned into x ~ p(x given z) by a decoder with parameters theta. Its likelihood
+p(x) = integral p(z) p(x given z) dz is intractable; an encoder with parameters phi, q(z given x) = N(mu(x), diag sigma(x)^2),
+proposes the z that matter for x, and gives a lower bound:
+
+    log p(x) >= ELBO(x) = E_q[log p(x given z)] - KL(q(z given x) || p(z))
+                          reconstruction          kl
+
+The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the loss
+with it, can be differentiated with respect to mu and log_var = log sigma^2. By the chain rule
+
+    dz/dmu = 1                          dz/dlog_var = d/dlog_var exp(log_var / 2) eps = 1/2 sigma eps
+
+and from the closed form KL = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
+
+    dKL/dmu = mu                        dKL/dlog_var = 1/2 (sigma^2 - 1).
+
+Two roads lead from the loss to the encoder, one through z and one through the KL; their derivatives add up.
+Source: Kingma & Welling 2014; beta as in Higgins et al. 2017 (1 for the true bound).
+"""
+from collections import namedtuple
+
+import numpy as np
+
+from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks
+from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.checkpoint import saveable
+from scratchvae.probability.gaussian import kl_standard, reparameterize
+from scratchvae.probability.observation import Bernoulli
+
+ELBO = namedtuple("ELBO", "elbo reconstruction kl")
+Terms = namedtuple("Terms", "loss elbo reconstruction kl")
+
+
+@saveable
+class VAE(CodeModel):
+    """x (N, D) -> q(z given x) = N(mu, diag exp(log_var)), z (N, K) -> p(x given z), trained by `fit`.
+
+    hidden        sizes of the encoder's hidden layers, mirrored in the decoder; () for the linear VAE
+    observation   p(x given z), what the decoder's output means
+    beta          weight of the KL in the loss; the ELBO itself is always reported with weight 1
+    n_samples     how many z are drawn for each example in a training step
+    """
+
+    def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(), beta=1.0,
+                 n_samples=1, rng, dtype=np.float32):
+        self.beta, self.n_samples = number("beta", beta), integer("n_samples", n_samples)
+        super().__init__(n_features, hidden, n_latent, 2 * integer("n_latent", n_latent), activation, observation,
+                         rng, dtype)
+
+    def forward_backward(self, x, *, rng=None, eps=None):
+        """The loss terms of a batch; fills `grad` with dloss/dtheta.
+
+            loss = -1/N sum_n (1/S sum_s log p(x_n given z_ns) - beta KL_n)
+
+        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given
+        """
+        N, K = len(x), self.n_latent
+        eps = self.noise(N, rng, self.n_samples) if eps is None else np.reshape(eps, (-1, N, K))
+        S = len(eps)
+
+        # forward:  x -> mu, log_var -> z = mu + sigma * eps -> log p(x given z)
+        code, encoder_cache = self.encoder.forward(x)                         # (N, 2 K)
+        mu, log_var = code[:, :K], code[:, K:]
+        sigma = np.exp(0.5 * log_var)
+        z = mu + sigma * eps                                                  # (S, N, K)
+        params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
+        log_px, dparams = self.observation.evaluate(_repeat(x, S), params)
+        kl = kl_standard(mu, log_var)
+
+        # backward, first road: from log p(x given z) through the decoder to z, mu and log_var
+        dparams *= -1 / (S * N)
+        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
+        dmu = dz.sum(axis=0)                                                  # dz/dmu = 1
+        dlog_var = (dz * eps).sum(axis=0) * (0.5 * sigma)                     # dz/dlog_var = 1/2 sigma eps
+
+        # backward, second road: from the KL
+        dmu += self.beta / N * mu                                             # dKL/dmu = mu
+        dlog_var += 0.5 * self.beta / N * (sigma * sigma - 1)                 # dKL/dlog_var = 1/2 (sigma^2 - 1)
+        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)
+
+        return self._terms(log_px.mean(), kl.mean())
+
+    def elbo(self, X, *, rng=None, eps=None):
+        """ELBO(elbo, reconstruction, kl) of each example, each (N,), in nats.
+
+            elbo = 1/S sum_s log p(x given z_s) - KL(q || prior)
+
+        X : (N, D)      eps : (N, K) or (S, N, K), drawn from rng if not given (one sample)
+        """
+        (x,) = self.check(X)
+        return self._elbo(x, self._check_noise(len(x), rng, eps))
+
+    def _elbo(self, x, eps):
+        reconstruction, kl = np.empty((2, len(x)), self.dtype)
+        for rows in row_blocks(x):
+            mu, log_var = self._code(x[rows])
+            z = reparameterize(mu, log_var, eps[:, rows])
+            S, N, K = z.shape
+            params = self.decoder.forward(z.reshape(S * N, K))[0]
+            log_px = self.observation.evaluate(_repeat(x[rows], S), params)[0]
+            reconstruction[rows], kl[rows] = log_px.reshape(S, N).mean(axis=0), kl_standard(mu, log_var)
+        return ELBO(reconstruction - kl, reconstruction, kl)
+
+    def evaluate(self, x, *, rng):
+        """The loss terms without a gradient."""
+        terms = self._elbo(x, self.noise(len(x), rng))
+        return self._terms(terms.reconstruction.mean(), terms.kl.mean())
+
+    def _terms(self, reconstruction, kl):
+        return Terms(self.beta * kl - reconstruction, reconstruction - kl, reconstruction, kl)
+
+    def encode(self, X):
+        """mu, log_var of q(z given x), each (N, K)."""
+        return self._code(matrix("X", X, self.n_features, self.dtype))
+
+    def _code(self, x):
+        code = self.encoder.forward(x)[0]
+        return code[:, :self.n_latent], code[:, self.n_latent:]
+
+    def reconstruct(self, X):
+        """The mean of p(x given z) at z = mu(x) : (N, D)."""
+        return self.decode(self.encode(X)[0])
+
+    def sample(self, n, *, rng):
+        """n new x (n, D): z ~ N(0, I), then x ~ p(x given z)."""
+        z = generator("rng", rng).standard_normal((integer("n", n), self.n_latent), dtype=self.dtype)
+        return self.observation.sample(self.decoder.forward(z)[0], rng)
+
+    def noise(self, n, rng, n_samples=1):
+        """eps ~ N(0, I) : (S, n, K), drawn in the model's dtype."""
+        return generator("rng", rng).standard_normal((n_samples, n, self.n_latent), dtype=self.dtype)
+
+    def loss_and_grad(self, X, *, rng=None, eps=None):
+        (x,) = self.check(X)
+        return self.forward_backward(x, eps=self._check_noise(len(x), rng, eps, self.n_samples))
+
+    def _check_noise(self, n, rng, eps, n_samples=1):
+        """eps : (S, n, K), checked if it is given, drawn if not."""
+        if eps is None:
+            return self.noise(n, rng, n_samples)
+        eps = real_array("eps", eps, self.dtype)
+        if eps.shape[-2:] != (n, self.n_latent) or eps.ndim not in (2, 3):
+            raise ValueError(f"eps: want shape (N, K) = {(n, self.n_latent)} or (S, N, K), got {eps.shape}")
+        return eps.reshape(-1, n, self.n_latent)
+
+    def config(self):
+        return {**super().config(), "beta": self.beta, "n_samples": self.n_samples}
+
+
+def _repeat(x, S):
+    """x (N, D) S times over : (S N, D); no copy for S = 1."""
+    return np.broadcast_to(x, (S, *x.shape)).reshape(-1, x.shape[1])

@@ -1,0 +1,133 @@
+"""How does one layer pass values forward and derivatives backward?
+
+Every layer obeys one contract:
+
+    y, cache = layer.forward(x)             what backward needs is in the cache, never on the layer
+    dx = layer.backward(dy, cache)          dNAME is dL/dNAME and has NAME's shape
+
+`backward` overwrites the gradients of the layer's own parameters and changes neither dy nor the cache. With
+`need_dx=False` it skips dx: the first layer of a network has no one to hand it to, and saves a matrix product.
+
+Backpropagation is the chain rule, read from the loss to the input. For a dense layer, y_nj = sum_i x_ni W_ij + b_j:
+
+    dL/dW_ij = sum_n x_ni dL/dy_nj          dW = x^T dy
+    dL/db_j  = sum_n dL/dy_nj               db = sum of dy over the examples
+    dL/dx_ni = sum_j dL/dy_nj W_ij          dx = dy W^T
+
+and an activation y = f(x) works on each number alone: dx = f'(x) dy.
+"""
+import numpy as np
+
+from scratchvae.checking import float_type, generator, integer
+
+
+class Layer:
+    """What a layer has in common with a network of layers: parameters that live in a slice of one vector."""
+
+    shapes = {}  # parameter name -> shape, in the order in which they lie in theta
+
+    @property
+    def n_parameters(self):
+        """How many trainable numbers the layer holds."""
+        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    def bind(self, theta, grad):
+        """Make the parameters views into `theta` and their gradients views into `grad`, both (n_parameters,)."""
+        self.theta, self.grad = theta, grad
+        start = 0
+        for name, shape in self.shapes.items():
+            stop = start + int(np.prod(shape))
+            setattr(self, name, theta[start:stop].reshape(shape))
+            setattr(self, "d" + name, grad[start:stop].reshape(shape))
+            start = stop
+
+    def named_parameters(self):
+        """Parameter name -> view into theta, in the order of theta."""
+        return {name: getattr(self, name) for name in self.shapes}
+
+
+class Dense(Layer):
+    """y = x W + b.        x : (N, n_in)      y : (N, n_out)
+
+    W starts as a Gaussian whose variance keeps the signal's scale through the layers; which one depends on the
+    activation that follows. Glorot: 2 / (n_in + n_out). He, for a ReLU, which drops half: 2 / n_in. b starts at 0.
+    Source: Glorot & Bengio 2010, equation 12; He et al. 2015, equation 10.
+    """
+
+    def __init__(self, n_in, n_out, followed_by=None, *, rng, dtype=np.float32):
+        n_in, n_out, dtype = integer("n_in", n_in), integer("n_out", n_out), float_type("dtype", dtype)
+        self.shapes = {"W": (n_in, n_out), "b": (n_out,)}
+        self.bind(np.zeros(self.n_parameters, dtype), np.zeros(self.n_parameters, dtype))
+        variance = 2 / n_in if followed_by is ReLU else 2 / (n_in + n_out)
+        self.W[:] = np.sqrt(variance) * generator("rng", rng).standard_normal((n_in, n_out), dtype)
+
+    def forward(self, x):
+        # y = x W + b
+        y = x @ self.W
+        y += self.b
+        return y, x
+
+    def backward(self, dy, x, need_dx=True):
+        # dW = x^T dy        db = sum_n dy_n        dx = dy W^T
+        np.matmul(x.T, dy, out=self.dW)
+        np.sum(dy, axis=0, out=self.db)
+        return dy @ self.W.T if need_dx else None
+
+
+class Tanh(Layer):
+    """y = tanh(x)."""
+
+    def forward(self, x):
+        y = np.tanh(x)
+        return y, y
+
+    def backward(self, dy, y, need_dx=True):
+        # tanh'(x) = 1 - tanh(x)^2
+        return dy * (1 - y * y) if need_dx else None
+
+
+class ReLU(Layer):
+    """y = max(x, 0), written as x times a mask: the same mask carries the derivative back."""
+
+    def forward(self, x):
+        mask = x > 0
+        return x * mask, mask
+
+    def backward(self, dy, mask, need_dx=True):
+        # relu'(x) = [x > 0]
+        return dy * mask if need_dx else None
+
+
+class Sigmoid(Layer):
+    """y = 1 / (1 + e^-x) = (1 + tanh(x / 2)) / 2, which never overflows."""
+
+    def forward(self, x):
+        y = 0.5 + 0.5 * np.tanh(0.5 * x)
+        return y, y
+
+    def backward(self, dy, y, need_dx=True):
+        # sigmoid'(x) = sigmoid(x) (1 - sigmoid(x))
+        return dy * (y * (1 - y)) if need_dx else None
+
+
+class Append(Layer):
+    """y = [x, c]: `n` learned numbers that do not depend on x, the same for every example.
+
+    The last layer of a decoder whose observation model shares parameters between examples, as one variance for all.
+    """
+
+    def __init__(self, n, *, dtype=np.float32):
+        self.shapes = {"c": (integer("n", n),)}
+        self.bind(np.zeros(n, dtype), np.zeros(n, dtype))
+
+    def forward(self, x):
+        return np.concatenate([x, np.broadcast_to(self.c, (len(x), len(self.c)))], axis=1), None
+
+    def backward(self, dy, cache, need_dx=True):
+        # dc = sum_n dy_n over the appended columns        dx = dy over the others
+        n = len(self.c)
+        np.sum(dy[:, -n:], axis=0, out=self.dc)
+        return dy[:, :-n] if need_dx else None
+
+
+ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}

@@ -1,0 +1,56 @@
+"""What does every trainable model have? One theta, one grad, a door, and one forward and backward.
+
+A model says in `check` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
+the two in turn. `fit` checks the whole data set once and then calls `forward_backward` on its minibatches.
+"""
+import numpy as np
+
+from scratchvae.checking import float_type
+from scratchvae.nn.network import pack
+
+
+class Model:
+    """Networks that share one parameter vector, in the order in which the data flows through them.
+
+    theta, grad : (P,)        one array each; the networks' layers hold views into both
+    """
+
+    def __init__(self, dtype, **networks):
+        self.dtype = float_type("dtype", dtype)
+        self.networks = networks
+        self.theta, self.grad = pack(networks.values())
+        start = 0
+        for name, network in networks.items():
+            stop = start + network.n_parameters
+            network.bind(self.theta[start:stop], self.grad[start:stop])
+            setattr(self, name, network)
+            start = stop
+
+    def named_parameters(self):
+        """Tensor name, as encoder.0.W -> view into theta, in the order of theta."""
+        return {f"{part}.{name}": view for part, network in self.networks.items()
+                for name, view in network.named_parameters().items()}
+
+    def loss_and_grad(self, *data, **randomness):
+        """The loss terms of a batch; fills `grad` with dloss/dtheta. Randomness: `rng=`, or `eps=` to hold it fixed.
+
+        The mathematics is in `forward_backward`; this door in front of it checks the data.
+        """
+        return self.forward_backward(*self.check(*data), **randomness)
+
+    def config(self):
+        """The constructor's arguments, as JSON can hold them; with `theta` they are the whole model."""
+        raise NotImplementedError
+
+    def arrays(self):
+        """What a file must hold besides `config`."""
+        return {"theta": self.theta}
+
+    def load_arrays(self, arrays):
+        """Take over `arrays`, as `arrays()` gave them."""
+        theta = arrays["theta"]
+        if theta.shape != self.theta.shape or theta.dtype != self.theta.dtype:
+            raise ValueError(f"theta: want {self.theta.dtype} {self.theta.shape}, got {theta.dtype} {theta.shape}")
+        if not np.isfinite(theta).all():
+            raise ValueError("theta: contains NaN or infinity")
+        self.theta[:] = theta

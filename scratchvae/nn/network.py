@@ -1,0 +1,90 @@
+"""How do layers become one function of one vector?
+
+All trainable numbers of a model are one contiguous vector `theta`, and their gradient is `grad`, the same length; the
+layers hold reshaped views into both. So an optimizer step is one formula on one vector, a gradient check is a function
+of a vector, and a checkpoint is one array.
+"""
+import numpy as np
+
+from scratchvae.checking import integer
+from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
+
+
+class Network(Layer):
+    """Layers in sequence: y = f_L(... f_2(f_1(x))). A network is itself a layer, of all its layers' parameters.
+
+    It takes over its layers' parameters: they become views into `network.theta`, with the values they had.
+    """
+
+    def __init__(self, layers):
+        self.layers = list(layers)
+        wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
+        if wrong or not self.layers:
+            raise TypeError(f"layers: want at least one layer and nothing else, got {wrong or 'none'}")
+        self.bind(*pack(self.layers))
+
+    @property
+    def n_parameters(self):
+        return sum(layer.n_parameters for layer in self.layers)
+
+    def bind(self, theta, grad):
+        self.theta, self.grad = theta, grad
+        start = 0
+        for layer in self.layers:
+            stop = start + layer.n_parameters
+            layer.bind(theta[start:stop], grad[start:stop])
+            start = stop
+
+    def named_parameters(self):
+        return {f"{i}.{name}": view for i, layer in enumerate(self.layers)
+                for name, view in layer.named_parameters().items()}
+
+    def forward(self, x):
+        caches = []
+        for layer in self.layers:
+            x, cache = layer.forward(x)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, dy, caches, need_dx=True):
+        for i in reversed(range(len(self.layers))):
+            dy = self.layers[i].backward(dy, caches[i], need_dx=need_dx or i > 0)
+        return dy
+
+
+def pack(parts):
+    """One theta with the values of all parts in turn, and one grad of zeros, ready for `bind`.
+
+    ValueError if the parts do not share one dtype. Parts without parameters take no room.
+    """
+    thetas = [part.theta for part in parts if part.n_parameters]
+    if len({theta.dtype for theta in thetas}) > 1:
+        raise ValueError(f"layers: want one dtype, got {sorted({str(theta.dtype) for theta in thetas})}")
+    theta = np.concatenate(thetas) if thetas else np.zeros(0, np.float32)
+    return theta, np.zeros_like(theta)
+
+
+def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.float32):
+    """Dense layers n_in -> hidden... -> n_out with `activation` between them and none after the last.
+
+    The last `n_shared` of the n_out outputs are learned constants (see `Append`). `activation` is a name or a class.
+    """
+    follow = activation_class(activation)
+    sizes = [integer("hidden", n) for n in hidden]
+    layers = []
+    for n in sizes:
+        layers += [Dense(n_in, n, follow, rng=rng, dtype=dtype), follow()]
+        n_in = n
+    layers.append(Dense(n_in, n_out - n_shared, rng=rng, dtype=dtype))
+    if n_shared:
+        layers.append(Append(n_shared, dtype=dtype))
+    return Network(layers)
+
+
+def activation_class(activation):
+    """Tanh, ReLU or Sigmoid, from its class or its name in lower case."""
+    if activation in ACTIVATIONS.values():
+        return activation
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    return ACTIVATIONS[activation]

@@ -1,0 +1,109 @@
+"""How does a gradient become a step? The papers' formulas, in place on the one parameter vector.
+
+Weight decay is decoupled: every step also shrinks theta by the factor 1 - lr * weight_decay, instead of adding
+weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hutter 2019).
+"""
+import numpy as np
+
+from scratchvae.checking import number
+
+
+class Optimizer:
+    """What the two share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold."""
+
+    moments = ()  # names of the state arrays, each shaped like theta
+
+    def __init__(self, lr, weight_decay=0.0):
+        self.lr = number("lr", lr)
+        self.weight_decay = number("weight_decay", weight_decay)
+        self.t = 0  # steps taken
+
+    def _begin(self, theta, grad):
+        """Count the step; at the first one, make room for the moments, all zero."""
+        if theta.shape != grad.shape or theta.dtype != grad.dtype:
+            raise ValueError(f"grad: want {theta.dtype} {theta.shape} as theta, got {grad.dtype} {grad.shape}")
+        if self.t == 0:
+            for name in (*self.moments, "_step"):
+                setattr(self, name, np.zeros_like(theta))
+        elif theta.shape != self._step.shape:
+            raise ValueError(f"theta: want shape {self._step.shape} as in the first step, got {theta.shape}")
+        self.t += 1
+        if self.weight_decay:
+            theta *= 1 - self.lr * self.weight_decay
+
+    def state(self):
+        """The number of steps and the moments, as arrays."""
+        return {"t": np.array(self.t), **{name: getattr(self, name) for name in self.moments if self.t}}
+
+    def load_state(self, state):
+        """Continue where `state` was taken."""
+        self.t = int(state["t"])
+        for name in self.moments if self.t else ():
+            setattr(self, name, state[name].copy())
+            self._step = np.zeros_like(state[name])
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum.
+
+        v = momentum * v + g
+        theta = theta - lr * v
+
+    Source: Sutskever et al. 2013, with the learning rate outside the velocity.
+    """
+
+    moments = ("v",)
+
+    def __init__(self, lr, momentum=0.0, *, weight_decay=0.0):
+        super().__init__(lr, weight_decay)
+        self.momentum = number("momentum", momentum, high=1, open_high=True)
+
+    def step(self, theta, grad):
+        """Change theta in place."""
+        self._begin(theta, grad)
+        # v = momentum * v + g
+        self.v *= self.momentum
+        self.v += grad
+        # theta = theta - lr * v
+        theta -= np.multiply(self.v, self.lr, out=self._step)
+
+
+class Adam(Optimizer):
+    """Adam: steps of about lr in every coordinate, whatever the gradient's scale.
+
+        m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
+        theta = theta - lr * m_hat / (sqrt(v_hat) + eps)
+        m_hat = m / (1 - beta1^t)               v_hat = v / (1 - beta2^t)
+
+    `m` and `v` are kept divided by 1 - beta1 and 1 - beta2, which saves two passes over theta; the constant factors
+    go into the step size and into eps.
+    Source: Kingma & Ba 2015, algorithm 1.
+    """
+
+    moments = ("m", "v")
+
+    def __init__(self, lr=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
+        super().__init__(lr, weight_decay)
+        self.beta1 = number("beta1", beta1, high=1, open_high=True)
+        self.beta2 = number("beta2", beta2, high=1, open_high=True)
+        self.eps = number("eps", eps, open_low=True)
+
+    def step(self, theta, grad):
+        """Change theta in place."""
+        self._begin(theta, grad)
+        m, v, step = self.m, self.v, self._step
+        # m / (1 - beta1) = beta1 m / (1 - beta1) + g
+        m *= self.beta1
+        m += grad
+        # v / (1 - beta2) = beta2 v / (1 - beta2) + g^2
+        v *= self.beta2
+        v += np.multiply(grad, grad, out=step)
+        # m_hat = m_scale m        sqrt(v_hat) = v_scale sqrt(v)
+        m_scale = (1 - self.beta1) / (1 - self.beta1**self.t)
+        v_scale = ((1 - self.beta2) / (1 - self.beta2**self.t)) ** 0.5
+        # theta = theta - lr m_hat / (sqrt(v_hat) + eps)
+        np.sqrt(v, out=step)
+        step += self.eps / v_scale
+        np.divide(m, step, out=step)
+        step *= self.lr * m_scale / v_scale
+        theta -= step

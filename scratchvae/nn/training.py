@@ -1,0 +1,147 @@
+"""How is a model trained? Minibatches, a loop, its history, and a checkpoint to continue from.
+
+    for every epoch:                              one pass over the data, in a new random order
+        for every minibatch x:
+            model.forward_backward(x)             fills model.grad
+            optimizer.step(model.theta, model.grad)
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from scratchvae.checking import generator, integer
+from scratchvae.nn.callbacks import Callback, Function
+from scratchvae.nn.checkpoint import read_arrays, write_arrays
+from scratchvae.nn.optimizers import Adam
+
+
+class History:
+    """Loss terms by epoch: `train` and `valid` map each term's name to an array (epochs,), in nats per example.
+
+    The training terms are averages over the epoch's minibatches, taken while the parameters moved.
+    """
+
+    def __init__(self):
+        self.train, self.valid = {}, {}
+
+    def append(self, part, terms):
+        """Add one epoch's terms (name -> value) to `train` or `valid`."""
+        for name, value in terms.items():
+            part[name] = np.append(part.get(name, np.zeros(0)), value)
+
+
+class Run:
+    """A training run: everything that a callback may look at and a checkpoint must hold."""
+
+    def __init__(self, model, optimizer, rng, epochs, callbacks, has_valid):
+        self.model, self.optimizer, self.rng, self.epochs = model, optimizer, rng, epochs
+        self.callbacks, self.has_valid = callbacks, has_valid
+        self.epoch, self.stop, self.history = 0, False, History()
+        # Validation always uses the same noise, so that epochs differ by the model alone.
+        self.valid_seed = int(rng.integers(2**62)) if has_valid else 0
+
+    def save(self, path, setup):
+        """Write the whole state to `path`, whole or not at all."""
+        header = {**setup, "epoch": self.epoch, "stop": bool(self.stop), "valid_seed": self.valid_seed,
+                  "rng": json.dumps(self.rng.bit_generator.state, default=np.ndarray.tolist)}
+        parts = {"optimizer": self.optimizer.state(), "train": self.history.train, "valid": self.history.valid,
+                 **{f"callback{i}": callback.state() for i, callback in enumerate(self.callbacks)}}
+        write_arrays(path, header, {"theta": self.model.theta, **{
+            f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}})
+
+    def load(self, path, setup):
+        """Continue from the state in `path`; ValueError if another run wrote it."""
+        header, arrays = read_arrays(path)
+        for key, value in setup.items():
+            if header.get(key) != value:
+                raise ValueError(f"{path}: checkpoint of another run: its {key} is {header.get(key)}, this one's {value}")
+
+        def part(name):
+            return {key.removeprefix(name + "."): a for key, a in arrays.items() if key.startswith(name + ".")}
+
+        try:
+            self.epoch, self.stop, self.valid_seed = int(header["epoch"]), header["stop"], int(header["valid_seed"])
+            self.history.train, self.history.valid = part("train"), part("valid")
+            self.optimizer.load_state(part("optimizer"))
+            for i, callback in enumerate(self.callbacks):
+                callback.load_state(part(f"callback{i}"))
+            self.rng.bit_generator.state = json.loads(header["rng"])
+            self.model.load_arrays(arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: checkpoint of another run ({type(error).__name__}: {error})") from error
+
+
+def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
+    """Train `model` in place by minibatch gradient descent; returns its `History`.
+
+    X : (N, D)            checked once, and converted once to the model's dtype if it has another
+    labels : (N,)         for a model that learns from labels
+    optimizer             Adam(1e-3) by default
+    valid                 held-out X, or (X, labels): its terms are recorded after every epoch
+    callbacks             `Callback`s, or functions of the run; without one that speaks, training is silent
+    checkpoint : path     written after every epoch; if it exists, training continues from it, bit for bit as if it had
+                          never stopped (with the same data, model, optimizer, callbacks and batch size)
+    FloatingPointError, with epoch, batch and tensor, if the loss stops being finite.
+    """
+    data = model.check(X) if labels is None else model.check(X, labels)
+    valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
+    valid = valid and model.check(*valid, name="valid")
+    epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
+    callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+    run = Run(model, optimizer or Adam(), generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
+    setup = {"class": type(model).__name__, "config": model.config(), "optimizer": type(run.optimizer).__name__,
+             "callbacks": [type(c).__name__ for c in callbacks], "batch_size": batch_size, "n_examples": len(data[0])}
+    setup = json.loads(json.dumps(setup))  # as it comes back from a file
+    if checkpoint is not None and Path(checkpoint).exists():
+        run.load(checkpoint, setup)
+    _each(callbacks, "begin", run)
+    try:
+        while run.epoch < epochs and not run.stop:
+            _each(callbacks, "epoch_begin", run)
+            run.history.append(run.history.train, _train_epoch(run, data, batch_size))
+            if run.has_valid:
+                terms = model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
+                run.history.append(run.history.valid, terms._asdict())
+            run.epoch += 1
+            _each(callbacks, "epoch_end", run)
+            if checkpoint is not None:
+                run.save(checkpoint, setup)
+    finally:
+        _each(callbacks, "end", run)
+    return run.history
+
+
+def _each(callbacks, occasion, run):
+    for callback in callbacks:
+        getattr(callback, occasion)(run)
+
+
+def _train_epoch(run, data, batch_size):
+    """One pass over the data in a random order; the average of every loss term."""
+    model, optimizer, n = run.model, run.optimizer, len(data[0])
+    order = run.rng.permutation(n)
+    sums = 0.0
+    with np.errstate(all="ignore"):  # a diverging step overflows before its loss is found not to be finite, below
+        for batch, start in enumerate(range(0, n, batch_size)):
+            rows = order[start:start + batch_size]
+            terms = model.forward_backward(*(array[rows] for array in data), rng=run.rng)
+            if not np.isfinite(terms.loss):
+                raise FloatingPointError(_where_not_finite(model, run.epoch + 1, batch + 1, terms))
+            optimizer.step(model.theta, model.grad)
+            sums += len(rows) * np.array(terms, dtype=np.float64)
+    if not np.isfinite(model.theta).all():  # the last step's loss is never computed
+        raise FloatingPointError(_where_not_finite(model, run.epoch + 1, batch + 1, terms))
+    return dict(zip(terms._fields, sums / n))
+
+
+def _where_not_finite(model, epoch, batch, terms):
+    """Name the first tensor that is not finite: a parameter, else a gradient, else the loss alone."""
+    views = model.named_parameters()
+    grads, start = {}, 0
+    for name, view in views.items():
+        grads["d" + name] = model.grad[start:start + view.size]
+        start += view.size
+    bad = [name for name, view in {**views, **grads}.items() if not np.isfinite(view).all()]
+    return (f"the loss is {terms.loss} at epoch {epoch}, batch {batch}; "
+            f"first tensor that is not finite: {bad[0] if bad else 'the loss alone'}; try a smaller learning rate")

@@ -1,0 +1,80 @@
+"""How is a Gaussian handled by hand? Density, standardising, reparameterization, and KL in closed form.
+
+Everywhere a diagonal Gaussian over K dimensions is given by its mean `mu` and `log_var` = log sigma^2, so that
+every real number is allowed and sigma = exp(log_var / 2) is always positive.
+
+Why the KL has a closed form. Write q = N(mu, sigma^2), p = N(m, s^2) in one dimension. Then
+
+    KL(q || p) = E_q[log q(z) - log p(z)]
+               = E_q[-1/2 log sigma^2 - (z - mu)^2 / (2 sigma^2) + 1/2 log s^2 + (z - m)^2 / (2 s^2)]
+
+and only two moments are needed, E_q[(z - mu)^2] = sigma^2 and E_q[(z - m)^2] = sigma^2 + (mu - m)^2:
+
+    KL(q || p) = 1/2 (log s^2 - log sigma^2 - 1 + (sigma^2 + (mu - m)^2) / s^2).
+
+Dimensions are independent, so they add up. With r = log sigma^2 - log s^2 the part without the means is
+1/2 (e^r - 1 - r), computed as expm1(r) - r: at r = 1e-8 the plain formula would lose every digit.
+"""
+import numpy as np
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+def _same_shape(**arrays):
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"want equal shapes, got {shapes}")
+
+
+def log_prob(x, mu, log_var):
+    """log N(x; mu, diag exp(log_var)) of each example, in nats.
+
+        log N = -1/2 sum_j ((x_j - mu_j)^2 / sigma_j^2 + log sigma_j^2 + log 2 pi)
+
+    x, mu, log_var : (..., K), broadcast together      returns : (...)
+    """
+    squares = (x - mu) ** 2 * np.exp(-log_var)
+    return -0.5 * np.sum(squares + log_var + LOG_2PI, axis=-1)
+
+
+def standardize(x, mu, sigma):
+    """(x - mu) / sigma: how many standard deviations x lies above the mean; N(0, 1) if x ~ N(mu, sigma^2)."""
+    if np.any(np.asarray(sigma) <= 0):
+        raise ValueError(f"sigma: want positive standard deviations, got {np.min(sigma)}")
+    return (np.asarray(x) - mu) / sigma
+
+
+def reparameterize(mu, log_var, eps):
+    """z ~ N(mu, diag exp(log_var)) as a differentiable function of mu and log_var, given eps ~ N(0, I).
+
+        z = mu + sigma * eps        sigma = exp(log_var / 2), the standard deviation, not the variance
+
+    mu, log_var : (N, K)      eps : (N, K) or (S, N, K)      returns : z, shaped like eps
+    Its derivatives are dz/dmu = 1 and dz/dlog_var = sigma * eps / 2; `VAE.forward_backward` uses them.
+    Source: Kingma & Welling 2014, section 2.4.
+    """
+    return mu + np.exp(0.5 * log_var) * eps
+
+
+def kl_standard(mu, log_var):
+    """KL(N(mu, diag exp(log_var)) || N(0, I)) of each example, in nats.
+
+        KL = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
+
+    mu, log_var : (N, K)      returns : (N,)
+    Its derivatives are dKL/dmu = mu and dKL/dlog_var = (sigma^2 - 1) / 2.
+    Source: Kingma & Welling 2014, appendix B (theirs is -KL).
+    """
+    _same_shape(mu=mu, log_var=log_var)
+    return 0.5 * np.sum(mu * mu + (np.expm1(log_var) - log_var), axis=-1)
+
+
+def kl(mu, log_var, prior_mu, prior_log_var):
+    """KL(N(mu, diag exp(log_var)) || N(prior_mu, diag exp(prior_log_var))) of each example, in nats.
+
+        KL = 1/2 sum_j (e^r_j - 1 - r_j + (mu_j - m_j)^2 / s_j^2)        r_j = log sigma_j^2 - log s_j^2
+
+    all : (..., K), broadcast together      returns : (...)
+    """
+    r = log_var - prior_log_var
+    return 0.5 * np.sum(np.expm1(r) - r + (mu - prior_mu) ** 2 * np.exp(-prior_log_var), axis=-1)
