@@ -1,0 +1,396 @@
+"""Facts in the figure objects: orientation, tick values, completeness, titles that fit, files that repeat."""
+import matplotlib
+
+matplotlib.use("Agg")
+
+from statistics import NormalDist
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from numpy.testing import assert_allclose, assert_array_equal
+
+from scratchvae import plotting
+
+LONG = "A finding that needs many words: " + "the reconstruction of the held-out digits keeps improving " * 4
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def tile_value(ax, x, y):
+    """The grey value that the axes' picture shows at the point (x, y)."""
+    image, = ax.images
+    left, right, bottom, top = image.get_extent()
+    assert image.origin == "upper"
+    picture = image.get_array()
+    row = int((top - y) / (top - bottom) * picture.shape[0])
+    column = int((x - left) / (right - left) * picture.shape[1])
+    return picture[row, column]
+
+
+def ticks(axis):
+    """tick place -> the number written there"""
+    names = [label.get_text().replace("\N{MINUS SIGN}", "-") for label in axis.get_ticklabels()]
+    return dict(zip(axis.get_ticklocs(), map(float, names)))
+
+
+def suptitle(figure):
+    return figure._suptitle.get_text()
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def every_kind(rng, title):
+    """One figure of each kind, small."""
+    images, x = rng.random((12, 9)), np.arange(1, 5)
+    history = {"elbo": -x, "reconstruction": -x, "kl": x}
+    yield plotting.image_grid(images, title, n_columns=4, row_labels=["original", "reconstruction", "PCA, 8"])
+    yield plotting.image_grid(images[:1], title)
+    yield plotting.latent_scatter(rng.normal(size=(30, 2)), np.arange(30) % 10, title, circles=True)
+    yield plotting.manifold(images[:9], title)
+    yield plotting.traversal(images, [-3, -1, 1, 3], title, ["z1", "z2", "z3"])
+    yield plotting.training_curves(history, history, title, best=3)
+    yield plotting.training_curves(history, None, title, terms=["elbo"])
+    yield plotting.lines(x, {"PCA": x, "VAE": (x, x / 10)}, title, "x", "y", logx=True, logy=True)
+    yield plotting.bars({"FVBN": -3.0, "a name of many words": 2.5}, title, "nats", errors={"FVBN": 0.2})
+    yield plotting.panels(4, title)[0]
+
+
+# ---- images ---------------------------------------------------------------------------------------------------------
+
+def test_image_grid_is_upright_dark_on_light_and_clipped():
+    image = np.array([[-1, 0.25, 0.5], [0.75, 1, 2]])  # all six places differ, once clipped
+    ax, = plotting.image_grid(image.reshape(1, 6), "one", shape=(2, 3)).axes
+    shown = [[tile_value(ax, (c + 0.5) / 3, 1 - (r + 0.5) / 2) for c in range(3)] for r in range(2)]
+    assert_array_equal(shown, image.clip(0, 1))
+    picture, = ax.images
+    assert picture.get_interpolation() == "nearest" and picture.get_clim() == (0, 1)
+    assert picture.cmap(0.0)[:3] == (1, 1, 1) and picture.cmap(1.0)[:3] == (0, 0, 0)
+
+
+def test_image_grid_orders_images_by_rows_and_leaves_missing_places_white():
+    images = np.repeat(np.linspace(0.1, 0.8, 5)[:, None], 16, axis=1)
+    ax, = plotting.image_grid(images, "five", n_columns=3, row_labels=["first", "second"]).axes
+    shown = [[tile_value(ax, c + 0.5, y) for c in range(3)] for y in (1.5, 0.5)]
+    assert_allclose(shown, [images[:3, 0], [*images[3:, 0], 0]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
+    assert_array_equal(ax.get_yticks(), [1.5, 0.5])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (4, 16), (40, 40)])
+def test_pixels_are_square_and_the_gap_is_thin(shape, rng):
+    figure = plotting.image_grid(rng.random((6, shape[0] * shape[1])), "six", n_columns=3, shape=shape)
+    figure.draw_without_rendering()
+    ax, = figure.axes
+    rows, columns = ax.images[0].get_array().shape
+    box = ax.get_window_extent()
+    assert_allclose(box.height / rows, box.width / columns, rtol=1e-6)
+    assert 1 < columns / (3 * shape[1] * max(1, 32 // max(shape))) < 1.1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20])
+def test_manifold_grid_has_the_stated_quantiles(n):
+    grid = plotting.manifold_grid(n).reshape(n, n, 2)
+    z1, z2 = grid[0, :, 0], grid[::-1, 0, 1]
+    assert_allclose([NormalDist().cdf(value) for value in z1], (np.arange(n) + 0.5) / n, rtol=1e-12)
+    assert_array_equal(z1, z2)
+    assert (grid[..., 0] == z1).all() and (grid[::-1, :, 1] == z2[:, None]).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 9, 20])
+def test_manifold_shows_each_image_at_its_code(n):
+    grid = plotting.manifold_grid(n)
+    grey = {tuple(code): i / n**2 for i, code in enumerate(grid)}
+    ax, = plotting.manifold(np.repeat(np.array(list(grey.values()))[:, None], 16, axis=1), "plane").axes
+    z = np.unique(grid[:, 0])
+    for column, z1 in enumerate(z):
+        for row, z2 in enumerate(z):  # from the bottom
+            assert_allclose(tile_value(ax, column + 0.5, row + 0.5), grey[z1, z2])
+    assert_allclose(tile_value(ax, n - 0.5, n - 0.5), grey[tuple(grid.max(axis=0))])  # top right: both largest
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("z1", "z2")
+    assert ax.get_xlim() == ax.get_ylim() == (0, n)
+    for axis in (ax.xaxis, ax.yaxis):
+        found = ticks(axis)
+        assert min(n, 2) <= len(found) <= 5
+        assert_allclose(list(found.values()), [z[int(place)] for place in found], atol=0.005)
+        assert {0.5, n - 0.5} <= set(found)
+
+
+def test_traversal_has_a_row_per_dimension_and_a_column_per_value():
+    values = np.linspace(-3, 3, 4)
+    images = np.repeat(np.arange(8)[:, None] / 8, 16, axis=1)
+    ax, = plotting.traversal(images, values, "two", ["z1", "z2"]).axes
+    assert_array_equal([[tile_value(ax, c + 0.5, y) for c in range(4)] for y in (1.5, 0.5)],
+                       images[:, 0].reshape(2, 4))
+    assert_allclose(list(ticks(ax.xaxis).values()), values)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["z1", "z2"]
+
+
+def test_traversal_thins_out_the_ticks_of_many_columns():
+    values = np.linspace(-3, 3, 61)
+    ax, = plotting.traversal(np.zeros((61, 16)), values, "one", ["z1"]).axes
+    found = ticks(ax.xaxis)
+    assert len(found) == 11
+    assert_allclose(list(found.values()), [values[int(place)] for place in found], atol=1e-9)
+
+
+# ---- codes ----------------------------------------------------------------------------------------------------------
+
+def test_scatter_has_every_point_in_its_colour_and_every_digit_at_its_median(rng):
+    z, labels = rng.normal(size=(200, 2)), np.repeat([0, 3, 4, 9], 50)
+    ax, = plotting.latent_scatter(z, labels, "codes").axes
+    for digit, points, text in zip([0, 3, 4, 9], ax.collections, ax.texts, strict=True):
+        assert_array_equal(points.get_offsets(), z[labels == digit])
+        assert_allclose(points.get_facecolor()[:, :3], [to_rgb(plotting.DIGIT_COLOURS[digit])])
+        assert text.get_text() == str(digit) and text.get_path_effects()
+        assert_allclose(text.get_position(), np.median(z[labels == digit], axis=0))
+    assert ax.get_aspect() == 1 and (ax.get_xlabel(), ax.get_ylabel()) == ("z1", "z2")
+    assert not ax.patches
+
+
+def test_scatter_circles_are_one_and_two_standard_deviations(rng):
+    ax, = plotting.latent_scatter(rng.normal(size=(9, 2)), np.zeros(9, dtype=int), "codes", circles=True).axes
+    assert [(circle.center, circle.radius) for circle in ax.patches] == [((0, 0), 1), ((0, 0), 2)]
+    assert texts(ax) == ["0", "1 sigma", "2 sigma"]
+
+
+def test_colours_are_all_different():
+    for colours in (plotting.COLOURS.values(), plotting.DIGIT_COLOURS):
+        assert len(set(colours)) == len(colours)
+    assert len(plotting.DIGIT_COLOURS) == 10
+    assert not set(plotting.OTHER_COLOURS) & set(plotting.COLOURS.values())
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+def test_lines_draw_the_data_in_the_table_colours_and_order_the_legend_by_the_ends():
+    x, low, high = np.array([1, 2, 4]), np.array([5, 4, 1]), np.array([3, 3, 3])
+    figure = plotting.lines(x, {"PCA": low, "stranger": high}, "t", "size", "error", logx=True,
+                            errors={"PCA": [1, 1, 0]})
+    ax, = figure.axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "error")
+    assert ticks(ax.xaxis) == {1: 1, 2: 2, 4: 4}
+    pca, stranger = ax.containers
+    assert_array_equal(pca.lines[0].get_xydata(), np.stack([x, low], axis=1))
+    assert pca.lines[0].get_color() == plotting.COLOURS["PCA"]
+    assert stranger.lines[0].get_color() not in plotting.COLOURS.values()
+    assert pca.lines[0].get_marker() != stranger.lines[0].get_marker()
+    assert [segment[:, 1].tolist() for segment in pca.lines[2][0].get_segments()] == [[4, 6], [3, 5], [1, 1]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["stranger", "PCA"]
+
+
+def test_lines_take_errors_as_a_pair_too():
+    x = np.arange(3)
+    one, = plotting.lines(x, {"AE": (x, x / 4)}, "t", "x", "y").axes
+    two, = plotting.lines(x, {"AE": x}, "t", "x", "y", errors={"AE": x / 4}).axes
+    assert_array_equal(*(ax.containers[0].lines[2][0].get_segments() for ax in (one, two)))
+
+
+def test_long_curves_differ_in_their_dashes_and_a_logarithmic_axis_has_plain_numbers():
+    x = np.linspace(1, 50, 100)
+    figure = plotting.lines(x, {"AE": x, "VAE": 2 * x}, "t", "x", "y", logy=True)
+    figure.draw_without_rendering()
+    ax, = figure.axes
+    assert len({container.lines[0].get_linestyle() for container in ax.containers}) == 2
+    shown = {label.get_text() for label in ax.get_yticklabels(which="both")}
+    assert {"1", "10", "2", "50"} <= shown and not any("$" in text for text in shown)
+
+
+def test_bars_print_their_values_beyond_the_error_bars():
+    ax, = plotting.bars({"AE": 0.83, "MADE": -20.984}, "t", "nats", errors={"MADE": 0.2}).axes
+    assert [bar.get_height() for bar in ax.patches] == [0.83, -20.984]
+    assert [to_rgb(bar.get_facecolor()) for bar in ax.patches] == [
+        to_rgb(plotting.COLOURS[name]) for name in ("AE", "MADE")]
+    assert texts(ax) == ["0.83", "\N{MINUS SIGN}20.98\n± 0.2"]
+    assert [text.xy[1] for text in ax.texts] == [0.83, -21.184]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["AE", "MADE"]
+
+
+def test_training_curves_show_each_term_for_train_and_valid():
+    epochs = np.arange(1, 6)
+    train = {"elbo": -10.0 / epochs, "reconstruction": -9.0 / epochs, "kl": 1.0 / epochs, "loss": epochs}
+    valid = {term: 2 * values for term, values in train.items()}
+    figure = plotting.training_curves(train, valid, "t", best=4)
+    for ax, term in zip(figure.axes, ("elbo", "reconstruction", "kl"), strict=True):
+        first, second, mark = ax.lines
+        assert_array_equal(first.get_xydata(), np.stack([epochs, train[term]], axis=1))
+        assert_array_equal(second.get_xydata(), np.stack([epochs, valid[term]], axis=1))
+        assert first.get_linestyle() != second.get_linestyle()
+        assert mark.get_xdata() == [4, 4] and ax.get_xlabel() == "epoch"
+    assert figure.axes[0].get_ylabel() == "nats per example"
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["train", "valid", "best epoch: 4"]
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+def assert_nothing_is_cut_off(figure, title):
+    figure.draw_without_rendering()
+    width, height = figure.bbox.size
+    box = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    assert -1 <= box.x0 and box.x1 <= width + 1 and -1 <= box.y0 and box.y1 <= height + 1
+    assert "".join(suptitle(figure).split()) == "".join(title.split())
+    top = max(ax.get_tightbbox().y1 for ax in figure.axes)
+    assert not title or figure._suptitle.get_window_extent().y0 >= top - 1
+
+
+def test_nothing_is_cut_off_in_any_kind_of_figure(rng):
+    for figure in every_kind(rng, LONG):
+        assert_nothing_is_cut_off(figure, LONG)
+
+
+@pytest.mark.parametrize("title", ["W" * 300, "i" * 300, "two lines\nof one title", "$1 and $2, {x}_y^", "", " "])
+def test_no_title_is_cut_off(title, rng):
+    assert_nothing_is_cut_off(plotting.image_grid(rng.random((3, 9)), title), title.strip())
+
+
+def test_titles_break_between_words_into_lines_of_like_length(rng):
+    lines = suptitle(plotting.image_grid(rng.random((10, 9)), LONG)).split("\n")
+    assert " ".join(lines) == LONG.strip() and "held-out" in LONG
+    assert len(lines) > 2 and min(map(len, lines)) > 0.6 * max(map(len, lines))
+
+
+def test_panel_titles_stay_in_their_own_panel(rng):
+    figure, axes = plotting.panels(3, "three", n_columns=3)
+    for ax in axes:
+        assert plotting.image_grid(rng.random((4, 9)), LONG[:90], n_columns=2, ax=ax) is figure
+    figure.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in axes]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+    assert boxes[0].x0 >= 0 and boxes[-1].x1 <= figure.bbox.width
+
+
+def test_every_drawing_of_one_axes_goes_into_a_panel(rng):
+    figure, axes = plotting.panels(6, "six")
+    x = np.arange(4.0)
+    plotting.image_grid(rng.random((4, 9)), "a", ax=axes[0])
+    plotting.manifold(rng.random((4, 9)), "b", ax=axes[1])
+    plotting.traversal(rng.random((4, 9)), x, "c", ["z1"], ax=axes[2])
+    plotting.latent_scatter(rng.normal(size=(4, 2)), np.arange(4), "d", ax=axes[3])
+    plotting.lines(x, {"AE": x}, "e", "x", "y", ax=axes[4])
+    plotting.bars({"AE": 1}, "f", "y", ax=axes[5])
+    assert [ax.get_title() for ax in figure.axes] == list("abcdef") and plt.get_fignums() == [figure.number]
+
+
+def test_panels_are_as_many_as_asked():
+    figure, axes = plotting.panels(5, "five", n_columns=2)
+    assert len(axes) == len(figure.axes) == 5
+
+
+def test_the_caller_keeps_its_own_style(rng):
+    before = dict(matplotlib.rcParams)
+    for figure in every_kind(rng, "t"):
+        plt.close(figure)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_inputs_are_left_as_they_were(rng):
+    images, z, labels = 3 * rng.normal(size=(4, 9)), rng.normal(size=(4, 2)), np.arange(4)
+    for array in (images, z, labels):
+        array.flags.writeable = False
+    plotting.image_grid(images, "t"), plotting.manifold(images, "t"), plotting.latent_scatter(z, labels, "t")
+    errors = {}
+    plotting.lines(labels, {"AE": (labels, labels)}, "t", "x", "y", errors=errors)
+    assert errors == {}
+
+
+def test_save_writes_small_equal_files_and_closes(tmp_path, rng):
+    z, labels = rng.normal(size=(1797, 2)), rng.integers(0, 10, 1797)
+    contents = []
+    for run in range(2):
+        path = tmp_path / f"run {run}" / "deep" / "figure.png"
+        assert plotting.save(plotting.latent_scatter(z, labels, LONG, circles=True), str(path)) == path
+        assert [file.name for file in path.parent.iterdir()] == ["figure.png"]
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1] and len(contents[0]) < 200_000
+    assert contents[0].startswith(b"\x89PNG") and b"Software" not in contents[0] and b"Date" not in contents[0]
+    assert plt.get_fignums() == []
+
+
+def test_save_of_images_is_small(tmp_path, rng):
+    figure = plotting.manifold(rng.random((400, 64)), "noise, the hardest to compress")
+    assert plotting.save(figure, tmp_path / "manifold.png").stat().st_size < 200_000
+
+
+def test_a_failed_save_leaves_the_old_file_whole_and_nothing_else(tmp_path, rng, monkeypatch):
+    path = tmp_path / "figure.png"
+    path.write_bytes(b"old")
+    figure = plotting.image_grid(rng.random((1, 9)), "t")
+
+    def full_disk(temporary, **_):
+        temporary.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figure, "savefig", full_disk)
+    with pytest.raises(OSError, match="disk full"):
+        plotting.save(figure, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["figure.png"] and path.read_bytes() == b"old"
+    assert plt.get_fignums() == []
+
+
+# ---- what is refused ------------------------------------------------------------------------------------------------
+
+IMAGES, Z, LABELS, X = np.zeros((4, 9)), np.zeros((4, 2)), np.arange(4), np.arange(4.0)
+HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
+
+
+@pytest.mark.parametrize("name, draw", [
+    ("images", lambda: plotting.image_grid(np.zeros((2, 3, 3)), "t")),
+    ("images", lambda: plotting.image_grid(np.zeros((0, 9)), "t")),
+    ("images", lambda: plotting.image_grid(np.full((1, 9), np.nan), "t")),
+    ("images", lambda: plotting.image_grid(np.zeros((1, 8)), "t")),
+    ("images", lambda: plotting.image_grid(IMAGES, "t", shape=(2, 4))),
+    ("images", lambda: plotting.image_grid(IMAGES, "t", shape=(-3, -3))),
+    ("n_columns", lambda: plotting.image_grid(IMAGES, "t", n_columns=0)),
+    ("row_labels", lambda: plotting.image_grid(IMAGES, "t", n_columns=2, row_labels=["one"])),
+    ("images", lambda: plotting.manifold(np.zeros((5, 9)), "t")),
+    ("n", lambda: plotting.manifold_grid(0)),
+    ("images", lambda: plotting.traversal(IMAGES, [1, 2, 3], "t", ["z1"])),
+    ("values", lambda: plotting.traversal(IMAGES, [[1, 2]], "t", ["z1", "z2"])),
+    ("row_labels", lambda: plotting.traversal(IMAGES, [1, 2], "t", [])),
+    ("z", lambda: plotting.latent_scatter(np.zeros((4, 3)), LABELS, "t")),
+    ("z", lambda: plotting.latent_scatter(Z + np.inf, LABELS, "t")),
+    ("labels", lambda: plotting.latent_scatter(Z, LABELS[:3], "t")),
+    ("labels", lambda: plotting.latent_scatter(Z, LABELS + 7, "t")),
+    ("x", lambda: plotting.lines([], {"AE": []}, "t", "x", "y")),
+    ("x", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", logx=True)),
+    ("curves", lambda: plotting.lines(X, {}, "t", "x", "y")),
+    ("curves['AE']", lambda: plotting.lines(X, {"AE": X[:2]}, "t", "x", "y")),
+    ("curves['AE']", lambda: plotting.lines(X, {"AE": X - 1}, "t", "x", "y", logy=True)),
+    ("errors['AE']", lambda: plotting.lines(X, {"AE": (X, -X)}, "t", "x", "y")),
+    ("errors", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", errors={"VAE": X})),
+    ("values", lambda: plotting.bars({}, "t", "y")),
+    ("values['AE']", lambda: plotting.bars({"AE": np.nan}, "t", "y")),
+    ("errors['AE']", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"AE": -1})),
+    ("errors", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"VAE": 1})),
+    ("train", lambda: plotting.training_curves({"loss": X}, None, "t")),
+    ("valid['elbo']", lambda: plotting.training_curves(HISTORY, {**HISTORY, "elbo": X[:3]}, "t")),
+    ("train['kl']", lambda: plotting.training_curves({**HISTORY, "kl": X + np.nan}, HISTORY, "t")),
+    ("best", lambda: plotting.training_curves(HISTORY, HISTORY, "t", best=5)),
+    ("n", lambda: plotting.panels(0, "t")),
+    ("path", lambda: plotting.save(plt.figure(), "figure.jpg")),
+])
+def test_bad_input_is_named_and_leaves_no_figure(name, draw):
+    with pytest.raises(ValueError) as caught:
+        draw()
+    assert str(caught.value).startswith(f"{name}: ")
+    assert plt.get_fignums() == []
+
+
+def test_a_list_where_a_dict_belongs_is_a_type_error():
+    with pytest.raises(TypeError, match="^curves: "):
+        plotting.lines(X, [X], "t", "x", "y")
+    with pytest.raises(TypeError, match="^values: "):
+        plotting.bars([1], "t", "y")
