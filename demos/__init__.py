@@ -1,0 +1,4 @@
+"""The lessons: each asks one question, measures the answer on real data, and draws it. `python -m demos` lists them."""
+
+# In reading order.
+LESSONS = ("pca", "gradient_check", "vae")
