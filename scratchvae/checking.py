@@ -50,7 +50,7 @@ def class_labels(name, value, n_rows=None, n_classes=None):
         raise ValueError(f"{name}: want shape ({n_rows or 'N'},), got {array.shape}")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
-    if array.min() < 0 or (n_classes is not None and array.max() >= n_classes):
+    if array.min() < 0 or array.max() >= (np.iinfo(np.intp).max if n_classes is None else n_classes):
         raise ValueError(f"{name}: want classes in 0..{n_classes - 1 if n_classes else 'C-1'}, "
                          f"got {array.min()}..{array.max()}")
     return array.astype(np.intp, copy=False)
@@ -86,7 +86,7 @@ def generator(name, value):
 def float_type(name, value):
     """`value` as float32 or float64, the two types in which the library computes."""
     try:
-        dtype = np.dtype(value)
+        dtype = None if value is None else np.dtype(value)  # np.dtype(None) would be float64
     except TypeError:
         dtype = None
     if dtype not in (np.float32, np.float64):

@@ -41,7 +41,8 @@ class Observation:
 
     def _checked(self, x, params):
         params = matrix("params", params)
-        x = self.check(x, "x", dtype=params.dtype if params.dtype.kind == "f" else None)
+        params = params.astype(np.result_type(params.dtype, np.float32), copy=False)  # integers become floats
+        x = self.check(x, "x", dtype=params.dtype)
         if params.shape != (len(x), self.n_params(x.shape[1])):
             raise ValueError(f"params: want shape {(len(x), self.n_params(x.shape[1]))} for x of shape {x.shape}, "
                              f"got {params.shape}")
@@ -65,21 +66,22 @@ def comparable(*observations):
 def bernoulli_terms(x, a):
     """x a - softplus(a) summed over features, and x - sigmoid(a), from a single tanh. Exact for x in {0, 1}.
 
-        sigmoid(a) = (1 + tanh(a / 2)) / 2
-        softplus(a) = log(1 + e^a) = (a + |a|) / 2 + log 2 - log(1 + |tanh(a / 2)|)
+        sigmoid(a) = 1/2 + tanh(a / 2) / 2
+        softplus(a) = log(1 + e^a) = [a > 0] a - log sigmoid(|a|)
 
-    Neither overflows, and the logarithm's argument is in [1, 2]: up to 64 of them are multiplied before one
-    logarithm is taken, since sum log = log product and 2^64 is far below the largest float32.
+    Nothing overflows, and for x in {0, 1} no term is positive, so none cancel. sigmoid(|a|) is in [1/2, 1]: up to 64 of
+    them are multiplied before one logarithm is taken, since sum log = log product and 2^-64 is far above the
+    smallest float32.
     """
     t = np.tanh(0.5 * a)
-    half = x - 0.5
-    factors = np.abs(t)
-    factors += 1
-    product = np.multiply.reduceat(factors, np.arange(0, a.shape[1], 64), axis=1)
-    # sum_j (x_j - 1/2) a_j - |a_j| / 2 - log 2 + log(1 + |t_j|)
-    log_p = np.einsum("nd,nd->n", half, a) - 0.5 * np.abs(a).sum(axis=1) + np.log(product).sum(axis=1)
-    log_p -= a.shape[1] * LOG_2
     t *= 0.5
+    factors = np.abs(t)
+    factors += 0.5
+    product = np.multiply.reduceat(factors, np.arange(0, a.shape[1], 64), axis=1)
+    # sum_j (x_j - [a_j > 0]) a_j + log sigmoid(|a_j|)
+    log_p = np.einsum("nd,nd->n", x - (a > 0), a)
+    log_p += LOG_2 * np.log2(product).sum(axis=1)
+    half = x - 0.5
     half -= t  # x - sigmoid(a)
     return log_p, half
 
@@ -176,18 +178,18 @@ class ContinuousBernoulli(Observation):
 def _sinhc(u):
     """log(sinh(u) / u) and its derivative coth(u) - 1/u, both without overflow or cancellation at any u."""
     # Near 0 the closed forms subtract nearly equal numbers: Taylor series there, to u^16, error below 1e-15.
-    small = np.minimum(np.abs(u), 0.5)
+    small = np.minimum(np.abs(u), 0.4)
     v = small * small
     log_series = v * (1/6 + v * (-1/180 + v * (1/2835 + v * (-1/37800 + v * (1/467775 + v * (
         -691/3831077250 + v * (2/127702575 - v * 3617/2605132530000)))))))
     slope_series = small * (1/3 + v * (-1/45 + v * (2/945 + v * (-1/4725 + v * (2/93555 + v * (
         -1382/638512875 + v * (4/18243225 - v * 3617/162820783125)))))))
     # sinh(u) = e^u (1 - e^-2u) / 2 for u > 0
-    large = np.maximum(np.abs(u), 0.5)
+    large = np.maximum(np.abs(u), 0.4)
     e = np.exp(-2 * large)
     log_closed = large - LOG_2 - np.log(large) + np.log1p(-e)
     slope_closed = (1 + e) / (1 - e) - 1 / large
-    near = np.abs(u) < 0.5
+    near = np.abs(u) < 0.4
     return np.where(near, log_series, log_closed), np.copysign(np.where(near, slope_series, slope_closed), u)
 
 
@@ -239,7 +241,7 @@ class Gaussian(Observation):
         dm = r / v
         squares = r * dm  # (x - m)^2 / v
         # -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
-        log_v = np.broadcast_to(np.log(v), (len(x), D)).sum(axis=1)
+        log_v = np.broadcast_to(np.log(v), (len(x), D)).sum(axis=1, dtype=dm.dtype)
         log_p = -0.5 * (squares.sum(axis=1) + log_v + D * LOG_2PI)
         if not self.is_learned:
             return log_p, dm
@@ -257,7 +259,7 @@ class Gaussian(Observation):
         """x = m + sqrt(v) * eps : (N, D)."""
         m, s = self._split(params)
         eps = generator("rng", rng).standard_normal(m.shape, dtype=m.dtype)
-        return m + np.sqrt(self._variance(s)[0]) * eps
+        return m + self._variance(s)[0] ** 0.5 * eps
 
     def _split(self, params):
         n = params.shape[1]
