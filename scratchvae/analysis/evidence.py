@@ -1,0 +1,152 @@
+"""How probable does a VAE find x? The evidence log p(x), estimated by sampling.
+
+    p(x) = integral p(x given z) p(z) dz = E_r[w(z)]        w(z) = p(x given z) p(z) / r(z)        z ~ r
+
+for any proposal r that is positive wherever the integrand is. The mean of S weights is unbiased for p(x) whatever r is;
+what differs is how many of them count. With r = p(z), the prior, w = p(x given z), which is nearly 0 almost everywhere:
+a handful of weights carry the sum, or none does and the estimate is far too low. The encoder q(z given x) proposes z that
+matter for x. Where the true posterior has more mass than q, however, weights are rare and huge; a wider q or a defensive
+mixture with the prior keeps them bounded: r >= share * prior gives w <= p(x given z) / share.
+
+How good is an estimate? It tells itself, if the weights have been where the mass is:
+
+    effective sample size   ess = (sum_s w_s)^2 / sum_s w_s^2, from 1 (one weight has it all) to S (all are equal)
+    standard error          Var[w] / (S E[w]^2) = E[w^2] / (S E[w]^2) - 1 / S = 1 / ess - 1 / S, of log p(x), squared
+
+The logarithm is concave, so the estimate of log p(x) is too low on average, and its mean over draws of k weights is a
+lower bound of its own, the multi-sample bound, which is the ELBO for k = 1 and rises to log p(x) with k:
+
+    L_k = E[log 1/k sum_s w_s] <= log E[w] = log p(x)
+
+Source: Rezende et al. 2014, appendix E; Burda et al. 2016, equation 8 and theorem 1; Hesterberg 1995 (defensive mixtures).
+"""
+from collections import namedtuple
+
+import numpy as np
+
+from scratchvae.checking import BLOCK, generator, integer, number
+from scratchvae.models.vae import VAE
+from scratchvae.probability import gaussian
+
+Evidence = namedtuple("Evidence", "value ess")
+Bound = namedtuple("Bound", "value error")
+Proposal = namedtuple("Proposal", "widen prior_share", defaults=(1.0, 0.0))
+
+PROPOSALS = {"importance": Proposal(), "widened": Proposal(widen=1.5), "defensive": Proposal(prior_share=0.1),
+             "prior": Proposal(prior_share=1.0)}
+
+
+def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
+    """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
+
+        log p(x) ~ log 1/S sum_s p(x given z_s) p(z_s) / r(z_s)        z_s ~ r
+        r(z) = (1 - prior_share) N(z; mu, (widen sigma)^2) + prior_share N(z; 0, I)
+
+    X : (N, D)      method : "importance" (r = q), "widened" (1.5 sigma), "defensive" (9 parts q, 1 part prior), "prior",
+    or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
+    Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no likelihood.
+    """
+    x, n_samples, proposal = _door(vae, X), integer("n_samples", n_samples), as_proposal(method)
+    value, ess = np.empty((2, len(x)))
+    for rows, log_w in _weight_blocks(vae, x, n_samples, proposal, generator("rng", rng)):
+        value[rows] = log_mean_exp(log_w)
+        ess[rows] = effective_sample_size(log_w)
+    return Evidence(value, ess)
+
+
+def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
+    """The bound L_k on log p(x) of each example: Bound(value (N,), error (N,)), the standard error over the repeats.
+
+        L_k = E[log 1/k sum_s w_s] ~ mean over n_repeats >= 2 independent draws of k weights
+
+    X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
+    """
+    x, proposal = _door(vae, X), as_proposal(method)
+    k, n_repeats = integer("k", k), integer("n_repeats", n_repeats, low=2)
+    value, error = np.empty((2, len(x)))
+    for rows, log_w in _weight_blocks(vae, x, n_repeats * k, proposal, generator("rng", rng)):
+        bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)
+        value[rows], error[rows] = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_repeats)
+    return Bound(value, error)
+
+
+def standard_error(ess, n_samples):
+    """Of log p(x) estimated with n_samples weights: sqrt(1 / ess - 1 / S), to first order in Var[w] (delta method).
+
+    It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
+    """
+    return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))
+
+
+def log_weights(vae, x, n_samples, proposal, rng):
+    """log w = log p(x given z) + log p(z) - log r(z) of n_samples z for each x (N, D) : (n_samples, N), in one block."""
+    mu, log_var = vae.encode(x)
+    z, log_r = propose(mu, log_var, n_samples, proposal, rng)
+    log_pz = gaussian.log_prob(z, 0.0, np.zeros_like(mu))
+    return log_likelihood(vae, x, z) + log_pz - log_r
+
+
+def propose(mu, log_var, n_samples, proposal, rng):
+    """z ~ r for each row of mu, log_var (N, K), and log r(z) : (S, N, K), (S, N)."""
+    shape, share = (n_samples, *mu.shape), proposal.prior_share
+    wide = log_var + 2 * np.log(mu.dtype.type(proposal.widen))
+    eps = rng.standard_normal(shape, dtype=mu.dtype)
+    from_prior = rng.random((*shape[:2], 1)) < share
+    z = np.where(from_prior, eps, gaussian.reparameterize(mu, wide, eps))
+    with np.errstate(divide="ignore"):  # log 0 = -infinity is right: a part with no share adds nothing
+        log_shares = np.log(np.array([1 - share, share], mu.dtype))
+    # log r = log((1 - share) N(z; mu, (widen sigma)^2) + share N(z; 0, I))
+    return z, np.logaddexp(log_shares[0] + gaussian.log_prob(z, mu, wide),
+                           log_shares[1] + gaussian.log_prob(z, 0.0, np.zeros_like(mu)))
+
+
+def log_likelihood(vae, x, z):
+    """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
+    S, N, K = z.shape
+    params = vae.decoder.forward(z.reshape(S * N, K))[0]
+    x = np.broadcast_to(x, (S, *x.shape)).reshape(S * N, -1)
+    return vae.observation.evaluate(x, params)[0].reshape(S, N)
+
+
+def log_mean_exp(log_w, axis=0):
+    """log of the mean of e^log_w along an axis, without overflow."""
+    top = log_w.max(axis=axis, keepdims=True)
+    return np.log(np.exp(log_w - top).mean(axis=axis)) + top.squeeze(axis)
+
+
+def effective_sample_size(log_w):
+    """(sum_s w_s)^2 / sum_s w_s^2 along the first axis."""
+    w = np.exp(log_w - log_w.max(axis=0))
+    return w.sum(axis=0) ** 2 / (w * w).sum(axis=0)
+
+
+def as_proposal(method):
+    """The Proposal of this name, or the one given, checked."""
+    if not isinstance(method, Proposal):
+        if method not in list(PROPOSALS):
+            raise ValueError(f"method: want one of {', '.join(PROPOSALS)} or a Proposal, got {method!r}")
+        return PROPOSALS[method]
+    return Proposal(number("widen", method.widen, open_low=True), number("prior_share", method.prior_share, high=1))
+
+
+def _door(vae, X):
+    if not isinstance(vae, VAE):
+        raise TypeError(f"vae: want a VAE, got {type(vae).__name__}")
+    if vae.observation.measure is None:
+        raise ValueError(f"vae: {vae.observation!r} is a loss, not a likelihood; it gives x no probability")
+    (x,) = vae.check(X)
+    return x
+
+
+def _weight_blocks(vae, x, n_samples, proposal, rng):
+    """Rows of x, and their log-weights (n_samples, rows) in float64, few enough at a time to stay small in memory."""
+    width = max(vae.observation.n_params(vae.n_features), vae.n_latent, *vae.hidden)
+    pairs = max(1, BLOCK // width)                         # (sample, image) pairs that the decoder sees at once
+    n_rows = max(1, pairs // n_samples)
+    step = max(1, pairs // n_rows)                         # samples at once
+    for start in range(0, len(x), n_rows):
+        rows = slice(start, start + n_rows)
+        log_w = np.empty((n_samples, len(x[rows])))
+        for s in range(0, n_samples, step):
+            log_w[s:s + step] = log_weights(vae, x[rows], len(log_w[s:s + step]), proposal, rng)
+        yield rows, log_w
