@@ -33,17 +33,29 @@ def run(lesson):
     curve = np.array([max(relative_errors(analytic, numerical_gradient(f, model.theta, h),
                                           model.named_parameters()).values()) for h in steps])
     best = steps[curve.argmin()]
-    # Drawn through the measured ends: the formula's error grows as h^2, the rounding's as 1 / h.
-    lesson.save(plotting.lines(
-        steps, {"measured": curve, "slope 2 (formula)": curve[-2] * (steps / steps[-2]) ** 2,
-                "slope -1 (rounding)": curve[1] * (steps[1] / steps)},
-        f"Too small a step drowns in rounding, too large a one in curvature: {best:.0e} is best here",
-        "step h", "relative error, largest over the tensors", logx=True, logy=True), "gradient_check_step")
+    lesson.save(v_curve(steps, curve, f"Too small a step drowns in rounding, too large a one in curvature: "
+                        f"h = {best:.0e} is best here"), "gradient_check_step")
     lesson.say(f"The error is smallest, {curve.min():.1e}, at h = {best:.0e}.\n")
 
     lesson.say("What this proves is that backward is the derivative of forward. It cannot see a forward that is not the\n"
                "mathematics: a sampler that multiplies its noise by the variance, with a backward that agrees, passes too.")
     return {f"{what}: {to}": max(e.values()) for (what, to), e in errors.items()}
+
+
+def v_curve(steps, curve, title):
+    """The measured error over the step, with the two slopes that theory predicts through its measured ends."""
+    figure, (ax,) = plotting.panels(1, title, size=(6.4, 4.2))
+    with plotting.house_style():
+        for slope, end, name in ((-1, 1, "rounding: grows as 1 / h"), (2, -2, "formula: grows as h squared")):
+            line = curve[end] * (steps / steps[end]) ** slope
+            near = line > curve.min() / 10
+            ax.plot(steps[near], line[near], "--", color=plotting.GREY)
+            ax.annotate(name, (steps[end], curve[end]), (12, 12) if slope < 0 else (-12, 12), textcoords="offset points",
+                        ha="left" if slope < 0 else "right", color=plotting.GREY)
+        ax.plot(steps, curve, "o-", color=plotting.COLOURS["VAE"], label="VAE loss, all tensors")
+        ax.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative error, largest over the tensors")
+        ax.legend(loc="upper center")
+    return figure
 
 
 def layer_errors(rng):

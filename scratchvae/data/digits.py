@@ -25,4 +25,4 @@ def binarize(X, threshold=0.5):
     X : real numbers of any shape      returns : the same shape and dtype
     """
     X = checking.real_array("X", X)
-    return (X >= checking.number("threshold", threshold, low=-np.inf)).astype(X.dtype)
+    return np.greater_equal(X, checking.number("threshold", threshold, low=-np.inf), out=np.empty_like(X))
