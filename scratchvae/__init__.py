@@ -11,6 +11,7 @@ from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningR
 from scratchvae.nn.checkpoint import load, save
 from scratchvae.models.pca import PCA
 from scratchvae.models.autoencoder import Autoencoder
+from scratchvae.models.classifier import Classifier
 from scratchvae.models.vae import VAE
 from scratchvae.analysis.evidence import Proposal, log_evidence, multi_sample_bound, standard_error
 from scratchvae.data import arc, binarize, circle, load_digits, load_idx, s_curve, spiral, split

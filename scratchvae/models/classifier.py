@@ -1,0 +1,124 @@
+"""Which class is it, and how sure? A network under the Categorical observation, from labels few or many.
+
+    logits = network(x)        p(label = c given x) = softmax(logits)_c        loss = -log p(label given x)
+
+The loss is a likelihood like every other here: only the observation is now a label instead of the image itself. With
+hidden=() the network is one linear layer, and the model is multinomial logistic regression.
+
+Where labels are few, an encoder trained on unlabelled x may know already what x have in common. There are two ways to use it:
+
+    fine-tuned   `Classifier.from_encoder(model)` starts from copies of the encoder's layers; training moves all of them
+    frozen       a linear classifier on the codes, `Classifier(K, hidden=())` fitted to `model.encode(X)`; only it is trained
+
+(Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
+"""
+from collections import namedtuple
+
+import numpy as np
+
+from scratchvae.checking import class_labels, generator, integer, matrix, row_blocks
+from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.checkpoint import saveable
+from scratchvae.nn.model import Model
+from scratchvae.nn.network import activation_class, mlp
+from scratchvae.probability.observation import Categorical
+
+Terms = namedtuple("Terms", "loss accuracy")
+
+
+@saveable
+class Classifier(Model):
+    """x (N, D) -> logits (N, C) -> p(label given x), trained by `fit(classifier, X, labels)`.
+
+    hidden     sizes of the hidden layers; () for a linear classifier
+    n_classes  C; labels are the integers 0..C-1
+    """
+
+    def __init__(self, n_features, hidden=(128,), n_classes=10, *, activation="relu", rng, dtype=np.float32):
+        self.n_features, self.n_classes = integer("n_features", n_features), integer("n_classes", n_classes, low=2)
+        self.hidden, self.activation = tuple(integer("hidden", n) for n in hidden), activation_class(activation)
+        self.observation = Categorical()
+        super().__init__(dtype, network=mlp(n_features, self.hidden, n_classes, activation=activation,
+                                            rng=generator("rng", rng), dtype=dtype))
+
+    @classmethod
+    def from_encoder(cls, model, n_classes=10, *, rng):
+        """A classifier that starts from the encoder of a trained autoencoder or VAE; `model` is left as it is.
+
+        Its hidden layers are the encoder's and the code (of a VAE, mu), now followed by the activation as well:
+        hidden = (*model.hidden, K). They are copied; the linear layer on top is new.
+        """
+        if not isinstance(model, CodeModel):
+            raise TypeError(f"model: want an Autoencoder or a VAE, got {type(model).__name__}")
+        new = cls(model.n_features, (*model.hidden, model.n_latent), n_classes, activation=model.activation, rng=rng,
+                  dtype=model.dtype)
+        for copy, trained in zip(new.network.layers, model.encoder.layers):
+            for name, view in copy.named_parameters().items():
+                # a VAE's last layer gives mu in its first K columns, log_var in the others
+                view[...] = trained.named_parameters()[name][..., :view.shape[-1]]
+        return new
+
+    def check(self, X, labels=None, name="X"):
+        """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
+        x, labels = self._pair(X, labels, name)
+        label_name = "labels" if name == "X" else f"{name} labels"
+        if len(labels) < self.n_classes:
+            raise ValueError(f"{label_name}: want at least one a class, that is {self.n_classes}, got {len(labels)}")
+        if (labels == labels[0]).all():
+            raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
+        return x, labels
+
+    def _pair(self, X, labels, name="X"):
+        if labels is None:
+            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
+                             "valid=(X_valid, labels_valid))")
+        x = matrix(name, X, self.n_features, self.dtype)
+        return x, class_labels("labels" if name == "X" else f"{name} labels", labels, len(x), self.n_classes)
+
+    def loss_and_grad(self, X, labels, *, rng=None):
+        """The loss terms of a batch; fills `grad`. A batch, unlike a training set, may lack classes."""
+        return self.forward_backward(*self._pair(X, labels), rng=rng)
+
+    def forward_backward(self, x, labels, *, rng=None):
+        """The loss terms of a batch; fills `grad`. Nothing here is random: `rng` is `fit`'s, and not used.
+
+            loss = -1/N sum_n log softmax(network(x_n))_label_n
+        """
+        logits, cache = self.network.forward(x)
+        log_p, dlogits = self.observation.evaluate(labels, logits)
+        dlogits *= -1 / len(x)
+        self.network.backward(dlogits, cache, need_dx=False)
+        return self._terms(logits, labels, log_p)
+
+    def evaluate(self, x, labels, *, rng=None):
+        """The loss terms without a gradient."""
+        logits = self._logits(x)
+        return self._terms(logits, labels, self.observation.evaluate(labels, logits)[0])
+
+    @staticmethod
+    def _terms(logits, labels, log_p):
+        return Terms(-log_p.mean(), (logits.argmax(axis=1) == labels).mean())
+
+    def _logits(self, x):
+        return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x)])
+
+    def predict_proba(self, X):
+        """p(label = c given x) : (N, C), rows adding up to 1."""
+        return self.observation.mean(self._logits(matrix("X", X, self.n_features, self.dtype)))
+
+    def predict(self, X):
+        """The most probable label : (N,), the smallest one of several."""
+        return self._logits(matrix("X", X, self.n_features, self.dtype)).argmax(axis=1)
+
+    def score(self, X, labels):
+        """The accuracy, the share of X (N, D) whose predicted label is that in labels (N,)."""
+        x, labels = self._pair(X, labels)
+        return float((self._logits(x).argmax(axis=1) == labels).mean())
+
+    def config(self):
+        return {"n_features": self.n_features, "hidden": list(self.hidden), "n_classes": self.n_classes,
+                "activation": self.activation.__name__.lower(), "dtype": np.dtype(self.dtype).name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config, rng=np.random.default_rng(0))
