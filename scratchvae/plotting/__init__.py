@@ -1,0 +1,14 @@
+"""What does it look like? Arrays in, Matplotlib figures out; no model is known here.
+
+Every function checks its arrays, draws in one house style and returns the figure. Given `ax`, one of `panels`, it
+draws there instead, and the title becomes that panel's. Titles are plain text, broken into lines where they would not
+fit. `save` writes and closes.
+"""
+from scratchvae.plotting.charts import bars, latent_scatter, lines, training_curves
+from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, house_style,
+                                      panels, save)
+
+__all__ = ["image_grid", "manifold", "manifold_grid", "traversal", "latent_scatter", "lines", "bars", "training_curves",
+           "panels", "save", "house_style", "COLOURS", "DIGIT_COLOURS", "OTHER_COLOURS", "GREY", "HALO", "INK", "PALE",
+           "STYLE"]

@@ -1,0 +1,146 @@
+"""What do the numbers say? Codes by label, curves, bars, and the course of a training run."""
+from textwrap import fill
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from scratchvae.checking import class_labels, integer, matrix, number
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of, house_style,
+                                      panels, short_number, vector)
+
+
+@house_style()
+def latent_scatter(z, labels, title, circles=False, ax=None):
+    """Codes z (N, 2) coloured by their labels (N,) in 0..9, each class's digit at its median.
+
+    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I)
+    """
+    z = matrix("z", z, 2)
+    labels = class_labels("labels", labels, len(z), len(DIGIT_COLOURS))
+    ax = axes_of(ax, title, (6, 5.8))
+    for digit in np.unique(labels):
+        points, colour = z[labels == digit], to_rgb(DIGIT_COLOURS[digit])
+        ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
+        ax.text(*np.median(points, axis=0), str(digit), size=15, weight="bold", ha="center", va="center",
+                color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
+    for radius in (1, 2) if circles else ():
+        ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
+        ax.annotate(f"{radius} sigma", (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center",
+                    va="top", color=GREY, path_effects=HALO, zorder=3)
+    ax.set(xlabel="z1", ylabel="z2")
+    ax.set_aspect("equal", adjustable="datalim")
+    return ax.figure
+
+
+def _named(name, value, known=None):
+    """A dict of name -> numbers, of `known` names if given, and then perhaps empty."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name}: want a dict of name -> numbers, got {type(value).__name__}")
+    if known is None and not value:
+        raise ValueError(f"{name}: got an empty dict")
+    if known is not None and not set(value) <= set(known):
+        raise ValueError(f"{name}: want names among {list(known)}, got {list(value)}")
+    return value
+
+
+def _colours(names):
+    """The table's colour of each name, or else one that is not in the table."""
+    strangers = [name for name in names if name not in COLOURS]
+    return {**COLOURS, **{name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(strangers)}}
+
+
+def _plain_numbers(axis):
+    """Short numbers on a logarithmic axis: 0.1, 1, 10, powers of ten beyond, 2 and 5 between if it has few decades."""
+    def decade(value, _):
+        return f"{value:g}" if len(f"{value:g}") < 5 else f"$10^{{{np.log10(value):.0f}}}$"
+
+    def between(value, _):
+        few = np.ptp(np.log10(axis.get_view_interval())) < 2.5
+        return f"{value:g}" if few and f"{value:e}"[0] in "25" else ""
+
+    axis.set_major_formatter(decade)
+    axis.set_minor_formatter(between)
+
+
+@house_style()
+def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None, ax=None):
+    """Curves over x (N,): a dict of name -> y (N,) or (y, standard error); `errors`, name -> (N,), gives them apart.
+
+    On a page of its own the legend stands at the right, in the order in which the curves end.
+    """
+    x, drawn = vector("x", x, positive=logx), {}
+    errors = dict(_named("errors", errors or {}, known=_named("curves", curves)))
+    for name, y in curves.items():
+        if isinstance(y, tuple) and len(y) == 2 and np.ndim(y[0]) == 1:
+            y, errors[name] = y
+        drawn[name] = vector(f"curves[{name!r}]", y, len(x), positive=logy)
+    for name, error in errors.items():
+        if vector(f"errors[{name!r}]", error, len(x)).min() < 0:
+            raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {np.min(error):g}")
+    alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
+    colours, few = _colours(drawn), len(x) <= 30  # the second cue besides colour: markers, or dashes on long curves
+    for i, (name, y) in enumerate(drawn.items()):
+        ax.errorbar(x, y, errors.get(name), color=colours[name], label=name, capsize=2.5, elinewidth=1.2,
+                    marker="os^Dvp"[i % 6] if few else "", linestyle="-" if few else ("-", "--", "-.", ":")[i % 4])
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
+    for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
+        _plain_numbers(axis)
+    names, steps = [f"{value:g}" for value in x], np.diff(np.log(np.sort(x))) if logx else 0
+    if logx and len(x) > 1 and max(map(len, names)) < 5 and 9 * steps.min() > steps.sum():  # there is room for all x
+        ax.set_xticks(x, names)
+        ax.set_xticks([], minor=True)
+    ax.grid(color=PALE, linewidth=0.6)
+    handles = dict(zip(drawn, ax.get_legend_handles_labels()[0]))
+    order = sorted(drawn, key=lambda name: -drawn[name][-1])
+    ax.legend([handles[name] for name in order], order, **(
+        {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if alone else {}))
+    return ax.figure
+
+
+@house_style()
+def bars(values, title, ylabel, errors=None, ax=None):
+    """One bar for each name -> number, with the number (and its standard error, if `errors` has one) at its end."""
+    errors = _named("errors", errors or {}, known=_named("values", values))
+    values = {name: number(f"values[{name!r}]", value, low=-np.inf) for name, value in values.items()}
+    errors = {name: number(f"errors[{name!r}]", error) for name, error in errors.items()}
+    ax, colours = axes_of(ax, title, (max(4.5, min(9, 1.2 + 1.1 * len(values))), 4.2)), _colours(values)
+    for i, (name, value) in enumerate(values.items()):
+        error, sign = errors.get(name, 0), 1 if value >= 0 else -1
+        ax.bar(i, value, 0.65, color=colours[name])
+        ax.errorbar(i, value, error or None, color=INK, capsize=3, linewidth=1.2)
+        ax.annotate(short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""), (i, value + sign * error),
+                    (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9)
+    ax.set_xticks(range(len(values)), [fill(name, 12, break_long_words=False) for name in values])
+    ax.tick_params(axis="x", length=0)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.margins(y=0.18)
+    ax.set_ylabel(ylabel)
+    return ax.figure
+
+
+@house_style()
+def training_curves(train, valid, title, terms=("elbo", "reconstruction", "kl"), best=None, colour=COLOURS["VAE"]):
+    """A panel for each term, in nats per example over epochs 1, 2, ...: train solid, valid (or None) dashed.
+
+    train, valid : dicts of term -> (epochs,)      best : the epoch that early stopping chose
+    """
+    histories, curves, n_epochs = {"train": train, **({} if valid is None else {"valid": valid})}, {}, None
+    for name, history in histories.items():
+        for term in terms:
+            if term not in _named(name, history):
+                raise ValueError(f"{name}: want the term {term!r}, got {', '.join(history)}")
+            curves[name, term] = vector(f"{name}[{term!r}]", history[term], n_epochs)
+            n_epochs = len(curves[name, term])
+    best = best if best is None else integer("best", best, 1, n_epochs)
+    figure, axes = panels(len(terms), title)
+    for term, ax in zip(terms, axes):
+        for name, linestyle, shade in zip(histories, ("-", "--"), (colour, INK)):
+            ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name)
+        if best is not None:
+            ax.axvline(best, color=GREY, linewidth=1.2, linestyle=":", label=f"best epoch: {best}")
+        ax.set(title={"elbo": "ELBO", "kl": "KL"}.get(term, term), xlabel="epoch")
+        ax.grid(color=PALE, linewidth=0.6)
+    axes[0].set_ylabel("nats per example")
+    axes[0].legend()
+    return figure

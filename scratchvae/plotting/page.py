@@ -1,0 +1,110 @@
+"""How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
+import os
+from pathlib import Path
+from textwrap import fill
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.patheffects import withStroke
+
+from scratchvae.checking import integer, real_array
+
+# One colour for one thing in every lesson: Okabe & Ito 2008, their yellow darkened for a white page.
+COLOURS = {"truth": "#222222", "PCA": "#E69F00", "kernel PCA": "#009E73", "probabilistic PCA": "#9C8A00",
+           "AE": "#0072B2", "VAE": "#D55E00", "FVBN": "#CC79A7", "MADE": "#56B4E9", "independent": "#8C8C8C"}
+# For names that are not in the table: part of Paul Tol's "muted" scheme.
+OTHER_COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#AA4499", "#661100")
+# Digits 0 to 9: Petroff 2021, "Accessible color sequences for data visualization".
+DIGIT_COLOURS = ("#3F90DA", "#FFA90E", "#BD1F01", "#94A4A2", "#832DB6",
+                 "#A96B59", "#E76300", "#B9AC70", "#717581", "#92DADD")
+
+INK, GREY, PALE = "#222222", "#666666", "#DDDDDD"
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "figure.facecolor": "white", "figure.dpi": 110,
+    "figure.titlesize": 12, "figure.titleweight": "normal", "figure.constrained_layout.w_pad": 0.07,
+    "figure.constrained_layout.h_pad": 0.07, "savefig.facecolor": "auto", "axes.facecolor": "white",
+    "axes.titlesize": 10.5, "axes.labelsize": 10, "axes.labelcolor": INK, "axes.edgecolor": INK, "axes.linewidth": 0.8,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "lines.linewidth": 1.8,
+    "lines.markersize": 5, "legend.edgecolor": "white", "legend.framealpha": 0.9, "legend.fontsize": 9.5,
+}
+HALO = [withStroke(linewidth=3, foreground="white")]
+
+
+def house_style():
+    """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`)."""
+    return matplotlib.rc_context(STYLE)
+
+
+@house_style()
+def panels(n, title, n_columns=None, size=(3.4, 3.1)):
+    """A figure with `title` above n empty panels of `size` inches: (figure, axes), axes an array of length n."""
+    n = integer("n", n)
+    n_columns = min(n, 3) if n_columns is None else integer("n_columns", n_columns)
+    n_rows = -(-n // n_columns)
+    figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, layout="constrained",
+                                figsize=(n_columns * size[0], n_rows * size[1]))
+    for ax in axes.flat[n:]:
+        ax.remove()
+    for ax in axes.flat[:n]:  # ticks are made when they are drawn, so their style must be told to the axes
+        ax.tick_params(which="both", labelsize=9, length=3, width=0.8, color=INK, labelcolor=INK)
+    text = figure.suptitle(title, parse_math=False)
+    _wrap(text, figure.get_figwidth() - 0.3)
+    figure.set_figheight(figure.get_figheight() + 0.22 * len(text.get_text().splitlines()))
+    return figure, axes.flat[:n]
+
+
+def _wrap(text, inches):
+    """Break a Matplotlib text into as few lines as fit in `inches`, and these into about equal lengths."""
+    lines, words, best = text.get_text().splitlines(), text.get_text().split(), None
+    longest, limit = max(map(len, lines), default=0), inches * text.get_figure().dpi
+    upper = int(1.3 * longest * limit / max(1, text.get_window_extent().width))  # more characters will not fit
+    for width in range(min(longest, upper), 0, -1):
+        broken = "\n".join(fill(line, width, break_on_hyphens=False) for line in lines)
+        if best and (broken.count("\n") > best.count("\n") or width < max(map(len, words))):
+            break
+        text.set_text(broken)
+        if text.get_window_extent().width <= limit:
+            best = broken
+    text.set_text(best or text.get_text())
+
+
+def axes_of(ax, title, size):
+    """The axes to draw in: a page of its own, or the panel `ax` under this title."""
+    if ax is None:
+        return panels(1, title, size=size)[1][0]
+    inches = ax.get_position(original=True).width * ax.figure.get_figwidth()
+    _wrap(ax.set_title(title, parse_math=False), 1.15 * inches)
+    return ax
+
+
+def save(figure, path):
+    """Write the figure as a PNG, whole or not at all and the same bytes every time; close it; return the path."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.suffix.lower() != ".png":
+            raise ValueError(f"path: want a name that ends in .png, got {path.name!r}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with house_style():
+            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None},
+                           pil_kwargs={"optimize": True})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        plt.close(figure)
+    return path
+
+
+def short_number(value, spec="g"):
+    """The number with a true minus sign."""
+    return f"{value:{spec}}".replace("-", "\N{MINUS SIGN}")
+
+
+def vector(name, value, n=None, positive=False):
+    """`value` as a finite (n,) array, of positive numbers if a logarithmic axis wants them."""
+    array = real_array(name, value)
+    if array.ndim != 1 or n not in (None, len(array)):
+        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
+    if positive and array.min() <= 0:
+        raise ValueError(f"{name}: want numbers > 0 for a logarithmic axis, got {array.min():g}")
+    return array
