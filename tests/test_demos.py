@@ -1,0 +1,115 @@
+"""Do the lessons run, speak clearly and measure something? Each one with --quick, and the command line around them."""
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from demos import LESSONS
+from demos.__main__ import first_line, lesson_module, main
+from demos.lesson import Lesson, Mean, number_text
+
+matplotlib.use("Agg")
+ROOT = Path(__file__).parent.parent
+
+
+def numbers_in(value):
+    """All numbers in nested dictionaries, tuples and arrays."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [n for item in value for n in numbers_in(item)]
+    return [] if isinstance(value, str) or value is None else [float(n) for n in np.ravel(value)]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
+    with Lesson(name, quick=True, out=tmp_path) as lesson:
+        numbers = numbers_in(lesson_module(name).run(lesson))
+    assert len(numbers) >= 3 and np.isfinite(numbers).all()
+    printed = capsys.readouterr().out
+    assert first_line(name) in printed
+    announced = re.search(r"[Ww]rites ([^()]*)\(\.png\)", lesson_module(name).__doc__)[1]
+    figures = {path.stem for path in tmp_path.glob("*.png")}
+    assert figures == set(re.findall(r"\w+", announced.replace(" and ", " ")))
+    assert all(path.stat().st_size < 200_000 for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert first_line(name)[-1] in ".?" and first_line(name) in text
+    assert re.search(r"[Tt]akes about \d+ s", text) and re.search(r"[Ww]rites \w+", text)
+
+
+def test_without_a_name_every_lesson_is_listed_with_its_question(capsys):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in LESSONS:
+        assert any(line.split()[:1] == [name] and first_line(name) in line for line in lines)
+
+
+def test_a_wrong_name_suggests_the_nearest(capsys):
+    assert main(["gradient_chek"]) == 2
+    assert "did you mean 'gradient_check'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["vae", "--data", "no/such/folder"], "no/such/folder"),
+    (["pca", "--seed", "-1"], "--seed"),
+    (["pca", "--out", "setup.cfg"], "setup.cfg"),
+])
+def test_bad_options_end_with_one_clear_line(arguments, told, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main([*arguments, "--quick"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(arguments[0]) and told in error
+
+
+def test_ctrl_c_ends_a_lesson_with_what_was_saved(capsys, monkeypatch):
+    def interrupted(lesson):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(lesson_module("pca"), "run", interrupted)
+    assert main(["pca"]) == 130
+    assert "whole" in capsys.readouterr().out
+
+
+def test_the_same_seed_gives_the_same_numbers(tmp_path):
+    def numbers(seed):
+        return numbers_in(lesson_module("vae").run(Lesson("vae", quick=True, out=tmp_path, seed=seed)))
+    assert numbers(3) == numbers(3) != numbers(4)
+
+
+def test_tables_print_means_with_digits_that_their_errors_justify():
+    assert str(Mean(-18.8712, 0.2431)) == "-18.87 +- 0.24"
+    assert str(Mean(0.12345, 0.00051)) == "0.12345 +- 0.00051"
+    value, error = Mean.of([1.0, 2.0, 3.0, 6.0])
+    assert (value, error) == (3.0, pytest.approx(np.sqrt(14 / 3) / 2, rel=1e-12))
+    assert [number_text(x) for x in (3, 0.123456, 12345.6, "text")] == ["3", "0.1235", "12346", "text"]
+
+
+def test_the_readme_command_that_ci_runs_is_there_and_the_lesson_command_names_a_lesson():
+    commands = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert shlex.split(commands[0])[-3:] == ["-m", "demos", "vae"]
+    assert shlex.split(commands[1])[-2:] == ["-m", "pytest"]
+
+
+def test_the_readme_example_prints_what_it_says():
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert (failed, tried) == (0, 9)
+
+
+def test_a_lesson_runs_as_a_command_without_a_warning(tmp_path):
+    done = subprocess.run([sys.executable, "-W", "error", "-m", "demos", "pca", "--quick", "--out", tmp_path],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
