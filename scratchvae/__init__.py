@@ -10,8 +10,12 @@ from scratchvae.nn.training import History, fit
 from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay, Progress
 from scratchvae.nn.checkpoint import load, save
 from scratchvae.models.pca import PCA
+from scratchvae.models.kernel_pca import KernelPCA
 from scratchvae.models.autoencoder import Autoencoder
 from scratchvae.models.classifier import Classifier
 from scratchvae.models.vae import VAE
+from scratchvae.models.probabilistic_pca import ProbabilisticPCA
+from scratchvae.models.fvbn import FVBN
+from scratchvae.models.made import MADE
 from scratchvae.analysis.evidence import Proposal, log_evidence, multi_sample_bound, standard_error
 from scratchvae.data import arc, binarize, circle, load_digits, load_idx, s_curve, spiral, split

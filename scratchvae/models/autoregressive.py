@@ -1,0 +1,186 @@
+"""Can p(x) be written down exactly? The chain rule, one pixel after another.
+
+Any distribution over D pixels is a product of D distributions over one. With an order of the pixels, o_1, ..., o_D,
+
+    p(x) = prod_t p(x_o_t given x_o_1, ..., x_o_(t-1))
+
+and if a network gives the logit a_j of every pixel j from the pixels before j alone, then
+
+    log p(x) = sum_j x_j a_j - log(1 + e^a_j)              p(x_j = 1 given the pixels before j) = sigmoid(a_j)
+
+is exact: no integral, no bound. It sums to one whatever the parameters are: for given values of the pixels before it
+the last pixel's two probabilities add up to 1, then the last but one's, and so on to the first. All logits come from one
+pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have been, so
+it takes D passes, for one image or for a whole batch.
+
+"From the pixels before j alone" is made true by masks. A weight that would carry forbidden knowledge is multiplied by 0 in
+the product itself, y = x (W * mask) + b, so that no value in theta can break the order, and its gradient is exactly 0:
+
+    dL/d(W * mask) = x^T dy        dL/dW = (x^T dy) * mask
+
+With K orders the model's probability is p(x) = 1/K sum_k p_k(x), an average of distributions and so a distribution. The
+average of the K networks' logits would be none: p_k(x) with averaged logits need not sum to one.
+Source: Frey 1998 (FVBN); Larochelle & Murray 2011; Germain et al. 2015 (masks, several orders).
+"""
+from collections import namedtuple
+
+import numpy as np
+
+from scratchvae.checking import class_labels, generator, integer, row_blocks
+from scratchvae.nn.layers import Dense
+from scratchvae.nn.model import Model
+from scratchvae.probability.observation import Bernoulli
+
+Terms = namedtuple("Terms", "loss log_prob")
+
+
+class MaskedDense(Dense):
+    """y = x (W * mask) + b.        x : (N, n_in)      mask : (n_in, n_out) of 0 and 1      y : (N, n_out)"""
+
+    def __init__(self, mask, followed_by=None, *, rng, dtype=np.float32):
+        super().__init__(*np.shape(mask), followed_by, rng=rng, dtype=dtype)
+        self.mask = np.array(mask, dtype)
+
+    def forward(self, x):
+        # y = x (W * mask) + b
+        masked = self.W * self.mask
+        y = x @ masked
+        y += self.b
+        return y, (x, masked)
+
+    def backward(self, dy, cache, need_dx=True):
+        # dW = (x^T dy) * mask        db = sum_n dy_n        dx = dy (W * mask)^T
+        x, masked = cache
+        np.matmul(x.T, dy, out=self.dW)
+        self.dW *= self.mask
+        np.sum(dy, axis=0, out=self.db)
+        return dy @ masked.T if need_dx else None
+
+
+class Autoregressive(Model):
+    """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
+
+    orders : (K, D)        each row a permutation: orders[k, t] is the pixel that comes t-th in order k
+    by_order               K networks x -> logits (N, D), each masked for its order; all have the same theta
+    """
+
+    observation = Bernoulli()
+
+    def __init__(self, orders, by_order, dtype):
+        super().__init__(dtype, network=by_order[0])
+        for network in by_order[1:]:
+            network.bind(self.theta, self.grad)
+        self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
+
+    def check(self, X, name="X"):
+        """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
+        return (self.observation.check(X, name, self.n_features, self.dtype),)
+
+    def forward_backward(self, x, *, rng=None, order=None):
+        """The loss terms of a batch; fills `grad`.
+
+            loss = -1/N sum_n log p_k(x_n)
+
+        With several orders, k is drawn anew for every batch, or is the index `order`; on average over k that is
+        -1/K sum_k log p_k(x), never below -log p(x) by Jensen's inequality.
+        """
+        N = len(x)
+        network = self.by_order[self._index(rng, order)]
+        logits, cache = network.forward(x)
+        log_p, dlogits = self.observation.evaluate(x, logits)
+        dlogits *= -1 / N
+        network.backward(dlogits, cache, need_dx=False)
+        log_prob = log_p.mean()
+        return Terms(-log_prob, log_prob)
+
+    def _index(self, rng, order):
+        if order is not None:
+            return integer("order", order, low=0, high=len(self.orders) - 1)
+        return int(generator("rng", rng).integers(len(self.orders))) if len(self.orders) > 1 else 0
+
+    def evaluate(self, x, *, rng=None):
+        """The loss terms without a gradient: the exact log p(x), averaged over all orders; nothing is drawn."""
+        log_prob = self._log_prob(x).mean()
+        return Terms(-log_prob, log_prob)
+
+    def log_prob(self, X):
+        """log p(x) = log 1/K sum_k p_k(x) of each example : (N,), exact, in nats."""
+        (x,) = self.check(X)
+        return self._log_prob(x)
+
+    def _log_prob(self, x):
+        by_order = [np.concatenate([self.observation.evaluate(x[rows], network.forward(x[rows])[0])[0]
+                                    for rows in row_blocks(x)]) for network in self.by_order]
+        return log_mean(np.stack(by_order))
+
+    def logits(self, X, order=0):
+        """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
+        (x,) = self.check(X)
+        return self.by_order[self._index(None, order)].forward(x)[0]
+
+    def sample(self, n, *, rng):
+        """n new x (n, D), pixel by pixel: D passes for the whole batch (D for the rows of each order, if several)."""
+        index = generator("rng", rng).integers(len(self.orders), size=integer("n", n))
+        x = np.zeros((n, self.n_features), self.dtype)
+        for k in np.unique(index):
+            rows = index == k
+            x[rows] = self._draw(x[rows], np.zeros((1, self.n_features), bool), k, rng)
+        return x
+
+    def complete(self, X, known, *, n_draws=1, rng):
+        """x (N, D) with the pixels that are not `known` drawn given those that are.
+
+        X : (N, D)      known : (D,) or (N, D) bool; what X holds elsewhere is ignored
+        Every order makes `n_draws` proposals: known pixels are kept and the others drawn in turn. A proposal has the weight
+
+            w = prod_(j known) p(x_j given the pixels before j),
+
+        and one of the proposals is chosen with probability w / sum w (sampling, importance resampling: Rubin 1987).
+        Exact, with n_draws = 1, if the known pixels come first in each order: then w = p_k(known). Otherwise a drawn
+        pixel did not listen to the known pixels after it, and only the weights do: the more draws, the closer.
+        """
+        X, known = np.asarray(X), np.asarray(known)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise ValueError(f"X: want shape (N, {self.n_features}), got {X.shape}")
+        if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
+            raise ValueError(f"known: want bool {X.shape[1:]} or {X.shape}, got {known.dtype} {known.shape}")
+        (x,) = self.check(np.where(known, X, 0))
+        known = np.broadcast_to(known, x.shape)
+        proposals, log_w = [], []
+        for k, network in enumerate(self.by_order):
+            for _ in range(integer("n_draws", n_draws)):
+                proposals.append(self._draw(x.copy(), known, k, generator("rng", rng)))
+                # log w = sum_(j known) log p(x_j given before) = sum_(j known) -log(1 + e^-(2 x_j - 1) a_j)
+                log_p = -np.logaddexp(0, (1 - 2 * proposals[-1]) * network.forward(proposals[-1])[0])
+                log_w.append(np.sum(log_p * known, axis=1))
+        # argmax_s (log w_s + Gumbel noise) is s with probability w_s / sum w
+        chosen = np.argmax(log_w + rng.gumbel(size=np.shape(log_w)), axis=0)
+        return np.stack(proposals)[chosen, np.arange(len(x))]
+
+    def _draw(self, x, known, k, rng):
+        """x (N, D), in place, with the pixels that are not `known` drawn one after another in order k: D passes."""
+        for j in self.orders[k]:
+            logit = self.by_order[k].forward(x)[0][:, j:j + 1]
+            drawn = self.observation.sample(logit, rng)[:, 0]
+            x[:, j] = np.where(known[:, j], x[:, j], drawn)
+        return x
+
+
+def log_mean(log_p):
+    """log 1/K sum_k p_k : (N,), of log p_k (K, N); the largest is taken out first, so that nothing underflows."""
+    return np.logaddexp.reduce(log_p, axis=0) - np.log(len(log_p)).astype(log_p.dtype)
+
+
+def pixel_order(order, n_features):
+    """`order` (D,) as a permutation of 0..D-1; for None the raster order 0, 1, ..., D-1: row by row from the top."""
+    if order is None:
+        return np.arange(n_features)
+    order = class_labels("order", order, n_features, n_features)
+    if len(np.unique(order)) < n_features:
+        raise ValueError(f"order: want each of 0..{n_features - 1} once, got some twice")
+    return order
+
+
+def positions(order):
+    """position[j] = t for pixel j = order[t]: how many pixels come before j."""
+    return np.argsort(order)

@@ -1,0 +1,65 @@
+"""What is the simplest model with an exact p(x)? A logistic regression for each pixel on the pixels before it.
+
+    a_j = b_j + sum_(i before j) W_ij x_i            p(x_j = 1 given the pixels before j) = sigmoid(a_j)
+
+The fully visible belief network: no latent variable, no hidden layer. All D regressions are one masked matrix product,
+
+    a = x (W * mask) + b            mask_ij = [position of i < position of j]
+
+and with the raster order the mask is the strict upper triangle. -log p(x) is convex in W and b, so there is one best
+fit; on few images it learns pairs of pixels by heart, which an L2 penalty on the weights makes dear.
+Source: Frey 1998; Goodfellow et al. 2016, section 20.10.7.
+"""
+import numpy as np
+
+from scratchvae.checking import float_type, integer, number
+from scratchvae.models.autoregressive import Autoregressive, MaskedDense, Terms, pixel_order, positions
+from scratchvae.nn.checkpoint import saveable
+from scratchvae.nn.network import Network
+
+
+@saveable
+class FVBN(Autoregressive):
+    """Binary x (N, D), each pixel a logistic regression on those before it, trained by `fit`.
+
+    l2 : weight of the penalty l2 sum_ij (W_ij mask_ij)^2 in the loss; biases are free
+    order : (D,)        the pixels in the order in which they are generated; by default the raster order
+    """
+
+    def __init__(self, n_features, *, l2=0.0, order=None, rng, dtype=np.float32):
+        n_features, dtype = integer("n_features", n_features), float_type("dtype", dtype)
+        self.l2, order = number("l2", l2), pixel_order(order, n_features)
+        self.layer = MaskedDense(order_mask(order), rng=rng, dtype=dtype)
+        super().__init__(order[None], [Network([self.layer])], dtype)
+
+    def forward_backward(self, x, *, rng=None, order=None):
+        """The loss terms of a batch; fills `grad`. Nothing is random.
+
+            loss = -1/N sum_n log p(x_n) + l2 sum_ij (W_ij mask_ij)^2
+        """
+        terms = super().forward_backward(x, order=order)
+        # d l2 (W * mask)^2 / dW = 2 l2 W * mask
+        self.layer.dW += 2 * self.l2 * self.layer.W * self.layer.mask
+        return Terms(terms.loss + self._penalty(), terms.log_prob)
+
+    def evaluate(self, x, *, rng=None):
+        """The loss terms without a gradient."""
+        terms = super().evaluate(x)
+        return Terms(terms.loss + self._penalty(), terms.log_prob)
+
+    def _penalty(self):
+        return self.l2 * np.sum((self.layer.W * self.layer.mask) ** 2)
+
+    def config(self):
+        return {"n_features": self.n_features, "l2": self.l2, "order": self.orders[0].tolist(),
+                "dtype": np.dtype(self.dtype).name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config, rng=np.random.default_rng(0))
+
+
+def order_mask(order):
+    """mask_ij = 1 where pixel i comes before pixel j, else 0 : (D, D). A pixel does not come before itself."""
+    position = positions(order)
+    return position[:, None] < position[None, :]
