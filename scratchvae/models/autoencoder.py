@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix, number, row_blocks
+from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
 from scratchvae.nn.network import activation_class, mlp
@@ -38,7 +38,7 @@ class CodeModel(Model):
             decoder=mlp(n_latent, self.hidden[::-1], observation.n_params(n_features),
                         n_shared=observation.n_shared, **how))
 
-    def check(self, X, name="X"):
+    def check(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
 
@@ -106,8 +106,9 @@ class Autoencoder(CodeModel):
         if eps is None:
             rng = generator("rng", rng)
             eps = (rng.random if masking else rng.standard_normal)(x.shape, dtype=self.dtype)
-        elif np.shape(eps) != x.shape:
-            raise ValueError(f"eps: want shape {x.shape} as x, got {np.shape(eps)}")
+        eps = real_array("eps", eps, self.dtype)
+        if eps.shape != x.shape:
+            raise ValueError(f"eps: want shape {x.shape} as x, got {eps.shape}")
         return x * (eps >= self.noise) if masking else x + self.noise * eps
 
     def evaluate(self, x, *, rng=None):

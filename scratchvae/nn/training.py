@@ -91,7 +91,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
     run = Run(model, optimizer or Adam(), generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
     setup = {"class": type(model).__name__, "config": model.config(), "optimizer": type(run.optimizer).__name__,
-             "callbacks": [type(c).__name__ for c in callbacks], "batch_size": batch_size, "n_examples": len(data[0])}
+             "callbacks": [type(c).__name__ for c in callbacks], "batch_size": batch_size, "n_examples": len(data[0]),
+             "n_valid": len(valid[0]) if run.has_valid else 0}
     setup = json.loads(json.dumps(setup))  # as it comes back from a file
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint, setup)
@@ -101,8 +102,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
             _each(callbacks, "epoch_begin", run)
             run.history.append(run.history.train, _train_epoch(run, data, batch_size))
             if run.has_valid:
-                terms = model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
-                run.history.append(run.history.valid, terms._asdict())
+                run.history.append(run.history.valid, _validate(run, valid))
             run.epoch += 1
             _each(callbacks, "epoch_end", run)
             if checkpoint is not None:
@@ -127,15 +127,24 @@ def _train_epoch(run, data, batch_size):
             rows = order[start:start + batch_size]
             terms = model.forward_backward(*(array[rows] for array in data), rng=run.rng)
             if not np.isfinite(terms.loss):
-                raise FloatingPointError(_where_not_finite(model, run.epoch + 1, batch + 1, terms))
+                raise FloatingPointError(_where_not_finite(model, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
             optimizer.step(model.theta, model.grad)
             sums += len(rows) * np.array(terms, dtype=np.float64)
     if not np.isfinite(model.theta).all():  # the last step's loss is never computed
-        raise FloatingPointError(_where_not_finite(model, run.epoch + 1, batch + 1, terms))
+        raise FloatingPointError(_where_not_finite(model, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
     return dict(zip(terms._fields, sums / n))
 
 
-def _where_not_finite(model, epoch, batch, terms):
+def _validate(run, valid):
+    """The loss terms of the held-out data, always with the same noise."""
+    with np.errstate(all="ignore"):  # as in _train_epoch
+        terms = run.model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
+    if not np.isfinite(terms.loss):
+        raise FloatingPointError(_where_not_finite(run.model, f"epoch {run.epoch + 1}, validation", terms))
+    return terms._asdict()
+
+
+def _where_not_finite(model, where, terms):
     """Name the first tensor that is not finite: a parameter, else a gradient, else the loss alone."""
     views = model.named_parameters()
     grads, start = {}, 0
@@ -143,5 +152,5 @@ def _where_not_finite(model, epoch, batch, terms):
         grads["d" + name] = model.grad[start:start + view.size]
         start += view.size
     bad = [name for name, view in {**views, **grads}.items() if not np.isfinite(view).all()]
-    return (f"the loss is {terms.loss} at epoch {epoch}, batch {batch}; "
+    return (f"the loss is {terms.loss} at {where}; "
             f"first tensor that is not finite: {bad[0] if bad else 'the loss alone'}; try a smaller learning rate")

@@ -1,0 +1,483 @@
+"""Does the loop train what it says, the same every time, and the same after an interruption?
+
+The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
+"""
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scratchvae as sv
+from scratchvae.nn import training
+
+ROOT = Path(__file__).resolve().parents[1]
+N, D = 61, 12  # 61 = 3 * 16 + 13: the last batch is smaller
+
+
+def binary(n=N, d=D, seed=0, dtype=np.float32):
+    return (np.random.default_rng(seed).random((n, d)) < np.linspace(0.1, 0.9, d)).astype(dtype)
+
+
+def new_vae(seed=0, d=D, dtype=np.float32, **how):
+    return sv.VAE(d, hidden=(9,), n_latent=3, n_samples=2, rng=np.random.default_rng(seed), dtype=dtype, **how)
+
+
+class Interrupt(sv.Callback):
+    """Ctrl-C before the epoch after `epoch`, or never."""
+
+    def __init__(self, epoch=None):
+        self.epoch = epoch
+
+    def epoch_begin(self, run):
+        if run.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+class Slow(sv.Callback):
+    """Sleeps after every epoch, so that a killer can hit."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+
+    def epoch_end(self, run):
+        time.sleep(self.seconds)
+
+
+def state_of(model, optimizer, rng, history, stopping):
+    """Everything a run leaves behind, as arrays by name."""
+    parts = {"optimizer": optimizer.state(), "train": history.train, "valid": history.valid, "stopping": stopping.state(),
+             "run": {"theta": model.theta, "beta": np.array(model.beta), "lr": np.array(optimizer.lr),
+                     "rng": np.array(str(rng.bit_generator.state))}}
+    return {f"{part}.{name}": np.array(a) for part, arrays in parts.items() for name, a in arrays.items()}
+
+
+def run_once(checkpoint=None, epochs=9, interrupt=None, patience=20, lr=5e-3, seconds=0.0, optimizer=None):
+    """A run with all that can go wrong at a restart: fresh objects, warm-up, decay, early stopping, validation."""
+    model, rng = new_vae(), np.random.default_rng(7)
+    optimizer, stopping = optimizer or sv.Adam(lr), sv.EarlyStopping(patience, monitor="elbo", sign=-1)
+    callbacks = [sv.KLWarmup(6), sv.LearningRateDecay(0.25), stopping, Interrupt(interrupt), Slow(seconds)]
+    try:
+        history = training.fit(model, binary(), epochs=epochs, batch_size=16, optimizer=optimizer, rng=rng,
+                               valid=binary(17, seed=5), callbacks=callbacks, checkpoint=checkpoint)
+    except KeyboardInterrupt:
+        return None
+    return state_of(model, optimizer, rng, history, stopping)
+
+
+def check_same(got, want):
+    """Bit for bit the same arrays."""
+    assert got.keys() == want.keys()
+    for name in want:
+        assert got[name].dtype == want[name].dtype and got[name].tobytes() == want[name].tobytes(), name
+
+
+# ---- the loop -------------------------------------------------------------------------------------------------
+
+def check_same_seed_same_bits():
+    check_same(run_once(), run_once())
+
+
+def test_same_seed_same_bits():
+    check_same_seed_same_bits()
+
+
+def test_another_seed_gives_other_bits():
+    thetas = []
+    for seed in (1, 2):
+        model = new_vae()
+        training.fit(model, binary(), epochs=1, rng=np.random.default_rng(seed))
+        thetas.append(model.theta)
+    assert not np.array_equal(*thetas)
+
+
+def check_against_a_loop_by_hand(batch_size=16, epochs=2):
+    """fit is: a permutation, then minibatches of it, noise from the same generator, one SGD step each."""
+    X, by_fit, by_hand = binary(dtype=np.float64), new_vae(dtype=np.float64), new_vae(dtype=np.float64)
+    history = training.fit(by_fit, X, epochs=epochs, batch_size=batch_size, optimizer=sv.SGD(0.05),
+                           rng=np.random.default_rng(4))
+    rng, losses = np.random.default_rng(4), []
+    for _ in range(epochs):
+        order, total = rng.permutation(len(X)), 0
+        for start in range(0, len(X), batch_size):
+            x = X[order[start:start + batch_size]]
+            eps = rng.standard_normal((2, len(x), 3))
+            total += len(x) * by_hand.loss_and_grad(x, eps=eps).loss
+            by_hand.theta -= 0.05 * by_hand.grad
+        losses.append(total / len(X))
+    np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(history.train["loss"], losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 61, 1000])
+def test_against_a_loop_by_hand(batch_size):
+    check_against_a_loop_by_hand(batch_size)
+
+
+Terms = namedtuple("Terms", "loss square")
+
+
+class Witness:
+    """A model that learns nothing and writes down what it is shown; its loss is the mean of the batch."""
+
+    def __init__(self):
+        self.theta, self.grad, self.seen, self.valid_noise = np.zeros(2), np.zeros(2), [], []
+
+    def check(self, X, name="X"):
+        return (X,)
+
+    def config(self):
+        return {}
+
+    def forward_backward(self, x, *, rng):
+        self.seen.append(x[:, 0].copy())
+        return Terms(x.mean(), (x**2).mean())
+
+    def evaluate(self, x, *, rng):
+        self.valid_noise.append(rng.random())
+        return Terms(x.mean(), (x**2).mean())
+
+
+def check_epochs(n, batch_size, epochs=3):
+    """Every example once an epoch, in a new order; full batches but the last; averages over examples, not batches."""
+    X, model = np.random.default_rng(n).standard_normal((n, 1)) + np.arange(n)[:, None], Witness()
+    valid = X[: n // 2 + 1] - 1
+    history = training.fit(model, X, epochs=epochs, batch_size=batch_size, rng=np.random.default_rng(n), valid=valid)
+    per_epoch = -(-n // batch_size)
+    assert len(model.seen) == epochs * per_epoch
+    orders = []
+    for epoch in range(epochs):
+        batches = model.seen[epoch * per_epoch:(epoch + 1) * per_epoch]
+        assert [len(b) for b in batches[:-1]] == [batch_size] * (per_epoch - 1)
+        orders.append(np.concatenate(batches))
+        np.testing.assert_array_equal(np.sort(orders[-1]), np.sort(X[:, 0]))
+    assert n < 20 or not np.array_equal(orders[0], orders[1])
+    for values, data in ((history.train, X), (history.valid, valid)):
+        assert list(values) == ["loss", "square"]
+        np.testing.assert_allclose(values["loss"], np.full(epochs, data.mean()), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(values["square"], np.full(epochs, (data**2).mean()), rtol=1e-12)
+    assert len(set(model.valid_noise)) == 1  # the same noise at every validation
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 45))
+def test_epochs(n, batch_size):
+    check_epochs(n, batch_size)
+
+
+def test_zero_epochs_change_nothing():
+    model = new_vae()
+    before = model.theta.copy()
+    history = training.fit(model, binary(), epochs=0, rng=np.random.default_rng(0))
+    assert history.train == {} and history.valid == {} and np.array_equal(model.theta, before)
+
+
+def test_training_lowers_the_loss_and_history_is_in_nats_per_example():
+    model = new_vae()
+    history = training.fit(model, binary(400), epochs=30, optimizer=sv.Adam(1e-2), rng=np.random.default_rng(0))
+    assert list(history.train) == ["loss", "elbo", "reconstruction", "kl"]
+    assert history.train["loss"][-1] < history.train["loss"][0] - 1
+    np.testing.assert_allclose(history.train["loss"], -history.train["elbo"], rtol=1e-5)
+    np.testing.assert_allclose(history.train["elbo"], history.train["reconstruction"] - history.train["kl"], rtol=1e-5)
+
+
+def check_validation_costs_one_draw():
+    """Validation takes one seed from the generator before training, and nothing after that."""
+    plain, watched = new_vae(), new_vae()
+    rng = np.random.default_rng(3)
+    training.fit(watched, binary(), epochs=4, rng=rng, valid=binary(17, seed=5))
+    advanced = np.random.default_rng(3)
+    advanced.integers(2**62)
+    training.fit(plain, binary(), epochs=4, rng=advanced)
+    assert np.array_equal(plain.theta, watched.theta) and rng.bit_generator.state == advanced.bit_generator.state
+
+
+def test_validation_costs_one_draw():
+    check_validation_costs_one_draw()
+
+
+def test_validation_uses_the_models_terms():
+    model, valid = new_vae(dtype=np.float64), binary(17, seed=5)
+    history = training.fit(model, binary(), epochs=2, rng=np.random.default_rng(3), valid=valid)
+    seed = int(np.random.default_rng(3).integers(2**62))
+    want = model.elbo(valid, rng=np.random.default_rng(seed))
+    np.testing.assert_allclose([history.valid[name][-1] for name in ("elbo", "reconstruction", "kl")],
+                               [part.mean() for part in want], rtol=1e-12)
+
+
+# ---- the data -------------------------------------------------------------------------------------------------
+
+def test_data_of_the_models_dtype_is_not_copied():
+    X = binary(20000, 100)
+    model = new_vae(d=100)
+    assert np.shares_memory(model.check(X)[0], X)
+    tracemalloc.start()
+    training.fit(model, X, epochs=1, rng=np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert X.nbytes == 8_000_000 and peak < 0.6 * X.nbytes, peak
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, bool, np.uint8])
+def test_data_of_another_dtype_is_converted_once(dtype, monkeypatch):
+    shown = []
+    forward_backward = sv.VAE.forward_backward
+    monkeypatch.setattr(sv.VAE, "forward_backward", lambda self, x, **how: (
+        shown.append(x.dtype), forward_backward(self, x, **how))[1])
+    other, same = new_vae(), new_vae()
+    training.fit(other, binary().astype(dtype), epochs=2, rng=np.random.default_rng(0))
+    assert set(shown) == {np.dtype(np.float32)}
+    training.fit(same, binary(), epochs=2, rng=np.random.default_rng(0))
+    assert np.array_equal(other.theta, same.theta)
+
+
+def test_data_is_left_as_it_was():
+    X, valid = binary(), binary(17, seed=5)
+    X.flags.writeable = valid.flags.writeable = False
+    training.fit(new_vae(), X, epochs=2, rng=np.random.default_rng(0), valid=valid)
+
+
+BAD_DATA = {
+    "NaN": np.where(np.arange(N * D).reshape(N, D) == 77, np.nan, binary()), "empty": np.zeros((0, D)),
+    "wrong width": binary(d=D + 1), "grey": np.full((N, D), 0.5), "a vector": np.zeros(D),
+}
+
+
+@pytest.mark.parametrize("data", BAD_DATA.values(), ids=BAD_DATA)
+@pytest.mark.parametrize("argument", ["X", "valid"])
+def test_bad_data_is_refused_by_name(argument, data):
+    model, rng = new_vae(), np.random.default_rng(0)
+    before, state = model.theta.copy(), rng.bit_generator.state
+    X, valid = (data, None) if argument == "X" else (binary(), data)
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        training.fit(model, X, epochs=1, rng=rng, valid=valid)
+    assert np.array_equal(model.theta, before) and rng.bit_generator.state == state
+
+
+@pytest.mark.parametrize("how, name", [
+    ({"epochs": -1}, "epochs"), ({"epochs": 1.5}, "epochs"), ({"batch_size": 0}, "batch_size"),
+    ({"batch_size": True}, "batch_size"), ({"rng": 0}, "rng"), ({"rng": None}, "rng")])
+def test_bad_arguments_are_refused_by_name(how, name):
+    model = new_vae()
+    before = model.theta.copy()
+    with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
+        training.fit(model, binary(), **{"epochs": 1, "rng": np.random.default_rng(0), **how})
+    assert np.array_equal(model.theta, before)
+
+
+def test_labels_for_a_model_that_takes_none_are_refused():
+    for labels, valid in ((np.zeros(N, int), None), (None, (binary(), np.zeros(N, int)))):
+        with pytest.raises(TypeError):
+            training.fit(new_vae(), binary(), labels, epochs=1, rng=np.random.default_rng(0), valid=valid)
+
+
+# ---- divergence -----------------------------------------------------------------------------------------------
+
+def check_divergence(lr, dtype, valid=False, batch_size=16, **how):
+    model = sv.VAE(D, hidden=(9,), n_latent=3, rng=np.random.default_rng(0), dtype=dtype, **how)
+    X = np.random.default_rng(1).standard_normal((N, D)) if "observation" in how else binary()
+    with pytest.raises(FloatingPointError) as caught:
+        training.fit(model, X, epochs=100, batch_size=batch_size, optimizer=sv.SGD(lr), rng=np.random.default_rng(0),
+                     valid=X[:9] if valid else None)
+    found = re.search(r"epoch (\d+), (batch \d+|validation); first tensor that is not finite: (.+);", str(caught.value))
+    assert found, caught.value
+    epoch, where, tensor = int(found[1]), found[2], found[3]
+    assert 1 <= epoch <= 100 and where in ["batch 1", "batch 2", "batch 3", "batch 4", *["validation"] * valid]
+    names = list(model.named_parameters())
+    assert tensor in [*names, *("d" + name for name in names), "the loss alone"]
+
+
+@pytest.mark.parametrize("valid, batch_size", [(False, 16), (True, 16), (True, 61)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lr", [1e3, 1e10])
+@pytest.mark.parametrize("how", [{}, {"observation": sv.Gaussian(0.1)}], ids=["Bernoulli", "Gaussian"])
+def test_divergence(lr, dtype, how, valid, batch_size):
+    check_divergence(lr, dtype, valid, batch_size, **how)
+
+
+def test_divergence_seen_by_validation_alone():
+    class Overfull(Witness):
+        named_parameters = dict
+
+        def evaluate(self, x, *, rng):
+            return Terms(np.float32(3e38) * np.float32(10), 0)  # overflows, as a diverging network's forward does
+
+    with pytest.raises(FloatingPointError, match="the loss is inf at epoch 1, validation; .*: the loss alone"):
+        training.fit(Overfull(), np.ones((3, 1)), epochs=1, rng=np.random.default_rng(0), valid=np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("n_batches", [1, 3])
+def test_divergence_in_the_last_step_of_an_epoch_is_found_in_it(n_batches):
+    class Exploding(Witness):
+        """Its gradient, finite until then, turns infinite in the last batch."""
+
+        def named_parameters(self):
+            return {"a": self.theta[:1], "b": self.theta[1:]}
+
+        def forward_backward(self, x, *, rng):
+            terms = super().forward_backward(x, rng=rng)
+            self.grad[1] = np.inf if len(self.seen) == n_batches else 1
+            return terms
+
+    with pytest.raises(FloatingPointError, match=f"epoch 1, batch {n_batches}; first tensor that is not finite: b;"):
+        training.fit(Exploding(), np.ones((n_batches, 1)), epochs=1, batch_size=1, optimizer=sv.SGD(1.0),
+                     rng=np.random.default_rng(0))
+
+
+# ---- interruptions --------------------------------------------------------------------------------------------
+
+def check_resume(path, interrupt, patience=20, lr=5e-3):
+    """Interrupted after `interrupt` epochs, then continued with fresh objects: bit for bit the undisturbed run."""
+    want = run_once(patience=patience, lr=lr)
+    assert run_once(path, interrupt=interrupt, patience=patience, lr=lr) is None and path.exists()
+    check_same(run_once(path, patience=patience, lr=lr), want)
+    check_same(run_once(path, patience=patience, lr=lr), want)  # a finished run is only read back
+
+
+@pytest.mark.parametrize("interrupt", [1, 4, 8])
+def test_resume(tmp_path, interrupt):
+    check_resume(tmp_path / "run.npz", interrupt)
+
+
+def test_the_checkpoint_itself_changes_nothing(tmp_path):
+    check_same(run_once(tmp_path / "run.npz"), run_once())
+
+
+def test_resume_after_early_stopping_ended_the_run(tmp_path):
+    path = tmp_path / "run.npz"
+    want = run_once(path, epochs=60, patience=1, lr=0.5)
+    assert len(want["train.loss"]) < 60  # it did stop early
+    content = path.read_bytes()
+    check_same(run_once(path, epochs=60, patience=1, lr=0.5), want)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("optimizer", [lambda: sv.SGD(1e-3, momentum=0.9), lambda: sv.Adam(1e-3, weight_decay=0.01)])
+def test_resume_with_another_optimizer(tmp_path, optimizer):
+    path = tmp_path / "run.npz"
+    assert run_once(path, interrupt=4, optimizer=optimizer()) is None
+    check_same(run_once(path, optimizer=optimizer()), run_once(optimizer=optimizer()))
+
+
+@pytest.mark.parametrize("bits", [np.random.MT19937, np.random.Philox, np.random.SFC64, np.random.PCG64DXSM])
+def test_resume_with_any_generator(tmp_path, bits):
+    path, thetas = tmp_path / "run.npz", []
+    for epochs, checkpoint in ((4, None), (2, path), (4, path)):
+        model = new_vae()
+        training.fit(model, binary(), epochs=epochs, rng=np.random.Generator(bits(5)), checkpoint=checkpoint)
+        thetas.append(model.theta)
+    assert np.array_equal(thetas[0], thetas[2]) and not np.array_equal(thetas[0], thetas[1])
+
+
+def start_run(path, **how):
+    """`run_once(path, ...)` in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    code = f"import test_training; test_training.run_once({str(path)!r}, **{how!r})"
+    return subprocess.Popen([sys.executable, "-c", code], env=environment)
+
+
+def test_resume_in_another_process(tmp_path):
+    path = tmp_path / "run.npz"
+    assert run_once(path, interrupt=4) is None
+    assert start_run(path).wait(60) == 0
+    content = path.read_bytes()
+    check_same(run_once(path), run_once())  # the other process finished it
+    assert path.read_bytes() == content
+
+
+def test_resume_after_a_kill_at_any_moment(tmp_path):
+    path, moments, killed = tmp_path / "run.npz", random.Random(0), 0
+    epochs, length = 40, 0
+    for _ in range(3):
+        process = start_run(path, epochs=epochs, seconds=0.02)
+        deadline = time.monotonic() + 30
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while time.monotonic() < deadline and process.poll() is None:
+            if path.exists() and path.stat().st_mtime_ns != before:
+                break
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        epochs_done = len(training.read_arrays(path)[1]["train.loss"])
+        assert length < epochs_done <= epochs  # whole, and further on
+        length = epochs_done
+    assert killed >= 2
+    check_same(run_once(path, epochs=epochs), run_once(epochs=epochs))
+
+
+# ---- a checkpoint of another run ------------------------------------------------------------------------------
+
+OTHERS = {  # what is different in the other run -> what the message must say
+    "config": {"model": lambda: sv.VAE(D, hidden=(8,), n_latent=3, n_samples=2, rng=np.random.default_rng(0))},
+    "class": {"model": lambda: sv.Autoencoder(D, hidden=(9,), n_latent=3, rng=np.random.default_rng(0))},
+    "optimizer": {"optimizer": lambda: sv.SGD(1e-3)},
+    "batch_size": {"batch_size": 8},
+    "n_examples": {"X": binary(N + 1)},
+    "callbacks": {"callbacks": lambda: [print]},
+    "Generator": {"bits": np.random.MT19937},
+}
+
+
+def fit_variant(path, model=new_vae, optimizer=sv.Adam, batch_size=16, X=binary(), callbacks=list, bits=np.random.PCG64,
+                valid=None):
+    model = model()
+    before = model.theta.copy()
+    try:
+        training.fit(model, X, epochs=2, batch_size=batch_size, optimizer=optimizer(), rng=np.random.Generator(bits(0)),
+                     callbacks=callbacks(), checkpoint=path, valid=valid)
+    except BaseException:
+        assert np.array_equal(model.theta, before)
+        raise
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, what):
+    path = tmp_path / "run.npz"
+    fit_variant(path)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}: checkpoint of another run.*") as caught:
+        fit_variant(path, **OTHERS[what])
+    assert what == "Generator" or f"its {what} is" in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_checkpoint_with_or_without_validation_is_refused_to_the_other(tmp_path):
+    for had, has in ((None, binary(17)), (binary(17), None)):
+        path = tmp_path / f"{had is None}.npz"
+        fit_variant(path, valid=had)
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            fit_variant(path, valid=has)
+
+
+def test_a_saved_model_is_not_a_checkpoint(tmp_path):
+    path = tmp_path / "model.npz"
+    sv.save(new_vae(), path)
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        fit_variant(path)
+
+
+def test_a_failed_checkpoint_says_so_and_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    run_once(path, interrupt=4)
+    content = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=re.escape(str(path))):
+        run_once(path)
+    assert path.read_bytes() == content and list(tmp_path.iterdir()) == [path]
+    monkeypatch.undo()
+    check_same(run_once(path), run_once())
