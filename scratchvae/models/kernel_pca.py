@@ -1,0 +1,150 @@
+"""Can PCA follow a curve? Kernel PCA: principal components in a space of features that is never entered.
+
+Map x to many features phi(x), bend the data there until it lies flat, and do PCA on phi(x_1), ..., phi(x_N). PCA needs nothing
+but inner products, and a kernel gives these without the features:
+
+    k(x, y) = phi(x)^T phi(y)         linear  x^T y        poly  (gamma x^T y + coef0)^degree        rbf  exp(-gamma |x - y|^2)
+
+Let K_nm = k(x_n, x_m), (N, N). Every principal direction is a combination of the centred features, v = sum_n a_n phi_c(x_n), and
+
+    cov v = lambda v / N      <=>      K_c a = lambda a                   K_c = H K H,   H = I - 1 1^T / N
+
+since the centred inner products phi_c(x_n)^T phi_c(x_m) are K less its row means and column means, plus its mean. From
+|v|^2 = a^T K_c a = lambda |a|^2 = 1, a = (unit eigenvector) / sqrt(lambda), and x is projected on v as sum_n a_n k_c(x, x_n).
+
+The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by kernel
+ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean): x_mean = mean + k(z, z_n) W.
+Source: Schoelkopf, Smola & Mueller 1998; the way back, Bakir, Weston & Schoelkopf 2004.
+
+The price: K has N x N numbers and its eigenvectors take of the order of N^3 operations, where PCA's cost grows as N.
+"""
+import numpy as np
+
+from scratchvae.checking import integer, matrix, number, row_blocks
+from scratchvae.nn.checkpoint import saveable
+
+MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
+
+
+def kernel_matrix(X, Y, kernel, gamma, degree, coef0):
+    """k(x_n, y_m) : (N, M), for X (N, D) and Y (M, D)."""
+    if kernel == "linear":
+        return X @ Y.T
+    if kernel == "poly":
+        return (gamma * (X @ Y.T) + coef0) ** degree
+    # |x - y|^2 = |x|^2 + |y|^2 - 2 x^T y, with the origin moved into the data, where least cancels
+    centre = Y.mean(axis=0)
+    X, Y = X - centre, Y - centre
+    squares = (X * X).sum(axis=1)[:, None] + (Y * Y).sum(axis=1) - 2 * X @ Y.T
+    return np.exp(-gamma * np.maximum(squares, 0))
+
+
+def centred(K, rows, mean):
+    """Inner products of centred features, from those of the features.
+
+        phi_c(x)^T phi_c(x_m) = K_xm - mean_n K_xn - mean_n K_nm + mean_nm K_nm
+
+    K : (M, N), k(x, x_n)      rows : (N,), mean_n K_nm, and mean, their mean, of the training points
+    """
+    return K - K.mean(axis=1, keepdims=True) - rows + mean
+
+
+@saveable
+class KernelPCA:
+    """The k directions of largest variance in feature space, in scikit-learn's names.
+
+    n_components : k, or None for as many as the data's rank in feature space
+    kernel       : "linear", "poly" or "rbf"      gamma : > 0, 1 / D by default, not used by "linear"
+    degree, coef0 : of "poly"                     alpha : > 0, the ridge of the way back, `inverse_transform`
+
+    After `fit(X)`, X : (N, D), 2 <= N <= MAX_ROWS, for K holds N x N numbers:
+        eigenvalues_ (k,), of the centred kernel matrix    eigenvectors_ (N, k), largest absolute entry of each positive
+        X_fit_ (N, D)    X_transformed_fit_ (N, k), the codes of X    dual_coef_ (N, D), W    gamma_    mean_ (D,)
+        K_fit_rows_ (N,), K_fit_all_, the means by which new points are centred
+    Computed in float64. Unlike scikit-learn, the way back is always fitted, and to X - mean_, so that the ridge does not
+    pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's.
+    """
+
+    FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
+              "K_fit_rows_", "K_fit_all_")
+
+    def __init__(self, n_components=None, *, kernel="linear", gamma=None, degree=3, coef0=1.0, alpha=1.0):
+        if kernel not in ("linear", "poly", "rbf"):
+            raise ValueError(f"kernel: want 'linear', 'poly' or 'rbf', got {kernel!r}")
+        self.n_components = None if n_components is None else integer("n_components", n_components)
+        self.kernel, self.gamma = kernel, None if gamma is None else number("gamma", gamma, open_low=True)
+        self.degree, self.coef0 = integer("degree", degree), number("coef0", coef0)
+        self.alpha = number("alpha", alpha, open_low=True)
+
+    def fit(self, X):
+        """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
+        X = matrix("X", X, dtype=np.float64)
+        N, D = X.shape
+        if not 2 <= N <= MAX_ROWS:
+            raise ValueError(f"X: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
+                             f"({8e-9 * N * N:.1g} GB here), got {N}; take some of the rows, or PCA")
+        self.gamma_ = 1 / D if self.gamma is None else self.gamma
+        self.X_fit_, self.mean_ = X.copy(), X.mean(axis=0)
+        K = self._k(X, X)
+        self.K_fit_rows_, self.K_fit_all_ = K.mean(axis=0), K.mean()
+        # K_c a = lambda a; eigh gives the eigenvalues in ascending order
+        eigenvalues, vectors = np.linalg.eigh(centred(K, self.K_fit_rows_, self.K_fit_all_))
+        # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
+        rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
+        if rank == 0:
+            raise ValueError("X: all rows have the same features, so there is no direction of variance")
+        k = rank if self.n_components is None else self.n_components
+        if k > rank:
+            raise ValueError(f"n_components: want at most {rank}, the rank of the centred {self.kernel} kernel matrix, got {k}")
+        self.eigenvalues_, vectors = eigenvalues[:-k - 1:-1], vectors[:, :-k - 1:-1]
+        self.eigenvectors_ = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(k)])
+        # the codes K_c a with a = eigenvector / sqrt(lambda) are eigenvector * sqrt(lambda)
+        Z = self.X_transformed_fit_ = self.eigenvectors_ * np.sqrt(self.eigenvalues_)
+        # W = (K_z + alpha I)^-1 (X - mean)
+        self.dual_coef_ = np.linalg.solve(self._k(Z, Z) + self.alpha * np.eye(N), X - self.mean_)
+        return self
+
+    def _k(self, X, Y):
+        return kernel_matrix(X, Y, self.kernel, self.gamma_, self.degree, self.coef0)
+
+    def transform(self, X):
+        """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
+        self._want_fitted()
+        X = matrix("X", X, self.X_fit_.shape[1], np.float64)
+        a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
+        return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
+                               for rows in self._blocks(X)])
+
+    def inverse_transform(self, Z):
+        """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
+        self._want_fitted()
+        Z = matrix("Z", Z, len(self.eigenvalues_), np.float64)
+        return np.concatenate([self.mean_ + self._k(Z[rows], self.X_transformed_fit_) @ self.dual_coef_
+                               for rows in self._blocks(Z)])
+
+    def _blocks(self, X):
+        """Slices of X's rows, so that no more than about 2^20 kernel values are held at a time."""
+        return row_blocks(np.broadcast_to(0, (len(X), len(self.X_fit_))))
+
+    def fit_transform(self, X):
+        """`fit(X)`, then the codes of X."""
+        return self.fit(X).X_transformed_fit_
+
+    def _want_fitted(self):
+        if not hasattr(self, "dual_coef_"):
+            raise ValueError("this KernelPCA is not fitted yet; call fit(X) first")
+
+    def config(self):
+        return {name: getattr(self, name) for name in ("n_components", "kernel", "gamma", "degree", "coef0", "alpha")}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def arrays(self):
+        self._want_fitted()
+        return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
+
+    def load_arrays(self, arrays):
+        for name in self.FITTED:
+            setattr(self, name, arrays[name])
