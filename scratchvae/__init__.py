@@ -13,9 +13,10 @@ from scratchvae.models.pca import PCA
 from scratchvae.models.kernel_pca import KernelPCA
 from scratchvae.models.autoencoder import Autoencoder
 from scratchvae.models.classifier import Classifier
-from scratchvae.models.vae import VAE
+from scratchvae.models.vae import IWAE, VAE
 from scratchvae.models.probabilistic_pca import ProbabilisticPCA
 from scratchvae.models.fvbn import FVBN
 from scratchvae.models.made import MADE
 from scratchvae.analysis.evidence import Proposal, log_evidence, multi_sample_bound, standard_error
-from scratchvae.data import arc, binarize, circle, load_digits, load_idx, s_curve, spiral, split
+from scratchvae.data import mu_law
+from scratchvae.data import arc, binarize, circle, load_digits, load_idx, s_curve, spiral, speech_like, split, windows

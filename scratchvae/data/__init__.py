@@ -2,11 +2,15 @@
 
 Small real images that travel with the package (`load_digits`), full-size ones in the MNIST format (`load_idx`),
 and curves in the plane (`arc`, `circle`, `spiral`, `s_curve`) where one can see the truth that a model should find.
+A made-up voice (`speech_like`, its `windows` of past samples) and the 8-bit code of telephony (`mu_law`) show one-by-one models.
 `binarize` makes pixels black or white; `split` says which examples train, which choose and which judge.
 """
+from scratchvae.data import mu_law
 from scratchvae.data.curves import arc, circle, s_curve, spiral
 from scratchvae.data.digits import binarize, load_digits
 from scratchvae.data.idx import load_idx
 from scratchvae.data.split import split
+from scratchvae.data.waveform import speech_like, windows
 
-__all__ = ["load_digits", "binarize", "split", "load_idx", "arc", "circle", "spiral", "s_curve"]
+__all__ = ["load_digits", "binarize", "split", "load_idx", "arc", "circle", "spiral", "s_curve", "mu_law", "speech_like",
+           "windows"]
