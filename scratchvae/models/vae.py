@@ -31,6 +31,7 @@ from scratchvae.probability.observation import Bernoulli
 
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
 Terms = namedtuple("Terms", "loss elbo reconstruction kl")
+BoundTerms = namedtuple("BoundTerms", "loss bound elbo")
 
 
 @saveable
@@ -147,6 +148,90 @@ class VAE(CodeModel):
 
     def config(self):
         return {**super().config(), "beta": self.beta, "n_samples": self.n_samples}
+
+
+@saveable
+class IWAE(VAE):
+    """The VAE trained on a tighter bound: S samples are averaged before the logarithm, not after it.
+
+        bound = log 1/S sum_s w_s        w_s = p(x given z_s) (p(z_s) / q(z_s given x))^beta        loss = -bound
+
+    Arguments as `VAE`; for beta = 1 it is a bound: the ELBO for S = 1, with its KL sampled, and E[bound] rises to log p(x)
+    with S. Good samples count more: the gradient of log sum_s w_s is a mean of the gradients of log w_s, weighted by
+    softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
+    Source: Burda et al. 2016, equations 8 and 13.
+    """
+
+    def __init__(self, n_features, hidden=(128,), n_latent=2, *, n_samples=5, **arguments):
+        super().__init__(n_features, hidden, n_latent, n_samples=n_samples, **arguments)
+
+    def forward_backward(self, x, *, rng=None, eps=None):
+        """The loss terms of a batch; fills `grad` with dloss/dtheta.
+
+            loss = -1/N sum_n log 1/S sum_s w_ns
+
+        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given
+        """
+        N, K = len(x), self.n_latent
+        eps = self.noise(N, rng, self.n_samples) if eps is None else np.reshape(eps, (-1, N, K))
+        S = len(eps)
+
+        # forward:  x -> mu, log_var -> z -> log w = log p(x given z) + beta (log p(z) - log q(z given x))
+        code, encoder_cache = self.encoder.forward(x)                         # (N, 2 K)
+        mu, log_var = code[:, :K], code[:, K:]
+        sigma = np.exp(0.5 * log_var)
+        z = mu + sigma * eps                                                  # (S, N, K)
+        params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
+        log_px, dparams = self.observation.evaluate(_repeat(x, S), params)
+        log_ratio = _log_prior_over_q(z, log_var, eps)                        # (S, N)
+        log_px = log_px.reshape(S, N)
+        log_w = log_px + self.beta * log_ratio
+
+        # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s
+        share = np.exp(log_w - log_w.max(axis=0))
+        share /= share.sum(axis=0)                                            # (S, N), sums to 1 over the samples
+
+        # backward, through log p(x given z) and log p(z) to z, then to mu and log_var
+        dparams *= -1 / N * share.reshape(S * N, 1)
+        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
+        dz += self.beta / N * share[:, :, None] * z                           # dlog p(z)/dz = -z
+        dmu = dz.sum(axis=0)                                                  # dz/dmu = 1
+        dlog_var = (dz * eps).sum(axis=0) * (0.5 * sigma)                     # dz/dlog_var = 1/2 sigma eps
+
+        # backward, from log q: with eps held fixed, log q(z given x) = -1/2 sum_j (eps_j^2 + log_var_j + log 2 pi)
+        dlog_var -= 0.5 * self.beta / N
+        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)
+
+        return self._bound_terms(log_px, log_ratio)
+
+    def evaluate(self, x, *, rng):
+        """The loss terms without a gradient, the bound with n_samples samples."""
+        eps = self.noise(len(x), rng, self.n_samples)
+        log_px, log_ratio = np.empty((2, *eps.shape[:2]), self.dtype)
+        for rows in row_blocks(x):
+            mu, log_var = self._code(x[rows])
+            z = reparameterize(mu, log_var, eps[:, rows])
+            S, N, K = z.shape
+            params = self.decoder.forward(z.reshape(S * N, K))[0]
+            log_px[:, rows] = self.observation.evaluate(_repeat(x[rows], S), params)[0].reshape(S, N)
+            log_ratio[:, rows] = _log_prior_over_q(z, log_var, eps[:, rows])
+        return self._bound_terms(log_px, log_ratio)
+
+    def _bound_terms(self, log_px, log_ratio):
+        """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; all means over examples."""
+        trained, log_w = log_px + self.beta * log_ratio, log_px + log_ratio
+        return BoundTerms(-_log_mean_exp(trained).mean(), _log_mean_exp(log_w).mean(), log_w.mean())
+
+
+def _log_prior_over_q(z, log_var, eps):
+    """log p(z) - log q(z given x) at z = mu + sigma * eps : (S, N); the terms log 2 pi cancel."""
+    return 0.5 * (eps * eps + log_var - z * z).sum(axis=-1)
+
+
+def _log_mean_exp(log_w):
+    """log 1/S sum_s w_s : (N,), without overflow."""
+    top = log_w.max(axis=0)
+    return np.log(np.exp(log_w - top).mean(axis=0)) + top
 
 
 def _repeat(x, S):
