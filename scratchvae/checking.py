@@ -65,6 +65,15 @@ def integer(name, value, low=1, high=None):
     return int(value)
 
 
+def sizes(name, value):
+    """`value` as a tuple of integers >= 1, which may be empty."""
+    try:
+        values = tuple(value)
+    except TypeError:
+        raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}") from None
+    return tuple(integer(name, n) for n in values)
+
+
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
     """`value` as a finite float in [low, high]; an open end is left out."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):

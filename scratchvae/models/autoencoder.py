@@ -13,11 +13,11 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks
+from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks, sizes
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
 from scratchvae.nn.network import activation_class, mlp
-from scratchvae.probability.observation import OBSERVATIONS, Bernoulli, Observation
+from scratchvae.probability.observation import OBSERVATIONS, Bernoulli, Categorical, Observation
 
 Terms = namedtuple("Terms", "loss reconstruction")
 
@@ -27,9 +27,9 @@ class CodeModel(Model):
 
     def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype):
         self.n_features, self.n_latent = integer("n_features", n_features), integer("n_latent", n_latent)
-        self.hidden = tuple(integer("hidden", n) for n in hidden)
+        self.hidden = sizes("hidden", hidden)
         self.activation, self.observation = activation_class(activation), observation
-        if not isinstance(observation, Observation):
+        if not isinstance(observation, Observation) or isinstance(observation, Categorical):  # x is no label
             raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
         how = {"activation": activation, "rng": generator("rng", rng), "dtype": dtype}
         super().__init__(

@@ -12,7 +12,7 @@ The N x N factor U is never formed. X_c = Q R with an orthonormal Q means that X
 """
 import numpy as np
 
-from scratchvae.checking import integer, matrix
+from scratchvae.checking import integer, matrix, real_array
 from scratchvae.nn.checkpoint import saveable
 
 
@@ -69,9 +69,12 @@ class PCA:
         return self.fit(X).transform(X)
 
     def _door(self, name, value, axis):
+        self._check_fitted()
+        return _floats(name, value, self.components_.shape[axis])
+
+    def _check_fitted(self):
         if not hasattr(self, "components_"):
             raise ValueError("this PCA is not fitted yet; call fit(X) first")
-        return _floats(name, value, self.components_.shape[axis])
 
     def config(self):
         return {"n_components": self.n_components}
@@ -81,12 +84,17 @@ class PCA:
         return cls(**config)
 
     def arrays(self):
-        self._door("mean_", self.mean_[None], 1) if hasattr(self, "mean_") else self._door("X", None, 1)
+        self._check_fitted()
         return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
 
     def load_arrays(self, arrays):
+        k, D = matrix("components_", arrays["components_"]).shape
+        shapes = {"mean_": (D,), "components_": (k, D), "noise_variance_": ()}
         for name in self.FITTED:
-            setattr(self, name, arrays[name])
+            array, shape = real_array(name, arrays[name]), shapes.get(name, (k,))
+            if array.shape != shape:
+                raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
+            setattr(self, name, array[()])  # a number, where the shape is ()
 
 
 def _floats(name, value, n_columns=None):

@@ -6,7 +6,7 @@ of a vector, and a checkpoint is one array.
 """
 import numpy as np
 
-from scratchvae.checking import integer
+from scratchvae.checking import sizes
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
 
 
@@ -70,9 +70,8 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
     The last `n_shared` of the n_out outputs are learned constants (see `Append`). `activation` is a name or a class.
     """
     follow = activation_class(activation)
-    sizes = [integer("hidden", n) for n in hidden]
     layers = []
-    for n in sizes:
+    for n in sizes("hidden", hidden):
         layers += [Dense(n_in, n, follow, rng=rng, dtype=dtype), follow()]
         n_in = n
     layers.append(Dense(n_in, n_out - n_shared, rng=rng, dtype=dtype))

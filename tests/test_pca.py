@@ -1,0 +1,319 @@
+"""Is PCA the best flat subspace? Against the covariance's eigenvectors, and every identity that makes it best.
+
+The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
+"""
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scratchvae as sv
+from scratchvae.models import pca
+
+FEW = settings(max_examples=40, deadline=None)
+SEEDS = st.integers(0, 10**6)
+SIZES = st.tuples(st.integers(2, 30), st.integers(1, 12))  # N < D and N > D
+
+
+def data(n=40, d=6, seed=0, mean=3.0):
+    """Correlated points away from the origin, with clearly different variances."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, d)) * 0.6 ** np.arange(d) @ np.linalg.qr(rng.standard_normal((d, d)))[0] + mean
+
+
+def squared_residual(X, fitted):
+    return np.sum((X - fitted.inverse_transform(fitted.transform(X))) ** 2)
+
+
+def projector(V):
+    """The projection on the rows of V; the same for every orthonormal basis of a subspace."""
+    return V.T @ V
+
+
+def check_against_eigenvectors(X):
+    """Variances and projectors against eigh of the covariance; projectors only where the spectrum has a gap."""
+    N, D = X.shape
+    r = min(N, D)
+    X_c = X - X.mean(axis=0)
+    values, vectors = np.linalg.eigh(X_c.T @ X_c / (N - 1))
+    values, vectors = values[::-1], vectors[:, ::-1].T
+    fitted = pca.PCA().fit(X)
+    np.testing.assert_allclose(fitted.explained_variance_, values[:r], rtol=1e-10, atol=1e-12 * values[0])
+    gaps = [k for k in range(1, r + 1) if k == D or values[k - 1] - values[k] > 0.01 * values[0]]
+    for k in gaps:
+        np.testing.assert_allclose(projector(fitted.components_[:k]), projector(vectors[:k]), rtol=0, atol=1e-10)
+    some = pca.PCA(gaps[0]).fit(X)
+    assert np.array_equal(some.components_, fitted.components_[:gaps[0]])
+    return len(gaps)
+
+
+@FEW
+@given(SIZES, SEEDS)
+def test_against_eigenvectors(size, seed):
+    check_against_eigenvectors(data(*size, seed))
+
+
+def test_against_eigenvectors_of_the_digits():
+    assert check_against_eigenvectors(sv.load_digits()[0]) >= 5
+
+
+def check_identities(X):
+    """Orthonormal, sorted, the sum the trace, the loss the discarded squares, for every k."""
+    N, D = X.shape
+    r = min(N, D)
+    X_c = X - X.mean(axis=0)
+    S, trace = np.linalg.svd(X_c, compute_uv=False), np.sum(X_c**2) / (N - 1)
+    everything = pca.PCA().fit(X)
+    np.testing.assert_allclose(everything.explained_variance_.sum(), trace, rtol=1e-12)
+    np.testing.assert_allclose(everything.explained_variance_ratio_.sum(), 1, rtol=1e-12)
+    np.testing.assert_allclose(everything.inverse_transform(everything.transform(X)), X, rtol=0, atol=1e-12 * np.abs(X).max())
+    assert everything.noise_variance_ == 0
+    for k in range(1, r + 1):
+        fitted = pca.PCA(k).fit(X)
+        V, variances = fitted.components_, fitted.explained_variance_
+        assert V.shape == (k, D) and fitted.singular_values_.shape == variances.shape == (k,)
+        np.testing.assert_allclose(V @ V.T, np.eye(k), rtol=0, atol=1e-13)
+        assert (np.diff(variances) <= 0).all() and (variances >= 0).all()
+        np.testing.assert_allclose(fitted.mean_, X.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(variances, fitted.singular_values_**2 / (N - 1), rtol=1e-14)
+        np.testing.assert_allclose(fitted.explained_variance_ratio_, variances / trace, rtol=1e-11)
+        np.testing.assert_allclose(squared_residual(X, fitted), (S[k:]**2).sum(), rtol=1e-10, atol=1e-24 * np.sum(X**2))
+        Z = fitted.transform(X)
+        atol = 1e-12 * variances[0]
+        np.testing.assert_allclose(Z.mean(axis=0), np.zeros(k), atol=1e-12 * np.abs(X).max())
+        np.testing.assert_allclose(Z.T @ Z / (N - 1), np.diag(variances), rtol=1e-10, atol=atol)
+        if k < r:  # scikit-learn's: the mean of the discarded among min(N, D)
+            np.testing.assert_allclose(fitted.noise_variance_, (trace - variances.sum()) / (r - k), rtol=1e-9, atol=atol)
+        largest = V[np.arange(k), np.abs(V).argmax(axis=1)]
+        assert (largest > 0).all()
+
+
+@FEW
+@given(SIZES, SEEDS)
+def test_identities(size, seed):
+    check_identities(data(*size, seed))
+
+
+def check_no_basis_beats_it(seed, k):
+    X = data(seed=seed)
+    fitted = pca.PCA(k).fit(X)
+    best, X_c, rng = squared_residual(X, fitted), X - X.mean(axis=0), np.random.default_rng(seed)
+    for size in (10, 1, 0.1, 0.01, 1e-4):  # far away, and in the neighbourhood
+        V = np.linalg.qr(fitted.components_.T + size * rng.standard_normal((6, k)))[0].T
+        assert np.sum((X_c - X_c @ projector(V)) ** 2) >= best * (1 - 1e-12)
+        b = X.mean(axis=0) + size * rng.standard_normal(6)  # and no other centre
+        assert np.sum((X - b - (X - b) @ projector(fitted.components_)) ** 2) >= best * (1 - 1e-12)
+
+
+@FEW
+@given(SEEDS, st.integers(1, 5))
+def test_no_basis_beats_it(seed, k):
+    check_no_basis_beats_it(seed, k)
+
+
+def check_translation_rotation_scale(seed, k):
+    """Translating X moves mean_ alone; rotating X turns the subspace; scaling X scales the variances."""
+    X, rng = data(seed=seed), np.random.default_rng(seed)
+    fitted = pca.PCA(k).fit(X)
+    P, variances = projector(fitted.components_), fitted.explained_variance_
+    shift, Q, scale = 10 * rng.standard_normal(6), np.linalg.qr(rng.standard_normal((6, 6)))[0], rng.uniform(0.1, 10)
+    values = np.append(pca.PCA().fit(X).explained_variance_, 0)
+    same_subspace = {"rtol": 0, "atol": 1e-13 * values[0] / (values[k - 1] - values[k])}
+    for name, moved, P_moved, factor, mean in (
+            ("translation", X + shift, P, 1, fitted.mean_ + shift), ("rotation", X @ Q, Q.T @ P @ Q, 1, fitted.mean_ @ Q),
+            ("scaling", X * scale, P, scale**2, fitted.mean_ * scale)):
+        other = pca.PCA(k).fit(moved)
+        np.testing.assert_allclose(other.explained_variance_, variances * factor, rtol=1e-11, err_msg=name)
+        np.testing.assert_allclose(projector(other.components_), P_moved, **same_subspace, err_msg=name)
+        np.testing.assert_allclose(other.mean_, mean, rtol=1e-11, atol=1e-12, err_msg=name)
+
+
+@FEW
+@given(SEEDS, st.integers(1, 6))
+def test_translation_rotation_scale(seed, k):
+    check_translation_rotation_scale(seed, k)
+
+
+def check_centred():
+    """Points far from the origin along one axis and spread along the other: the spread is the direction."""
+    X = np.stack([np.full(9, 100.0), np.arange(9.0)], axis=1)
+    X[:, 0] += np.tile([0.1, -0.1, 0], 3)
+    fitted = pca.PCA(1).fit(X)
+    assert abs(fitted.components_[0, 1]) > 0.999
+    np.testing.assert_allclose(fitted.mean_, [100, 4], rtol=1e-14)
+
+
+def test_centred():
+    check_centred()
+
+
+def test_known_answer():
+    """Four points on the diagonal with the second number doubled: one direction, (1, 2) / sqrt(5), variance 5 * 5/3."""
+    X = np.array([[0.0, 0], [1, 2], [2, 4], [3, 6]])
+    fitted = pca.PCA(2).fit(X)
+    np.testing.assert_allclose(fitted.components_[0], [1 / 5**0.5, 2 / 5**0.5], rtol=1e-14)
+    np.testing.assert_allclose(fitted.explained_variance_, [25 / 3, 0], rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(fitted.transform(X)[:, 0], np.array([-1.5, -0.5, 0.5, 1.5]) * 5**0.5, rtol=1e-13)
+
+
+def test_rows_in_another_order_give_the_same():
+    X = data()
+    one, other = pca.PCA(3).fit(X), pca.PCA(3).fit(X[np.random.default_rng(0).permutation(len(X))])
+    np.testing.assert_allclose(other.components_, one.components_, rtol=0, atol=1e-13)  # signs included
+    np.testing.assert_allclose(other.singular_values_, one.singular_values_, rtol=1e-13)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_does_not_depend_on_the_data(sign):
+    X = data()
+    np.testing.assert_allclose(pca.PCA(3).fit(sign * X).components_, pca.PCA(3).fit(X).components_, rtol=0, atol=1e-13)
+
+
+def test_the_digits():
+    X = sv.load_digits()[0]
+    check_identities(X[:150, ::7])
+    fitted = pca.PCA(2).fit(X)
+    assert fitted.fit_transform(X).shape == (1797, 2)
+    np.testing.assert_allclose(fitted.transform(X), (X - X.mean(axis=0)) @ fitted.components_.T, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(fitted.explained_variance_ratio_, [0.14890594, 0.13618771], rtol=1e-6)
+
+
+# ---- numbers as they come -------------------------------------------------------------------------------------
+
+def test_float32_stays_float32_and_is_accurate():
+    X = sv.load_digits()[0]
+    single, double = pca.PCA(5).fit(X.astype(np.float32)), pca.PCA(5).fit(X)  # multiples of 1/16: no rounding in X
+    Z = single.transform(X.astype(np.float32))
+    arrays = [getattr(single, name) for name in pca.PCA.FITTED] + [Z, single.inverse_transform(Z)]
+    assert all(np.asarray(a).dtype == np.float32 for a in arrays)
+    np.testing.assert_allclose(single.explained_variance_, double.explained_variance_, rtol=1e-5)
+    np.testing.assert_allclose(projector(single.components_), projector(double.components_), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(Z, double.transform(X), rtol=0, atol=2e-5)
+
+
+def test_float32_far_from_the_origin():
+    """A mean a thousand times the spread costs what it costs in X's own rounding, 1e3 * 6e-8, and little more."""
+    X = data(5000, 6, mean=1000).astype(np.float32)
+    single, double = pca.PCA(3).fit(X), pca.PCA(3).fit(X.astype(np.float64))
+    np.testing.assert_allclose(single.explained_variance_, double.explained_variance_, rtol=1e-4)
+    np.testing.assert_allclose(single.transform(X), double.transform(X), rtol=0, atol=10 * 1000 * 6e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool, np.float16])
+def test_other_numbers_are_computed_in_float64(dtype):
+    X = (data() > 3).astype(dtype)
+    fitted = pca.PCA(2).fit(X)
+    assert fitted.components_.dtype == np.float64 and fitted.transform(X).dtype == np.float64
+    assert np.array_equal(fitted.components_, pca.PCA(2).fit(X.astype(np.float64)).components_)
+
+
+def test_many_rows_need_no_n_by_n_matrix():
+    X = data(20000, 8)
+    tracemalloc.start()
+    pca.PCA(2).fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * X.nbytes, peak  # N x N would be 2500 times X
+
+
+def test_fit_leaves_the_data_alone():
+    X = data()
+    X.flags.writeable = False
+    pca.PCA(2).fit_transform(X)
+
+
+@pytest.mark.parametrize("n, d", [(5, 40), (2, 3), (2, 1), (7, 7)])
+def test_fewer_rows_than_columns(n, d):
+    X = data(n, d)
+    check_identities(X)
+    assert pca.PCA().fit(X).components_.shape == (min(n, d), d)
+    assert pca.PCA().fit(X).explained_variance_[-1] < 1e-20 * X.size * 9 or n > d  # n centred points span n - 1 directions
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_rank_deficient(rank):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, rank)) @ rng.standard_normal((rank, 8)) + 2
+    fitted = pca.PCA(5).fit(X)
+    np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(5), rtol=0, atol=1e-13)
+    assert (fitted.explained_variance_[rank:] < 1e-25 * fitted.explained_variance_[0]).all()
+    np.testing.assert_allclose(fitted.explained_variance_ratio_[:rank].sum(), 1, rtol=1e-12)
+    np.testing.assert_allclose(pca.PCA(rank).fit(X).inverse_transform(pca.PCA(rank).fit_transform(X)), X, rtol=0, atol=1e-13 * 30)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constant_data_has_no_variance(dtype):
+    X = np.full((9, 4), 0.25, dtype)
+    fitted = pca.PCA(2).fit(X)
+    assert np.array_equal(fitted.explained_variance_, [0, 0]) and np.array_equal(fitted.explained_variance_ratio_, [0, 0])
+    assert fitted.noise_variance_ == 0
+    np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(2), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X)), X, rtol=1e-6)
+
+
+# ---- refusals and files ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True, "2"])
+def test_bad_n_components_is_refused(k):
+    with pytest.raises((ValueError, TypeError), match="^n_components: "):
+        pca.PCA(k)
+
+
+@pytest.mark.parametrize("n, d, k", [(10, 3, 4), (3, 10, 4)])
+def test_more_components_than_directions_are_refused(n, d, k):
+    with pytest.raises(ValueError, match="^n_components: .*from 1 to 3.*got 4"):
+        pca.PCA(k).fit(data(n, d))
+
+
+@pytest.mark.parametrize("X", [np.ones((1, 3)), np.ones(3), np.ones((0, 3)), np.ones((3, 0)), [[1, np.nan], [1, 2]],
+                               [[1, np.inf], [1, 2]], [["a"], ["b"]], [[1j], [2]], np.ones((2, 2, 2)), [[1], [1, 2]], None])
+def test_bad_data_is_refused(X):
+    model = pca.PCA(1)
+    with pytest.raises((ValueError, TypeError), match="^X: "):
+        model.fit(X)
+    assert not hasattr(model, "components_")
+
+
+def test_wrong_widths_are_refused():
+    fitted = pca.PCA(2).fit(data())
+    with pytest.raises(ValueError, match="^X: .*6"):
+        fitted.transform(np.ones((2, 5)))
+    with pytest.raises(ValueError, match="^Z: .*2"):
+        fitted.inverse_transform(np.ones((2, 3)))
+
+
+def test_an_unfitted_pca_says_so(tmp_path):
+    model = pca.PCA(2)
+    for call in (lambda: model.transform(data()), lambda: model.inverse_transform(data()[:, :2]),
+                 lambda: sv.save(model, tmp_path / "pca.npz")):
+        with pytest.raises(ValueError, match="not fitted"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("k", [None, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_save_and_load(tmp_path, k, dtype):
+    X, path = data().astype(dtype), tmp_path / "pca.npz"
+    fitted = pca.PCA(k).fit(X)
+    sv.save(fitted, path)
+    again = sv.load(path)
+    assert type(again) is pca.PCA and again.n_components == k
+    for name in pca.PCA.FITTED:
+        one, other = np.asarray(getattr(fitted, name)), np.asarray(getattr(again, name))
+        assert one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes(), name
+    assert np.array_equal(again.transform(X), fitted.transform(X))
+
+
+@pytest.mark.parametrize("change", [
+    {"mean_": np.zeros(5)}, {"components_": np.zeros((2, 5))}, {"components_": np.zeros(6)},
+    {"components_": np.full((2, 6), np.nan)}, {"mean_": np.array(["a"] * 6)}, {"explained_variance_": np.zeros(3)},
+    {"noise_variance_": np.zeros(2)}, {"mean_": None}])
+def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
+    path, fitted = tmp_path / "pca.npz", pca.PCA(2).fit(data())
+    arrays = {name: a for name, a in {**fitted.arrays(), **change}.items() if a is not None}
+    sv.nn.checkpoint.write_arrays(path, {"class": "PCA", "config": fitted.config()}, arrays)
+    with pytest.raises(ValueError, match="pca.npz"):
+        sv.load(path)
