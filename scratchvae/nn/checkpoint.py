@@ -38,7 +38,7 @@ def load(path):
     try:
         model = SAVED_CLASSES[header["class"]].from_config(header["config"])
         model.load_arrays(arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path}: want a saved model of this version, but {_reason(error)}") from error
     return model
 

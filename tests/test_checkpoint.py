@@ -1,0 +1,272 @@
+"""Is a file whole or not there at all, and is anything else refused by name?
+
+The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
+"""
+import errno
+import os
+import random
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchvae as sv
+from scratchvae.nn import checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def model(seed=0, hidden=(6,)):
+    return sv.VAE(7, hidden=hidden, n_latent=3, rng=np.random.default_rng(seed))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.npz"
+
+
+def check_round_trip(path):
+    """Arrays come back bit for bit, in dtype and shape, with the header."""
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.float32([1e-45, np.inf]), "c": np.array(7), "d.e": np.zeros((0, 2)),
+              "f": np.asfortranarray(np.arange(6).reshape(2, 3))}
+    checkpoint.write_arrays(path, {"text": "a\u00e9", "n": [1, 2]}, arrays)
+    header, got = checkpoint.read_arrays(path)
+    assert header == {"format": checkpoint.FORMAT, "text": "a\u00e9", "n": [1, 2]}
+    assert got.keys() == arrays.keys()
+    for name, a in arrays.items():
+        assert got[name].dtype == a.dtype and got[name].shape == a.shape and got[name].tobytes() == a.tobytes()
+
+
+def test_round_trip(path):
+    check_round_trip(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_paths_may_be_text_have_any_suffix_and_lie_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "model.bin", "a b.npz"):
+        sv.save(model(), name)
+        assert np.array_equal(sv.load(name).theta, model().theta)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a b.npz", "model", "model.bin"]
+
+
+def test_a_file_is_plain_npz(path):
+    sv.save(model(), path)
+    with np.load(path, allow_pickle=False) as file:
+        assert np.array_equal(file["theta"], model().theta)
+
+
+def test_saving_again_replaces(path):
+    sv.save(model(0), path)
+    sv.save(model(1), path)
+    assert np.array_equal(sv.load(path).theta, model(1).theta) and list(path.parent.iterdir()) == [path]
+
+
+# ---- a failed write -------------------------------------------------------------------------------------------
+
+def check_failed_write(path):
+    """An OSError that names the file, the old file whole, and no temporary one."""
+    content = path.read_bytes()
+    with pytest.raises(OSError, match=re.escape(str(path))) as caught:
+        checkpoint.save(model(1), path)
+    assert caught.value.errno == errno.ENOSPC and "untouched" in str(caught.value)
+    assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("module, name", [(os, "fsync"), (os, "replace"), (np, "savez")])
+def test_a_full_disk_leaves_the_old_file(path, monkeypatch, module, name):
+    checkpoint.save(model(0), path)
+
+    def full(*arguments, **named):
+        if name == "savez":
+            arguments[0].write(b"half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, name, full)
+    check_failed_write(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is POSIX")
+def test_a_real_limit_on_the_file_size(path):
+    checkpoint.save(model(0), path)
+    content = path.read_bytes()
+    code = (
+        "import resource, signal, sys, numpy as np, scratchvae as sv\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "sv.save(sv.VAE(700, rng=np.random.default_rng(0)), sys.argv[1])\n")
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=60)
+    assert done.returncode == 1 and f"could not write {path}" in done.stderr.splitlines()[-1]
+    assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file(path, monkeypatch):
+    checkpoint.save(model(0), path)
+    content = path.read_bytes()
+
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(model(1), path)
+    assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
+
+
+def test_the_data_is_on_the_disk_before_the_rename(path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append(os.fstat(descriptor).st_size), fsync(descriptor)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (calls.append("rename"), replace(old, new)))
+    checkpoint.save(model(), path)
+    assert calls == [path.stat().st_size, "rename"]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        checkpoint.save(model(), tmp_path / "nowhere" / "model.npz")
+
+
+def test_a_folder_in_the_place_of_the_file(path):
+    path.mkdir()
+    with pytest.raises(OSError, match=re.escape(str(path))):
+        checkpoint.save(model(), path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("thing", [None, sv.Bernoulli(), np.zeros(3), sv.VAE])
+def test_what_cannot_be_saved_is_refused(path, thing):
+    with pytest.raises(TypeError, match="^model: .*VAE"):
+        checkpoint.save(thing, path)
+    assert not path.exists()
+
+
+# ---- a file of another kind -----------------------------------------------------------------------------------
+
+def check_refused(path):
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY", bytes(1000)])
+def test_no_npz_at_all_is_refused(path, content):
+    path.write_bytes(content)
+    check_refused(path)
+
+
+def test_no_file_and_a_folder_are_refused(path):
+    check_refused(path)
+    path.mkdir()
+    check_refused(path)
+
+
+def test_every_truncation_is_refused(path):
+    checkpoint.save(model(), path)
+    content = path.read_bytes()
+    for length in [*range(0, len(content), 37), *range(len(content) - 30, len(content))]:
+        path.write_bytes(content[:length])
+        check_refused(path)
+
+
+def check_flipped_bits(path, n=400):
+    """A flipped bit is refused, or was in a place without meaning (a time stamp): never another model."""
+    checkpoint.save(model(), path)
+    content, places, refused = path.read_bytes(), random.Random(0), 0
+    for _ in range(n):
+        place, bit = places.randrange(len(content)), places.randrange(8)
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1:])
+        try:
+            loaded = checkpoint.load(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+        else:
+            assert loaded.config() == model().config() and np.array_equal(loaded.theta, model().theta), (place, bit)
+    assert refused > 0.8 * n
+
+
+def test_flipped_bits(path):
+    check_flipped_bits(path)
+
+
+def write(path, header, **arrays):
+    with open(path, "wb") as file:
+        np.savez(file, **({} if header is None else {"header": np.array(header)}), **arrays)
+
+
+CONFIG = '{"format": "scratchvae 1", "class": "VAE", "config": %s}'
+
+
+@pytest.mark.parametrize("header", [
+    None, "", "[]", "3", "{}", '{"format": "scratchvae 2"}', '{"format": "scratchvae 1"}',
+    '{"format": "scratchvae 1", "class": "VAE"}', '{"format": "scratchvae 1", "class": "Run", "config": {}}',
+    '{"format": "scratchvae 1", "class": ["VAE"], "config": {}}',
+    CONFIG % "{}", CONFIG % "[]", CONFIG % "null", CONFIG % '"abc"', CONFIG % '{"observation": 3}',
+    CONFIG % '{"observation": ["Nobody", {}]}', CONFIG % '{"observation": ["Bernoulli", {"x": 1}]}',
+    CONFIG % '{"observation": ["Bernoulli", {}], "n_features": -3}',
+    CONFIG % '{"observation": ["Bernoulli", {}], "n_features": 7, "hidden": [1000000, 1000000000]}',
+    CONFIG % f'{{"observation": ["Bernoulli", {{}}], "n_features": 7, "hidden": [{10**30}]}}',
+    CONFIG % '{"observation": ["Bernoulli", {}], "n_features": 7, "hidden": 6}',
+    CONFIG % '{"observation": ["Bernoulli", {}], "n_features": 7, "surprise": 6}'])
+def test_headers_of_another_kind_are_refused(path, header):
+    write(path, header, theta=np.zeros(3, np.float32))
+    check_refused(path)
+
+
+@pytest.mark.parametrize("theta", [
+    None, np.zeros(3, np.float32), model().theta.astype(np.float64), model().theta[None], np.full_like(model().theta, np.nan),
+    model().theta.astype(">f4"), np.array(["a"])])
+def test_parameters_that_do_not_fit_are_refused(path, theta):
+    checkpoint.write_arrays(path, {"class": "VAE", "config": model().config()}, {} if theta is None else {"theta": theta})
+    check_refused(path)
+
+
+def test_a_refused_load_leaves_the_model(path):
+    one = model()
+    before = one.theta.copy()
+    with pytest.raises(ValueError, match="^theta: "):
+        one.load_arrays({"theta": np.zeros(3, np.float32)})
+    assert np.array_equal(one.theta, before)
+
+
+class Trap:
+    """Pickled, it would create a file where it is unpickled."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("where", ["header", "theta", "another"])
+def test_pickled_content_is_refused_and_not_run(path, where):
+    target = path.parent / "trap"
+    arrays = {"header": np.array(CONFIG % "{}"), "theta": model().theta, where: np.array([Trap(target)], dtype=object)}
+    with open(path, "wb") as file:
+        np.savez(file, **arrays)
+    check_refused(path)
+    assert not target.exists()
+
+
+def test_compressed_files_are_refused(path):
+    with open(path, "wb") as file:
+        np.savez_compressed(file, header=np.array(CONFIG % "{}"), theta=np.zeros(10**6))
+    check_refused(path)
+
+
+def test_a_promise_of_more_than_there_is_is_refused_without_making_room(path):
+    """An array header that claims 8 TB over 24 bytes."""
+    write(path, CONFIG % "{}", theta=np.zeros(3))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["theta.npy"] = members["theta.npy"].replace(b"(3,), }            ", b"(1000000000000,), }")
+    assert b"1000000000000" in members["theta.npy"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    check_refused(path)
