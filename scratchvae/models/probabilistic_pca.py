@@ -1,4 +1,4 @@
-"""Which Gaussian model has PCA as its answer? Probabilistic PCA, the one latent-variable model where all is known exactly.
+"""Which latent-variable model has PCA as its answer? Probabilistic PCA, where everything is known exactly.
 
 A latent z ~ N(0, I_K) is mapped linearly to x and seen through noise of one variance v:
 
@@ -22,8 +22,8 @@ denominator N, the maximum-likelihood one (PCA's explained variances divide by N
 
 up to a rotation of the latents, which changes no density; without one, the rows of W are orthogonal and the posterior's
 covariance is diagonal. So C keeps the K largest variances as they are and spreads what PCA throws away evenly over
-the other directions. It also says when a latent is worth having: where l_j exceeds v. For a v that is fixed beforehand the
-same holds: a latent with l_j <= v gets W_j = 0.
+the other directions. It also says when a latent is worth having: where l_j exceeds v. For a v that is fixed beforehand
+the same holds: a latent with l_j <= v gets W_j = 0.
 
 A VAE without hidden layers and with one Gaussian variance is this model, with an encoder for its posterior.
 Source: Tipping & Bishop 1999, equations 5 to 8 and appendix A; Bishop 2006, section 12.2.
@@ -43,7 +43,7 @@ class ProbabilisticPCA:
     """The linear-Gaussian model of K latents that makes the data most likely, in closed form and in float64.
 
     After `fit(X)`, X : (N, D), with the maximum-likelihood denominator N, not N - 1:
-        mean_ (D,)    components_ (K, D), PCA's orthonormal rows    explained_variance_ (K,), the largest eigenvalues l_j
+        mean_ (D,)    components_ (K, D), PCA's orthonormal rows    explained_variance_ (K,), the largest l_j
         noise_variance_ : v, the mean of the D - K others           W_ (K, D), rows sqrt(l_j - v) times a component
     """
 
@@ -55,7 +55,7 @@ class ProbabilisticPCA:
     def fit(self, X):
         """Fit to X (N, D); returns self.
 
-        ValueError unless n_components is below D and below the rank of the centred data: without noise there is no density.
+        ValueError unless n_components is below D and below the rank of the centred data: no noise, no density.
         """
         X = matrix("X", X, dtype=np.float64)
         N, D = X.shape
@@ -128,7 +128,7 @@ class ProbabilisticPCA:
             setattr(self, name, arrays[name][()])  # a number comes back as a number
 
 
-# ---- any linear-Gaussian model, fitted or not -------------------------------------------------------------------------
+# ---- any linear-Gaussian model, fitted or not ---------------------------------------------------------------------
 
 def linear_log_prob(x, W, mean, variance):
     """log p(x) : (N,), in nats, under x = z W + mean + sqrt(variance) eps with z ~ N(0, I).
@@ -161,7 +161,7 @@ def linear_posterior(x, W, mean, variance):
     return (x - mean) @ W.T @ M_inverse, variance * M_inverse
 
 
-# ---- the same model as a VAE ------------------------------------------------------------------------------------------
+# ---- the same model as a VAE --------------------------------------------------------------------------------------
 
 def linear_decoder(vae):
     """W (K, D), mean (D,) and variance of a linear VAE's decoder in float64, as `linear_log_prob` wants them.

@@ -1,0 +1,188 @@
+"""What do data say about what we cannot see? Bayes' rule, likelihood, maximum likelihood, MAP.
+
+Bayes' rule writes p(h, x) in two ways, p(x given h) p(h) = p(h given x) p(x), and divides by p(x):
+
+    p(h given x) = p(x given h) p(h) / p(x)                p(x) = sum_h p(x given h) p(h)
+    posterior    = likelihood * prior / evidence
+
+The same function p(x given h) has two names. For a fixed h it is a probability over x, and sums to one. For the x that
+was seen it is the likelihood, a function of h, and sums to nothing in particular. With continuous x it is a density.
+
+Maximum likelihood takes the h that makes the data most likely: log-likelihood, its derivative, zero. For N values with
+mean m' and mean square deviation v' the Gaussian's is -N/2 (log v + (v' + (m' - m)^2) / v), hence
+
+    0 = N (m' - m) / v            => m = m'
+    0 = N/2 (v' / v^2 - 1 / v)    => v = v'                (denominator N, not N - 1)
+
+and for k ones among N, k log p + (N - k) log(1 - p) gives k / p = (N - k) / (1 - p), hence p = k / N. MAP maximises
+likelihood times prior instead. A conjugate prior acts like data seen before: Beta(a, b) like a - 1 ones and b - 1
+zeros, N(m0, v0) like v / v0 values equal to m0.
+"""
+from collections import namedtuple
+from math import lgamma
+
+import numpy as np
+
+from scratchvae.checking import integer, matrix, number, real_array
+
+Belief = namedtuple("Belief", "posterior evidence")
+Normal = namedtuple("Normal", "mean variance")
+Beta = namedtuple("Beta", "a b")
+
+_lgamma = np.vectorize(lgamma, otypes=[float])
+
+
+# ---- Bayes' rule on a table of hypotheses -------------------------------------------------------------------------
+
+def bayes(prior, likelihood):
+    """Belief(posterior (H,), evidence) in H hypotheses, of which one is true, after one observation.
+
+        evidence = sum_h likelihood_h prior_h        posterior_h = likelihood_h prior_h / evidence
+
+    prior : (H,), sums to 1      likelihood : (H,), p(x given h) >= 0 of what was observed
+    ValueError if the evidence is 0: every hypothesis that was held possible is refuted.
+    """
+    prior = distribution("prior", prior)
+    likelihood = real_array("likelihood", likelihood, np.float64)
+    if likelihood.shape != prior.shape or likelihood.min() < 0:
+        raise ValueError(f"likelihood: want shape {prior.shape} and values >= 0, got {likelihood}")
+    joint = likelihood * prior
+    evidence = joint.sum()
+    if evidence == 0:
+        raise ValueError("likelihood: the evidence is 0; what was observed is impossible under every hypothesis")
+    return Belief(joint / evidence, evidence)
+
+
+def update(prior, log_likelihood):
+    """The posteriors (N + 1, H) before and after each of N observations that are independent given the hypothesis.
+
+        posterior_n proportional to prior * exp(sum_{i <= n} log_likelihood_i)
+
+    Each row is `bayes` of the row above; together, in logarithms, so that nothing underflows.
+    prior : (H,), sums to 1      log_likelihood : (N, H), log p(x_i given h)
+    """
+    prior = distribution("prior", prior)
+    log_likelihood = matrix("log_likelihood", log_likelihood, len(prior), np.float64)
+    with np.errstate(divide="ignore"):  # log 0 = -inf: what was impossible stays impossible
+        log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])
+    joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def distribution(name, value):
+    """`value` as a table (..., C) of probabilities: >= 0, summing to 1 over the last axis within 1e-9."""
+    table = real_array(name, value, np.float64)
+    if table.ndim == 0 or table.min() < 0 or np.abs(table.sum(axis=-1) - 1).max() > 1e-9:
+        raise ValueError(f"{name}: want probabilities >= 0 that sum to 1, got {table}")
+    return table
+
+
+# ---- one formula, two readings ------------------------------------------------------------------------------------
+
+def binomial_log_prob(k, n, p):
+    """log p(k ones among n throws of a coin), in nats: a probability over k = 0 ... n, a likelihood of p in (0, 1).
+
+        log n! / (k! (n - k)!) + k log p + (n - k) log(1 - p)
+
+    k and p broadcast. Summed over k it is 1 for every p; integrated over p it is 1 / (n + 1) for every k.
+    """
+    k, p, n = real_array("k", k, np.float64), real_array("p", p, np.float64), integer("n", n)
+    if k.min() < 0 or k.max() > n or (k != np.round(k)).any() or p.min() <= 0 or p.max() >= 1:
+        raise ValueError(f"k, p: want integers k in 0..{n} and p in (0, 1), got k = {k}, p = {p}")
+    log_choices = lgamma(n + 1) - _lgamma(k + 1) - _lgamma(n - k + 1)
+    return log_choices + k * np.log(p) + (n - k) * np.log1p(-p)
+
+
+# ---- maximum likelihood -------------------------------------------------------------------------------------------
+
+def gaussian_mle(x):
+    """Normal(mean (D,), variance (D,)) under which x (N, D) is most likely: variance = sum (x - mean)^2 / N."""
+    x = matrix("x", x, dtype=np.float64)
+    return Normal(x.mean(axis=0), x.var(axis=0))
+
+
+def bernoulli_mle(x):
+    """The probabilities of a one (D,) under which x (N, D) in {0, 1} is most likely: the share of ones."""
+    x = matrix("x", x, dtype=np.float64)
+    if not ((x == 0) | (x == 1)).all():
+        raise ValueError(f"x: want every value 0 or 1, got values in [{x.min():g}, {x.max():g}]")
+    return x.mean(axis=0)
+
+
+def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, tolerance=1e-12):
+    """The params (n_params,), the same for every example, under which x (N, D) is most likely, by gradient ascent.
+
+        params = params + lr * 1/N sum_n d log p(x_n given params) / dparams
+
+    observation : an observation model, as `Bernoulli()`      start : (n_params,), 0 if not given
+    ValueError if it does not settle: lr is too large, or there is no maximum (an x that is always 0 wants logit -inf).
+    """
+    x = observation.check(x, dtype=np.float64)
+    n_params = observation.n_params(x.shape[1])
+    start = np.zeros(n_params) if start is None else real_array("start", start, np.float64)
+    return ascend(lambda params: observation.evaluate(x, np.broadcast_to(params, (len(x), n_params)))[1].mean(axis=0),
+                  start, lr=lr, n_steps=n_steps, tolerance=tolerance)
+
+
+def ascend(gradient, theta, *, lr, n_steps=10_000, tolerance=1e-12):
+    """theta (P,) where `gradient(theta)` (P,) is at most `tolerance`, by theta = theta + lr * gradient(theta).
+
+    ValueError if n_steps steps do not lead there.
+    """
+    theta = np.array(theta, dtype=np.float64)
+    lr, tolerance = number("lr", lr, open_low=True), number("tolerance", tolerance)
+    with np.errstate(all="ignore"):  # a diverging step overflows, and is refused below
+        for _ in range(integer("n_steps", n_steps)):
+            grad = gradient(theta)
+            if np.abs(grad).max() <= tolerance:
+                return theta
+            theta += lr * grad
+    raise ValueError(f"lr: the gradient is still {np.abs(grad).max():.3g} after {n_steps} steps of {lr:g}; "
+                     "take other steps, or ask whether there is a maximum")
+
+
+# ---- MAP with conjugate priors ------------------------------------------------------------------------------------
+
+def gaussian_posterior(n, mean, variance, prior):
+    """The posterior Normal of an unknown mean after n values with this mean; its mean is the MAP estimate.
+
+        1 / v' = 1 / v0 + n / v            m' = v' (m0 / v0 + n mean / v)
+
+    n >= 0      variance : v of one value, known      prior : Normal(m0, v0)
+    Limits: v0 -> infinity or n -> infinity give the MLE, n = 0 gives the prior.
+    Source: Bishop 2006, equations 2.141 and 2.142.
+    """
+    n, mean = integer("n", n, low=0), number("mean", mean, low=-np.inf)
+    variance, v0 = number("variance", variance, open_low=True), number("prior variance", prior.variance, open_low=True)
+    posterior_variance = 1 / (1 / v0 + n / variance)
+    return Normal(posterior_variance * (prior.mean / v0 + n * mean / variance), posterior_variance)
+
+
+def beta_posterior(n_ones, n, prior):
+    """The posterior Beta of an unknown probability after n_ones ones among n: Beta(a + n_ones, b + n - n_ones).
+
+    Source: Bishop 2006, equation 2.18.
+    """
+    n = integer("n", n, low=0)
+    n_ones = integer("n_ones", n_ones, low=0, high=n)
+    a, b = number("a", prior.a, open_low=True), number("b", prior.b, open_low=True)
+    return Beta(a + n_ones, b + n - n_ones)
+
+
+def beta_mode(beta):
+    """Where Beta(a, b) is highest, (a - 1) / (a + b - 2): the MAP estimate. Beta(1, 1) is flat and has no mode."""
+    if min(beta) < 1 or sum(beta) <= 2:
+        raise ValueError(f"beta: want a, b >= 1 and not both 1, for a single finite mode, got {beta}")
+    return (beta.a - 1) / (beta.a + beta.b - 2)
+
+
+def beta_log_prob(p, beta):
+    """log of the density of Beta(a, b) at p in (0, 1), in nats, p of any shape.
+
+        (a - 1) log p + (b - 1) log(1 - p) - log B(a, b)        B(a, b) = G(a) G(b) / G(a + b), G the gamma function
+    """
+    p = real_array("p", p, np.float64)
+    if p.min() <= 0 or p.max() >= 1:
+        raise ValueError(f"p: want values in (0, 1), got [{p.min():g}, {p.max():g}]")
+    log_b = lgamma(beta.a) + lgamma(beta.b) - lgamma(beta.a + beta.b)
+    return (beta.a - 1) * np.log(p) + (beta.b - 1) * np.log1p(-p) - log_b
