@@ -110,6 +110,13 @@ class Classifier(Model):
         """The most probable label : (N,), the smallest one of several."""
         return self._logits(matrix("X", X, self.n_features, self.dtype)).argmax(axis=1)
 
+    def features(self, X):
+        """What the last hidden layer makes of X : (N, hidden[-1]); X itself if there is none."""
+        x = matrix("X", X, self.n_features, self.dtype)
+        for layer in self.network.layers[:-1]:
+            x = layer.forward(x)[0]
+        return x
+
     def score(self, X, labels):
         """The accuracy, the share of X (N, D) whose predicted label is that in labels (N,)."""
         x, labels = self._pair(X, labels)

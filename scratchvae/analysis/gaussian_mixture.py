@@ -1,0 +1,130 @@
+"""How can one draw codes like those of the data? A mixture of Gaussians, fitted to them by expectation-maximisation.
+
+    s(z) = sum_c w_c N(z; m_c, S_c)
+
+An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
+first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
+by turns, never lowering it:
+
+    E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the share of component c in code n
+    M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
+
+A component that shrinks onto a single code would have an infinite likelihood; a floor under the variances forbids it.
+Source: Dempster, Laird & Rubin 1977; Bishop 2006, section 9.2.
+"""
+import numpy as np
+
+from scratchvae.checking import generator, integer, matrix, number
+from scratchvae.probability.gaussian import LOG_2PI
+
+REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
+
+
+class GaussianMixture:
+    """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
+
+    n_components : C      floor : of each component's variance, as a share of the codes' mean variance
+
+    After `fit(Z, rng=)`: weights_ (C,), means_ (C, K), covariances_ (C, K, K), log_likelihood_, the mean of log s(z) in
+    nats after each iteration.
+    """
+
+    def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
+        self.n_components, self.floor = integer("n_components", n_components), number("floor", floor)
+        self.max_iter, self.tol = integer("max_iter", max_iter), number("tol", tol)
+
+    @classmethod
+    def standard(cls, K):
+        """N(0, I) in K dimensions, the prior of a VAE."""
+        prior = cls(1)
+        prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
+        return prior
+
+    def fit(self, Z, *, rng):
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
+        Z = matrix("Z", Z, dtype=np.float64)
+        (N, K), C = Z.shape, self.n_components
+        if N <= K or N < C:
+            raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
+        spread = np.cov(Z.T).reshape(K, K)
+        if np.linalg.matrix_rank(spread) < K and self.floor == 0:
+            raise ValueError("Z: its covariance is singular, and floor is 0; give a floor > 0")
+        floor = self.floor * np.trace(spread) / K * np.eye(K)
+        self.weights_, self.means_ = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
+        self.covariances_ = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1))
+        self.log_likelihood_ = np.zeros(0)
+        for _ in range(self.max_iter):
+            # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
+            joint = self._log_joint(Z)                                         # (N, C)
+            log_s = np.logaddexp.reduce(joint, axis=1)
+            r = np.exp(joint - log_s[:, None])
+            self.log_likelihood_ = np.append(self.log_likelihood_, log_s.mean())
+            if len(self.log_likelihood_) > 1 and np.diff(self.log_likelihood_[-2:])[0] < self.tol:
+                break
+            # M:  w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c likewise
+            total = r.sum(axis=0) + 1e-10
+            self.weights_, self.means_ = total / total.sum(), r.T @ Z / total[:, None]
+            d = Z - self.means_[:, None]                                       # (C, N, K)
+            self.covariances_ = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+        return self
+
+    def _log_joint(self, Z):
+        """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
+        L = np.linalg.cholesky(self.covariances_)                              # S = L L^T
+        u = np.linalg.solve(L, np.swapaxes(Z - self.means_[:, None], 1, 2))    # (C, K, N), L u = z - m
+        log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)         # 1/2 log det S
+        log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
+        return (log_n + np.log(self.weights_)[:, None]).T
+
+    def log_prob(self, Z):
+        """log s(z) : (N,), in nats, of codes Z (N, K)."""
+        return np.logaddexp.reduce(self._log_joint(self._codes("Z", Z)), axis=1)
+
+    def sample(self, n, *, rng):
+        """n codes (n, K) drawn from s: a component by its weight, then a code from it."""
+        self._want_fitted()
+        c = generator("rng", rng).choice(len(self.weights_), integer("n", n), p=self.weights_)
+        eps = rng.standard_normal((n, self.means_.shape[1]))
+        # z = m_c + L_c eps
+        return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
+
+    def grid(self, n_nodes=40000):
+        """Nodes z (M, 2) and log-weights (M,) with which sum_i e^w_i f(z_i) = integral s(z) f(z) dz; K = 2 only.
+
+        Every component has a square grid of its own, in the coordinates u in which it is N(0, I), z = m_c + L_c u, out
+        to REACH; the weights of each add up to w_c. For smooth f the error falls faster than any power of the spacing.
+        """
+        self._want_fitted()
+        C, K = self.means_.shape
+        if K != 2:
+            raise ValueError(f"n_latent: want 2 dimensions for quadrature on a grid, got {K}")
+        n = max(2, int(np.sqrt(integer("n_nodes", n_nodes) / C)))
+        u = np.linspace(-REACH, REACH, n)
+        u = np.stack(np.meshgrid(u, u), axis=-1).reshape(-1, 2)                # (n n, 2)
+        log_n = -0.5 * (u * u).sum(axis=1)
+        log_n -= np.logaddexp.reduce(log_n)
+        z = self.means_[:, None] + u @ np.swapaxes(np.linalg.cholesky(self.covariances_), 1, 2)
+        return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
+
+    def _codes(self, name, value):
+        self._want_fitted()
+        return matrix(name, value, self.means_.shape[1], np.float64)
+
+    def _want_fitted(self):
+        if not hasattr(self, "weights_"):
+            raise ValueError("this GaussianMixture is not fitted yet; call fit(Z, rng=...) first")
+
+
+def spread_points(Z, C, rng):
+    """C of the points Z (N, K), each next one drawn with a probability as its squared distance from those before.
+
+    Source: Arthur & Vassilvitskii 2007 (k-means++).
+    """
+    chosen = [int(rng.integers(len(Z)))]
+    squares = np.full(len(Z), np.inf)
+    for _ in range(C - 1):
+        squares = np.minimum(squares, ((Z - Z[chosen[-1]]) ** 2).sum(axis=1))
+        total = squares.sum()
+        p = squares / total if total > 0 else np.full(len(Z), 1 / len(Z))
+        chosen.append(int(rng.choice(len(Z), p=p)))
+    return Z[chosen]
