@@ -46,7 +46,7 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
     Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no likelihood.
     """
-    x, n_samples, proposal = _door(vae, X), integer("n_samples", n_samples), as_proposal(method)
+    x, n_samples, proposal = checked_vae(vae, X), integer("n_samples", n_samples), as_proposal(method)
     value, ess = np.empty((2, len(x)))
     for rows, log_w in _weight_blocks(vae, x, n_samples, proposal, generator("rng", rng)):
         value[rows] = log_mean_exp(log_w)
@@ -61,7 +61,7 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
 
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
-    x, proposal = _door(vae, X), as_proposal(method)
+    x, proposal = checked_vae(vae, X), as_proposal(method)
     k, n_repeats = integer("k", k), integer("n_repeats", n_repeats, low=2)
     value, error = np.empty((2, len(x)))
     for rows, log_w in _weight_blocks(vae, x, n_repeats * k, proposal, generator("rng", rng)):
@@ -129,7 +129,8 @@ def as_proposal(method):
     return Proposal(number("widen", method.widen, open_low=True), number("prior_share", method.prior_share, high=1))
 
 
-def _door(vae, X):
+def checked_vae(vae, X):
+    """X as `vae.check` gives it, if vae is a VAE whose observation model is a likelihood."""
     if not isinstance(vae, VAE):
         raise TypeError(f"vae: want a VAE, got {type(vae).__name__}")
     if vae.observation.measure is None:

@@ -1,0 +1,115 @@
+"""Why reparameterize? Two unbiased estimators of the same gradient, and how much they scatter.
+
+The ELBO is an expectation over a q that depends on the parameters we differentiate by, so the derivative cannot simply be
+moved inside. With f(z) = log p(x given z) and phi = (mu, log_var) there are two ways in:
+
+    pathwise         z = mu + sigma eps, and eps does not depend on phi:
+                     d/dphi E_eps[f(z)] = E[f'(z) dz/dphi]                           uses the slope of f
+    score function   d/dphi q = q d/dphi log q:
+                     d/dphi E_q[f(z)] = E_q[(f(z) - b) d/dphi log q(z)]              uses only the value of f
+
+The baseline b is any number that does not depend on this z: E_q[d/dphi log q] = d/dphi 1 = 0, so b changes nothing but the
+scatter. One per example, near E_q[f], takes away what all its samples have in common. The KL is added in closed form.
+
+The smallest case is E[x^2] = theta^2 + 1 for x = theta + eps, eps ~ N(0, 1), with derivative 2 theta:
+
+    pathwise         2 x                    Var = 4
+    score function   (x^2 - b) eps          Var = theta^4 + 14 theta^2 + 15 - 2 b (theta^2 + 3) + b^2
+
+(E[x^4 eps^2] = theta^4 + 18 theta^2 + 15 and E[x^2 eps^2] = theta^2 + 3 by the moments 1, 3, 15 of eps^2, eps^4, eps^6.)
+The best b is theta^2 + 3, not the mean theta^2 + 1: it takes E[f s^2] / E[s^2] with s the score.
+Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, baseline); Mohamed et al. 2020.
+"""
+import numpy as np
+
+from scratchvae.analysis.evidence import checked_vae, log_likelihood
+from scratchvae.checking import matrix, real_array
+
+
+def square_pathwise(theta, eps):
+    """Estimates of d/dtheta E[x^2], x ~ N(theta, 1), by 2 x at x = theta + eps; of eps's shape."""
+    return 2 * (theta + eps)
+
+
+def square_score_function(theta, eps, baseline=0.0):
+    """Estimates of d/dtheta E[x^2], x ~ N(theta, 1), by (x^2 - baseline) (x - theta) at x = theta + eps; of eps's shape."""
+    return ((theta + eps) ** 2 - baseline) * eps
+
+
+def square_score_function_variance(theta, baseline=0.0):
+    """theta^4 + 14 theta^2 + 15 - 2 b (theta^2 + 3) + b^2: the exact variance of `square_score_function`."""
+    return theta**4 + 14 * theta**2 + 15 - 2 * baseline * (theta**2 + 3) + baseline**2
+
+
+def pathwise_gradient(vae, X, eps, q=None):
+    """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K).
+
+        dELBO/dmu = dlog p(x given z)/dz - mu
+        dELBO/dlog_var = dlog p(x given z)/dz * 1/2 sigma eps - 1/2 (sigma^2 - 1)
+
+    X : (N, D)      eps : (S, N, K)      q : (mu, log_var), each (N, K), the encoder's if not given
+    Their means over the samples are the gradient of the ELBO with S samples (`VAE.forward_backward`).
+    """
+    x, eps, mu, log_var = _door(vae, X, eps, q)
+    S, N, K = eps.shape
+    sigma = np.exp(0.5 * log_var)
+    z = mu + sigma * eps                                                         # (S, N, K)
+    params, cache = vae.decoder.forward(z.reshape(S * N, K))
+    dparams = vae.observation.evaluate(np.broadcast_to(x, (S, *x.shape)).reshape(S * N, -1), params)[1]
+    dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
+    return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
+
+
+def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
+    """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K). Equal in mean to the pathwise.
+
+        dELBO/dmu = (log p(x given z) - baseline) eps / sigma - mu
+        dELBO/dlog_var = (log p(x given z) - baseline) 1/2 (eps^2 - 1) - 1/2 (sigma^2 - 1)
+
+    baseline : a number, or (N,), one per example, that does not depend on eps; see `mean_log_likelihood`
+    """
+    x, eps, mu, log_var = _door(vae, X, eps, q)
+    baseline = real_array("baseline", baseline, vae.dtype)
+    if baseline.shape not in ((), (len(x),)):
+        raise ValueError(f"baseline: want a number or shape ({len(x)},), got {baseline.shape}")
+    sigma = np.exp(0.5 * log_var)
+    f = (log_likelihood(vae, x, mu + sigma * eps) - baseline)[:, :, None]       # (S, N, 1)
+    return f * (eps / sigma) - mu, f * (0.5 * (eps * eps - 1)) - 0.5 * (sigma * sigma - 1)
+
+
+def mean_log_likelihood(vae, X, eps, q=None):
+    """1/S sum_s log p(x given z_s) : (N,), a baseline for other samples than these eps (S, N, K)."""
+    x, eps, mu, log_var = _door(vae, X, eps, q)
+    return log_likelihood(vae, x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
+
+
+def encoder_gradient(vae, X, dmu, dlog_var):
+    """The gradient of 1/N sum_n ELBO_n with respect to the encoder's parameters, from dELBO/dmu and dELBO/dlog_var (N, K).
+
+    The chain rule's last part, which no longer has any randomness. Overwrites the encoder's part of `vae.grad`.
+    """
+    (x,) = vae.check(X)
+    dcode = np.concatenate([dmu, dlog_var], axis=1) / vae.dtype(len(x))
+    vae.encoder.backward(dcode, vae.encoder.forward(x)[1], need_dx=False)
+    return vae.encoder.grad.copy()
+
+
+def total_variance(*estimates):
+    """sum of the variances over samples of all parameters, for each example : (N,), from arrays (S, N, K), S >= 2."""
+    return sum(e.var(axis=0, ddof=1, dtype=np.float64).sum(axis=-1) for e in estimates)
+
+
+def checked_q(vae, x, q):
+    """mu, log_var, each (N, K): the encoder's for x if q is None, else q's, checked."""
+    mu, log_var = vae.encode(x) if q is None else q
+    mu, log_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("mu", mu), ("log_var", log_var)))
+    if not len(mu) == len(log_var) == len(x):
+        raise ValueError(f"q: want mu and log_var of {len(x)} rows, one for each of X, got {len(mu)} and {len(log_var)}")
+    return mu, log_var
+
+
+def _door(vae, X, eps, q):
+    x, eps = checked_vae(vae, X), real_array("eps", eps, vae.dtype)
+    if eps.ndim != 3 or eps.shape[1:] != (len(x), vae.n_latent):
+        raise ValueError(f"eps: want shape (S, N, K) = (S, {len(x)}, {vae.n_latent}), got {eps.shape}")
+    return x, eps, *checked_q(vae, x, q)
