@@ -286,11 +286,10 @@ class Categorical(Observation):
 
     def evaluate(self, x, params):
         rows = np.arange(len(x))
-        e, log_total = _softmax_terms(params)
-        log_p = params[rows, x] - log_total
-        grad = -e
+        probability, log_probability = _softmax_terms(params)
+        grad = -probability
         grad[rows, x] += 1
-        return log_p, grad
+        return log_probability[rows, x], grad
 
     def mean(self, params):
         """softmax(a) : (N, C), the probability of each class."""
@@ -302,12 +301,11 @@ class Categorical(Observation):
 
 
 def _softmax_terms(a):
-    """softmax(a) and log sum_c e^a_c; the largest logit is taken out first, so that nothing overflows."""
-    top = a.max(axis=1, keepdims=True)
-    e = np.exp(a - top)
+    """softmax(a) and its logarithm; the largest logit is taken out first, so that nothing overflows or cancels."""
+    log_e = a - a.max(axis=1, keepdims=True)
+    e = np.exp(log_e)
     total = e.sum(axis=1, keepdims=True)
-    e /= total
-    return e, (top + np.log(total))[:, 0]
+    return e / total, log_e - np.log(total)
 
 
 def _unit_interval(x, name, model):
