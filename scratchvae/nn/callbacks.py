@@ -40,7 +40,7 @@ class Function(Callback):
 class Progress(Callback):
     """Epoch, loss terms and the time left: one line rewritten on a terminal, and in a log a line now and then.
 
-    interval : seconds between two lines of a log; never more than one line an epoch
+    interval : seconds between two lines of a log; never more than one line an epoch, and one when the run is over
     """
 
     def __init__(self, label="", stream=None, interval=5.0):
@@ -52,18 +52,24 @@ class Progress(Callback):
 
     def epoch_end(self, run):
         now = time.monotonic()
-        done = run.stop or run.epoch == run.epochs
-        terminal = self._out.isatty()
-        if not done and now - self._last < (0.1 if terminal else self.interval):
+        if run.stop or run.epoch == run.epochs or now - self._last < (0.1 if self._out.isatty() else self.interval):
             return
         self._last = now
         left = (now - self._start) / (run.epoch - self._first) * (run.epochs - run.epoch)
+        self._write(run, f"{left:.0f} s left")
+
+    def end(self, run):
+        # The last word is for here: a callback further down the list may stop the run after our `epoch_end`.
+        if run.stop or run.epoch == run.epochs:
+            self._write(run, "done")
+        if self._out.isatty():
+            self._out.write("\n")
+
+    def _write(self, run, rest):
         terms = "  ".join(f"{name} {values[-1]:.3f}" for name, values in run.history.train.items())
         valid = f"  | valid loss {run.history.valid['loss'][-1]:.3f}" if run.history.valid else ""
-        line = f"{self.label} epoch {run.epoch}/{run.epochs}  {terms}{valid}  {'done' if done else f'{left:.0f} s left'}"
-        self._out.write(f"\r\x1b[K{line.strip()}" if terminal else line.strip() + "\n")
-        if done and terminal:
-            self._out.write("\n")
+        line = f"{self.label} epoch {run.epoch}/{run.epochs}  {terms}{valid}  {rest}".strip()
+        self._out.write(f"\r\x1b[K{line}" if self._out.isatty() else line + "\n")
         self._out.flush()
 
 

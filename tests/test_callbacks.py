@@ -1,0 +1,248 @@
+"""Do the callbacks do what they say between epochs, and is training silent without them?
+
+The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
+"""
+import io
+
+import numpy as np
+import pytest
+
+import scratchvae as sv
+from scratchvae.nn import callbacks
+
+D = 12
+
+
+def binary(n=40, seed=0):
+    return (np.random.default_rng(seed).random((n, D)) < 0.4).astype(np.float32)
+
+
+def train(*given, epochs=6, valid=None, model=None, optimizer=None, X=None):
+    """A short run with these callbacks; gives model and history."""
+    model = model or sv.VAE(D, hidden=(9,), n_latent=3, beta=0.8, rng=np.random.default_rng(0))
+    history = sv.fit(model, binary() if X is None else X, epochs=epochs, batch_size=16, optimizer=optimizer or sv.Adam(1e-2),
+                     rng=np.random.default_rng(1), valid=valid, callbacks=given)
+    return model, history
+
+
+class Diary(sv.Callback):
+    """Writes down every occasion, and what `look` sees at the beginning of an epoch."""
+
+    def __init__(self, look=lambda run: run.epoch):
+        self.look, self.lines = look, []
+
+    def begin(self, run):
+        self.lines.append("begin")
+
+    def epoch_begin(self, run):
+        self.lines.append(self.look(run))
+
+    def epoch_end(self, run):
+        self.lines.append(f"end of {run.epoch}")
+
+    def end(self, run):
+        self.lines.append("end")
+
+
+# ---- occasions ------------------------------------------------------------------------------------------------
+
+def test_silence(capfd):
+    train(sv.KLWarmup(3), sv.LearningRateDecay(), sv.EarlyStopping(3), valid=binary(9))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_occasions_come_in_order():
+    diary = Diary()
+    train(diary, epochs=2)
+    assert diary.lines == ["begin", 0, "end of 1", 1, "end of 2", "end"]
+
+
+def test_a_plain_function_is_called_after_every_epoch_and_sees_the_run():
+    seen = []
+    model, history = train(lambda run: seen.append((run.epoch, run.epochs, len(run.history.train["loss"]), run.model)), epochs=3)
+    assert seen == [(1, 3, 1, model), (2, 3, 2, model), (3, 3, 3, model)]
+
+
+def test_a_function_can_stop_the_run():
+    def stop(run):
+        run.stop = run.epoch == 2
+
+    assert len(train(stop)[1].train["loss"]) == 2
+
+
+def check_the_end_comes_also_after_a_failure():
+    """Learning rate and beta are put back when an epoch fails, and the failure passes through."""
+    def fail(run):
+        raise RuntimeError("as planned")
+
+    model, optimizer = sv.VAE(D, beta=0.8, rng=np.random.default_rng(0)), sv.Adam(0.02)
+    diary = Diary()
+    with pytest.raises(RuntimeError, match="as planned"):
+        train(sv.KLWarmup(4), sv.LearningRateDecay(0.0), diary, fail, model=model, optimizer=optimizer)
+    assert diary.lines[-1] == "end" and model.beta == 0.8 and optimizer.lr == 0.02
+
+
+def test_the_end_comes_also_after_a_failure():
+    check_the_end_comes_also_after_a_failure()
+
+
+# ---- warm-up and decay ----------------------------------------------------------------------------------------
+
+def check_warmup(epochs, n_warm, beta=0.8):
+    """beta_e = beta min(1, e / n_warm), e = 1, 2, ...; the loss is made with it; afterwards beta is what it was."""
+    diary, model = Diary(lambda run: run.model.beta), sv.VAE(D, beta=beta, rng=np.random.default_rng(0))
+    _, history = train(callbacks.KLWarmup(n_warm), diary, epochs=epochs, model=model)
+    want = [beta * min(1, e / n_warm) for e in range(1, epochs + 1)]
+    np.testing.assert_allclose([line for line in diary.lines if isinstance(line, float)], want, rtol=1e-14)
+    assert model.beta == beta
+    np.testing.assert_allclose(history.train["loss"], np.array(want) * history.train["kl"] - history.train["reconstruction"],
+                               rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_warm", [1, 4, 6, 20])
+def test_warmup(n_warm):
+    check_warmup(6, n_warm)
+
+
+def check_decay(epochs, start, lr=0.01):
+    """lr until the share `start` of the epochs, then on a straight line that reaches 0 after the last."""
+    diary, optimizer = Diary(lambda run: run.optimizer.lr), sv.SGD(lr)
+    train(callbacks.LearningRateDecay(start), diary, epochs=epochs, optimizer=optimizer)
+    got = [line for line in diary.lines if isinstance(line, float)]
+    np.testing.assert_allclose(got, np.interp(np.arange(epochs), [start * epochs, epochs], [lr, 0]), rtol=1e-12)
+    assert optimizer.lr == lr and min(got) > 0
+
+
+@pytest.mark.parametrize("start", [0, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("epochs", [1, 6, 7])
+def test_decay(epochs, start):
+    check_decay(epochs, start)
+
+
+# ---- early stopping -------------------------------------------------------------------------------------------
+
+class Script(sv.Callback):
+    """Replaces the validation terms by a script; stands before EarlyStopping in the list."""
+
+    def __init__(self, name, values):
+        self.name, self.values, self.thetas = name, values, []
+
+    def epoch_end(self, run):
+        run.history.valid[self.name][-1] = self.values[run.epoch - 1]
+        self.thetas.append(run.model.theta.copy())
+
+
+def check_early_stopping(values, patience, stops_after, best, name="loss", sign=1):
+    """Stops `patience` epochs after the best one, and puts back the parameters of the best."""
+    script = Script(name, values)
+    model, history = train(script, callbacks.EarlyStopping(patience, monitor=name, sign=sign), epochs=len(values),
+                           valid=binary(9))
+    assert len(history.train["loss"]) == stops_after
+    assert np.array_equal(model.theta, script.thetas[best - 1])
+
+
+@pytest.mark.parametrize("values, patience, stops_after, best", [
+    ([5, 4, 3, 4, 5, 1], 2, 5, 3), ([5, 4, 3, 4, 5, 1], 3, 6, 6), ([5, 6, 7, 8], 1, 2, 1), ([5, 4, 4, 4, 4], 2, 4, 2),
+    ([5, np.nan, 4, 6, 7], 2, 5, 3), ([1, 2, 3], 9, 3, 1)])
+def test_early_stopping(values, patience, stops_after, best):
+    check_early_stopping([float(v) for v in values], patience, stops_after, best)
+    check_early_stopping([-float(v) for v in values], patience, stops_after, best, name="elbo", sign=-1)
+
+
+def test_early_stopping_can_be_used_again():
+    stopping, thetas = sv.EarlyStopping(2), []
+    for _ in range(2):
+        thetas.append(train(stopping, valid=binary(9))[0].theta)
+    assert np.array_equal(*thetas)
+
+
+def test_early_stopping_puts_back_the_best_after_divergence():
+    """The parameters of the best epoch survive the one in which the run diverged."""
+    def explode(run):
+        run.optimizer.lr = 1e30 if run.epoch == 2 else run.optimizer.lr
+
+    script = Script("loss", [2.0, 1.0, 0.0])
+    model = sv.VAE(D, rng=np.random.default_rng(0))
+    with pytest.raises(FloatingPointError):
+        train(script, sv.EarlyStopping(3), explode, epochs=9, model=model, valid=binary(9), optimizer=sv.SGD(1e-3))
+    assert np.array_equal(model.theta, script.thetas[1])
+
+
+def test_early_stopping_without_validation_is_refused():
+    model = sv.VAE(D, rng=np.random.default_rng(0))
+    before = model.theta.copy()
+    with pytest.raises(ValueError, match="^valid: "):
+        train(sv.EarlyStopping(), model=model)
+    assert np.array_equal(model.theta, before)
+
+
+@pytest.mark.parametrize("make, name", [
+    (lambda: sv.EarlyStopping(0), "patience"), (lambda: sv.EarlyStopping(1.5), "patience"), (lambda: sv.KLWarmup(0), "epochs"),
+    (lambda: sv.LearningRateDecay(1), "start"), (lambda: sv.LearningRateDecay(-0.1), "start"),
+    (lambda: sv.Progress(interval=-1), "interval"), (lambda: sv.Progress(interval="often"), "interval")])
+def test_bad_arguments_are_refused_by_name(make, name):
+    with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
+        make()
+
+
+# ---- progress -------------------------------------------------------------------------------------------------
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("interval, n_lines", [(0.0, 6), (1000.0, 2)])
+def test_progress_in_a_log(interval, n_lines):
+    """At most one line an epoch, and a last one; no control characters."""
+    out = io.StringIO()
+    train(sv.Progress("vae", out, interval=interval), valid=binary(9))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == n_lines and out.getvalue().endswith("\n")
+    assert "\r" not in out.getvalue() and "\x1b" not in out.getvalue()
+    assert lines[-1].startswith("vae epoch 6/6  loss ") and lines[-1].endswith("done") and "valid loss" in lines[-1]
+    assert lines[0].startswith("vae epoch 1/6  loss ") and lines[0].endswith(" s left")
+    assert all(word in lines[0] for word in ("elbo", "reconstruction", "kl"))
+
+
+def test_progress_on_a_terminal():
+    """One line, rewritten in place, ended once."""
+    out = Terminal()
+    train(sv.Progress("vae", out))
+    assert out.getvalue().count("\n") == 1 and out.getvalue().endswith("done\n")
+    assert out.getvalue().startswith("\r\x1b[Kvae epoch 1/6")
+
+
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+@pytest.mark.parametrize("order", [1, -1])
+def test_progress_says_the_last_word_however_the_run_ends(stream, order):
+    """Also when another callback, before or after it in the list, stops the run."""
+    def stop(run):
+        run.stop = run.epoch == 2
+
+    out = stream()
+    train(*[sv.Progress("vae", out, interval=1000), stop][::order])
+    assert out.getvalue().endswith("done\n") and out.getvalue().count("done") == 1
+    assert "epoch 2/6" in out.getvalue().replace("\r", "\n").splitlines()[-1]
+
+
+def test_progress_ends_its_line_after_a_failure():
+    def fail(run):
+        raise RuntimeError
+
+    out = Terminal()
+    with pytest.raises(RuntimeError):
+        train(sv.Progress("vae", out), fail)
+    assert out.getvalue().endswith("\n") and "done" not in out.getvalue()
+
+
+def test_progress_goes_to_standard_error_by_default(capsys):
+    train(sv.Progress())
+    captured = capsys.readouterr()
+    assert captured.out == "" and "epoch 6/6" in captured.err
+
+
+def test_progress_shows_the_values_of_the_history():
+    out = io.StringIO()
+    _, history = train(sv.Progress("", out, interval=0))
+    assert all(f"loss {loss:.3f}" in line for loss, line in zip(history.train["loss"], out.getvalue().splitlines()))
