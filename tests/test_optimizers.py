@@ -1,0 +1,214 @@
+"""Is a step the paper's formula? Each optimizer against the textbook in twenty lines, and on a problem it must solve."""
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import strategies
+from scratchvae.nn import optimizers
+
+
+def textbook_adam(theta, gradients, lr, beta1, beta2, eps, weight_decay):
+    """Kingma & Ba 2015, algorithm 1, line by line, after the decay of Loshchilov & Hutter 2019."""
+    m = v = 0.0
+    for t, g in enumerate(gradients, start=1):
+        theta = theta - lr * weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        theta = theta - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return theta
+
+
+def textbook_sgd(theta, gradients, lr, momentum, weight_decay):
+    v = 0.0
+    for g in gradients:
+        theta = theta - lr * weight_decay * theta
+        v = momentum * v + g
+        theta = theta - lr * v
+    return theta
+
+
+def walk(optimizer, theta, gradients):
+    """theta after all steps, in a copy."""
+    theta = theta.copy()
+    for g in gradients:
+        optimizer.step(theta, g)
+    return theta
+
+
+def make(kind, **options):
+    """A fresh optimizer, from the class that the module holds now."""
+    return optimizers.SGD(0.05, **{"momentum": 0.8, **options}) if kind == "sgd" else optimizers.Adam(0.05, **options)
+
+
+# ---- the formulas ------------------------------------------------------------------------------------------------
+
+def check_adam_is_the_textbook(seed, P, scale=1.0, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, dtype=np.float64):
+    theta = strategies.normals(seed, P, dtype=dtype)
+    gradients = strategies.normals(seed + 1, 50, P, scale=scale, dtype=dtype)
+    how = {"beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
+    expected = textbook_adam(theta.astype(np.float64), gradients.astype(np.float64), 0.01, **how)
+    got = walk(optimizers.Adam(0.01, **how), theta, gradients)
+    assert got.dtype == dtype
+    tolerance = 1e-12 if dtype == np.float64 else 2e-5
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def check_sgd_is_the_textbook(seed, P, momentum, weight_decay=0.0):
+    theta, gradients = strategies.normals(seed, P), strategies.normals(seed + 1, 50, P)
+    got = walk(optimizers.SGD(0.03, momentum, weight_decay=weight_decay), theta, gradients)
+    np.testing.assert_allclose(got, textbook_sgd(theta, gradients, 0.03, momentum, weight_decay), rtol=1e-12, atol=1e-12)
+
+
+def check_adam_first_step(gradient, lr=0.01, eps=1e-8):
+    """With both biases corrected m_hat = g and v_hat = g^2, so the first step is lr g / (|g| + eps): nearly lr sign(g)."""
+    theta = np.zeros_like(gradient)
+    optimizers.Adam(lr, eps=eps).step(theta, gradient)
+    textbook = -lr * gradient / (np.abs(gradient) + eps)
+    np.testing.assert_allclose(theta, textbook, rtol=1e-12, atol=1e-300)  # a subnormal gradient has few digits
+    large = np.abs(gradient) > 1e-3
+    np.testing.assert_allclose(theta[large], -lr * np.sign(gradient[large]), rtol=1.001e-5)
+
+
+@given(strategies.seeds, st.integers(1, 9), st.sampled_from([1e-6, 1, 1e6]), st.sampled_from([0.0, 0.5, 0.9]),
+       st.sampled_from([0.0, 0.9, 0.999]), st.sampled_from([1e-8, 1e-3]), st.sampled_from([0.0, 0.1]))
+def test_adam_is_the_textbook(seed, P, scale, beta1, beta2, eps, weight_decay):
+    check_adam_is_the_textbook(seed, P, scale, beta1, beta2, eps, weight_decay)
+
+
+def test_adam_is_the_textbook_in_float32():
+    check_adam_is_the_textbook(0, 200, dtype=np.float32)
+
+
+@given(strategies.seeds, st.integers(1, 9), st.sampled_from([0.0, 0.5, 0.9]), st.sampled_from([0.0, 0.1]))
+def test_sgd_is_the_textbook(seed, P, momentum, weight_decay):
+    check_sgd_is_the_textbook(seed, P, momentum, weight_decay)
+
+
+@given(strategies.reals(6, 100.0))
+def test_adam_first_step(gradient):
+    check_adam_first_step(gradient)
+
+
+@given(strategies.seeds, st.sampled_from([2.0**-12, 2.0**9]))
+def test_adam_does_not_see_the_gradient_s_scale(seed, scale):
+    theta, gradients = strategies.normals(seed, 4), strategies.normals(seed + 1, 30, 4)
+    near = walk(optimizers.Adam(0.01, eps=1e-300), theta, gradients)
+    np.testing.assert_allclose(walk(optimizers.Adam(0.01, eps=1e-300), theta, scale * gradients), near, rtol=1e-12)
+
+
+# ---- weight decay ------------------------------------------------------------------------------------------------
+
+def check_weight_decay_is_decoupled(kind):
+    """With a zero gradient theta shrinks by exactly 1 - lr weight_decay, and no moment hears of it."""
+    theta = strategies.normals(0, 5)
+    start, optimizer = theta.copy(), make(kind, weight_decay=0.2)
+    for step in range(1, 6):
+        optimizer.step(theta, np.zeros(5))
+        np.testing.assert_allclose(theta, start * (1 - 0.05 * 0.2) ** step, rtol=1e-14)
+    assert all((moment == 0).all() for name, moment in optimizer.state().items() if name != "t")
+
+
+def check_weight_decay_is_added_to_the_plain_step(kind):
+    theta, g = strategies.normals(0, 5), strategies.normals(1, 5)
+    decayed, plain = (walk(make(kind, weight_decay=w), theta, [g]) for w in (0.2, 0.0))
+    np.testing.assert_allclose(decayed, plain - 0.05 * 0.2 * theta, rtol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_weight_decay_is_decoupled(kind):
+    check_weight_decay_is_decoupled(kind)
+    check_weight_decay_is_added_to_the_plain_step(kind)
+
+
+# ---- convergence -------------------------------------------------------------------------------------------------
+
+def check_converges_on_a_quadratic(optimizer, steps):
+    """f = 1/2 (theta - c)^T A (theta - c) with curvatures 1/2 to 4: the error falls by a factor of 1e6."""
+    basis = np.linalg.qr(strategies.normals(2, 4, 4))[0]
+    A, c = basis @ np.diag([0.5, 1, 2, 4]) @ basis.T, strategies.normals(3, 4)
+    theta = c + strategies.normals(4, 4, scale=3)
+    error = np.linalg.norm(theta - c)
+    for _ in range(steps):
+        optimizer.step(theta, A @ (theta - c))
+    assert np.linalg.norm(theta - c) < 1e-6 * error
+
+
+@pytest.mark.parametrize("optimizer, steps", [
+    (lambda: optimizers.SGD(0.2), 200), (lambda: optimizers.SGD(0.1, 0.5), 200), (lambda: optimizers.Adam(0.1), 2000),
+], ids=["SGD", "momentum", "Adam"])
+def test_converges_on_a_quadratic(optimizer, steps):
+    check_converges_on_a_quadratic(optimizer(), steps)
+
+
+# ---- in place, state, doors --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_step_moves_theta_in_place_and_leaves_grad(kind, dtype):
+    whole = strategies.normals(0, 9, dtype=dtype)
+    theta, g = whole[2:7], strategies.normals(1, 5, dtype=dtype)  # a view, as a layer's
+    before, bits = whole.copy(), g.tobytes()
+    optimizer = make(kind)
+    assert optimizer.step(theta, g) is None and optimizer.step(theta, g) is None
+    assert (whole[2:7] != before[2:7]).all() and g.tobytes() == bits and whole.dtype == dtype
+    np.testing.assert_array_equal(np.delete(whole, range(2, 7)), np.delete(before, range(2, 7)))
+
+
+def check_state_round_trip(kind, dtype=np.float64):
+    """Stopped after 7 of 20 steps and continued in a fresh optimizer: bit for bit as if it had not stopped."""
+    theta, gradients = strategies.normals(0, 6, dtype=dtype), strategies.normals(1, 20, 6, dtype=dtype)
+    through = walk(make(kind, weight_decay=0.01), theta, gradients)
+    first, second = (make(kind, weight_decay=0.01) for _ in range(2))
+    halfway = walk(first, theta, gradients[:7])
+    state = first.state()
+    second.load_state(state)
+    walk(first, halfway, gradients[7:])  # what the first does later must not reach the second
+    np.testing.assert_array_equal(walk(second, halfway, gradients[7:]), through, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_state_round_trip(kind, dtype):
+    check_state_round_trip(kind, dtype)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_the_state_before_the_first_step(kind):
+    theta, gradients = strategies.normals(0, 6), strategies.normals(1, 5, 6)
+    fresh = make(kind).state()
+    assert list(fresh) == ["t"] and fresh["t"] == 0
+    used = make(kind)
+    walk(used, theta, gradients)
+    used.load_state(fresh)  # forgets
+    np.testing.assert_array_equal(walk(used, theta, gradients), walk(make(kind), theta, gradients))
+
+
+@pytest.mark.parametrize("make_wrong, error, words", [
+    (lambda: optimizers.SGD(-0.1), ValueError, "lr"), (lambda: optimizers.SGD(np.nan), ValueError, "lr"),
+    (lambda: optimizers.SGD("0.1"), TypeError, "lr"), (lambda: optimizers.Adam(np.inf), ValueError, "lr"),
+    (lambda: optimizers.Adam(None), TypeError, "lr"), (lambda: optimizers.Adam(-1e-3), ValueError, "lr"),
+    (lambda: optimizers.SGD(0.1, 1.0), ValueError, "momentum"), (lambda: optimizers.SGD(0.1, -0.1), ValueError, "momentum"),
+    (lambda: optimizers.Adam(beta1=1.0), ValueError, "beta1"), (lambda: optimizers.Adam(beta1=-0.1), ValueError, "beta1"),
+    (lambda: optimizers.Adam(beta2=1), ValueError, "beta2"), (lambda: optimizers.Adam(beta2=np.nan), ValueError, "beta2"),
+    (lambda: optimizers.Adam(eps=0), ValueError, "eps"), (lambda: optimizers.Adam(weight_decay=-1), ValueError, "weight_decay"),
+])
+def test_bad_settings_are_refused(make_wrong, error, words):
+    with pytest.raises(error, match=words + ":"):
+        make_wrong()
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_gradient_of_another_shape_or_dtype_is_refused_and_nothing_moves(kind):
+    optimizer, theta = make(kind, weight_decay=0.1), np.ones(3)
+    for wrong in (np.ones(4), np.ones((3, 1)), np.ones(1), np.ones(3, np.float32)):
+        with pytest.raises(ValueError, match="grad: want float64"):
+            optimizer.step(theta, wrong)
+    np.testing.assert_array_equal(theta, 1)
+    assert optimizer.t == 0
+    optimizer.step(theta, np.ones(3))
+    with pytest.raises(ValueError, match=r"theta: want shape \(3,\)"):
+        optimizer.step(np.ones(4), np.ones(4))
+    assert optimizer.t == 1
