@@ -17,6 +17,8 @@ near 0 the steps are mu / log(1 + mu) = 46 times finer than equal ones, worth 20
 All of it is odd: encode(-x) = 255 - encode(x), except that x = 0, on the edge of steps 127 and 128, must go to one of them.
 Source: Smith 1957 (the law); ITU-T G.711 (telephony); van den Oord et al. 2016, section 2.2 (WaveNet).
 """
+from math import log1p
+
 import numpy as np
 
 from scratchvae.checking import class_labels, integer, number, real_array
@@ -31,14 +33,14 @@ def compress(x, mu=MU):
     x : real numbers of any shape in [-1, 1]      returns : the same shape, in [-1, 1]      ValueError outside, or for NaN
     """
     x, mu = _signal("x", x), number("mu", mu, open_low=True)
-    return np.copysign(np.log1p(mu * np.abs(x)) / np.log1p(mu), x)
+    return np.copysign(np.log1p(mu * np.abs(x)) / log1p(mu), x)
 
 
 def expand(y, mu=MU):
     """x = sign(y) ((1 + mu)^|y| - 1) / mu, the inverse of `compress`."""
     y, mu = _signal("y", y), number("mu", mu, open_low=True)
     # (1 + mu)^|y| - 1 = expm1(|y| log(1 + mu)), which keeps its digits near 0; rounding may not lift it above 1
-    return np.copysign(np.minimum(np.expm1(np.abs(y) * np.log1p(mu)) / mu, 1), y)
+    return np.copysign(np.minimum(np.expm1(np.abs(y) * log1p(mu)) / mu, 1), y)
 
 
 def quantize(y, n_codes=N_CODES):
