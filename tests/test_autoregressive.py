@@ -1,0 +1,436 @@
+"""Is p(x) a distribution, does no pixel see its future, and is backward the derivative? FVBN and MADE."""
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scratchvae as sv
+from scratchvae.models import autoregressive, fvbn, made
+from tests.strategies import normals, rng, seeds, shake
+
+D = 6
+
+
+def binary(n, n_features, seed=0):
+    """Correlated bits (n, D): neighbours agree more often than not, so that there is something to learn."""
+    flips = rng((seed, n)).random((n, n_features)) < 0.25
+    return (np.cumsum(flips, axis=1) % 2).astype(float)
+
+
+def everything(n_features):
+    """All 2^D inputs."""
+    return np.array(list(product([0.0, 1.0], repeat=n_features)))
+
+
+def build(kind, seed=0, n_features=D, dtype=np.float64, moved=True):
+    """A model off its special values: order(s) not the raster, biases not zero."""
+    r = rng((seed, n_features))
+    order = r.permutation(n_features)
+    several = np.stack([r.permutation(n_features) for _ in range(3)])
+    model = {
+        "FVBN": lambda: fvbn.FVBN(n_features, l2=0.03, order=order, rng=r, dtype=dtype),
+        "MADE": lambda: made.MADE(n_features, (11,), order=order, rng=r, dtype=dtype),
+        "narrow": lambda: made.MADE(n_features, (3,), activation="tanh", rng=r, dtype=dtype),
+        "deep": lambda: made.MADE(n_features, (9, 7), activation="tanh", order=order, rng=r, dtype=dtype),
+        "orders": lambda: made.MADE(n_features, (10,), 3, activation="sigmoid", order=several, rng=r, dtype=dtype),
+        "deep orders": lambda: made.MADE(n_features, (8, 13), 3, rng=r, dtype=dtype),
+    }[kind]()
+    return shake(model_as_part(model), seed, 1.5).model if moved else model
+
+
+class model_as_part:
+    """What `shake` wants of a part."""
+
+    def __init__(self, model):
+        self.model, self.theta, self.n_parameters = model, model.theta, model.theta.size
+
+
+KINDS = ("FVBN", "MADE", "narrow", "deep", "orders", "deep orders")
+kinds = st.sampled_from(KINDS)
+
+
+def trained(kind, n_features=D):
+    model = build(kind, n_features=n_features, moved=False)
+    sv.fit(model, binary(90, n_features), epochs=8, batch_size=30, optimizer=sv.Adam(0.02), rng=rng(1))
+    return model
+
+
+# ---- a distribution -------------------------------------------------------------------------------------------------
+
+def check_sums_to_one(model):
+    assert abs(np.exp(model.log_prob(everything(model.n_features))).sum() - 1) < 1e-10
+
+
+@settings(max_examples=25, deadline=None)
+@given(kinds, seeds, st.integers(1, 8))
+def test_probabilities_sum_to_one_untrained(kind, seed, n_features):
+    check_sums_to_one(build(kind, seed, n_features))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_features", [7, 12])
+def test_probabilities_sum_to_one_trained(kind, n_features):
+    check_sums_to_one(trained(kind, n_features))
+
+
+def test_averaged_logits_would_not_be_a_distribution():
+    model, X = build("orders"), everything(D)
+    logits = np.mean([model.logits(X, k) for k in range(3)], axis=0)
+    assert abs(np.exp(sv.Bernoulli().log_prob(X, logits)).sum() - 1) > 1e-3
+
+
+def check_probability_is_the_average(model, X):
+    """p(x) = 1/K sum_k prod_j p_k(x_j given the pixels before j), with each conditional written out."""
+    by_order = []
+    for k in range(len(model.orders)):
+        p = 1 / (1 + np.exp(-model.logits(X, k)))
+        by_order.append(np.prod(np.where(X == 1, p, 1 - p), axis=1))
+    np.testing.assert_allclose(np.exp(model.log_prob(X)), np.mean(by_order, axis=0), rtol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(kinds, seeds)
+def test_probability_is_the_average_over_orders(kind, seed):
+    check_probability_is_the_average(build(kind, seed), binary(9, D, seed))
+
+
+def test_average_over_orders_does_not_underflow():
+    log_p = np.array([[-2000.0, -3.0], [-2001.0, -np.inf]])
+    np.testing.assert_allclose(autoregressive.log_mean(log_p), [-2000 + np.log((1 + np.exp(-1)) / 2), -3 - np.log(2)],
+                               rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_zero_parameters_are_fair_coins(kind):
+    model = build(kind)
+    model.theta[:] = 0
+    np.testing.assert_allclose(model.log_prob(binary(5, D)), -D * np.log(2), rtol=1e-14)
+
+
+def test_fvbn_is_one_logistic_regression_a_pixel():
+    model, X = build("FVBN"), binary(8, D)
+    W, b = model.layer.W, model.layer.b
+    for t, j in enumerate(model.orders[0]):
+        before = model.orders[0][:t]
+        np.testing.assert_allclose(model.logits(X)[:, j], X[:, before] @ W[before, j] + b[j], rtol=1e-12, atol=1e-14)
+
+
+def test_fvbn_finds_the_truth_of_a_markov_chain():
+    # x_j copies x_(j-1) with probability 3/4: then a_j = log 3 (2 x_(j-1) - 1), and nothing else counts
+    X = binary(40_000, 4, seed=5)
+    model = sv.FVBN(4, rng=rng(), dtype=np.float64)
+    sv.fit(model, X, epochs=40, batch_size=2000, optimizer=sv.Adam(0.1), rng=rng(1), callbacks=[sv.LearningRateDecay()])
+    W = model.layer.W * model.layer.mask
+    expected = np.diag([2 * np.log(3)] * 3, k=1)
+    np.testing.assert_allclose(W, expected, atol=0.12)          # standard errors are near 0.025
+    np.testing.assert_allclose(model.layer.b[1:], -np.log(3), atol=0.1)
+
+
+# ---- the order ------------------------------------------------------------------------------------------------------
+
+def check_sees_only_the_past(model, X, k):
+    """Changing pixel j changes no logit of a pixel at or before j in the order, not by one bit."""
+    position = autoregressive.positions(model.orders[k])
+    logits = model.logits(X, k)
+    for j in range(model.n_features):
+        changed = X.copy()
+        changed[:, j] = 1 - changed[:, j]
+        np.testing.assert_array_equal(model.logits(changed, k)[:, position <= position[j]],
+                                      logits[:, position <= position[j]])
+
+
+def check_jacobian(model, X, k):
+    """d logit_i / d x_j, by the backward pass: exactly 0 unless j comes before i; not 0 everywhere else."""
+    position = autoregressive.positions(model.orders[k])
+    network = model.by_order[k]
+    _, cache = network.forward(X)
+    for i in range(model.n_features):
+        dlogits = np.zeros_like(X)
+        dlogits[:, i] = normals(i, len(X))
+        dx = network.backward(dlogits, cache)
+        assert not dx[:, position >= position[i]].any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(kinds, seeds, st.integers(1, 9), st.integers(0, 2), st.sampled_from([1.0, 1e6]))
+def test_no_pixel_sees_itself_or_its_future(kind, seed, n_features, k, scale):
+    model, X = build(kind, seed, n_features), binary(4, n_features, seed)
+    model.theta *= scale  # no value of theta can break the order
+    k %= len(model.orders)
+    check_sees_only_the_past(model, X, k)
+    check_jacobian(model, X, k)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pixel_can_see_all_its_past(kind):
+    """The masks forbid what they must, and no more: paths from every earlier pixel (the narrow one has too few units)."""
+    model = build(kind)
+    for k, network in enumerate(model.by_order):
+        paths = np.linalg.multi_dot([np.eye(D), *(layer.mask for layer in network.layers if hasattr(layer, "mask"))])
+        position = autoregressive.positions(model.orders[k])
+        may_see = position[:, None] < position
+        assert ((paths > 0) == may_see).all() if kind != "narrow" else not (paths[~may_see]).any()
+
+
+def test_degrees_come_in_equal_shares():
+    for n_units, n_features in ((7, 8), (14, 8), (500, 64), (3, 8), (5, 2)):
+        degrees = made.hidden_degrees(n_units, n_features)
+        assert len(degrees) == n_units and degrees.min() >= 1 and degrees.max() == n_features - 1
+        counts = np.bincount(degrees, minlength=n_features)[1:]
+        assert np.ptp(counts) <= 1 and (np.diff(degrees) >= 0).all()
+
+
+# ---- the gradient ---------------------------------------------------------------------------------------------------
+
+def check_gradients(model, X):
+    """Every tensor, in every order; the loss is a fixed function of theta. ReLUs must not switch on the way."""
+    for k in range(len(model.orders)):
+        model.loss_and_grad(X, order=k)
+        sv.check_gradient(lambda _: model.loss_and_grad(X, order=k).loss, model.theta, model.grad,
+                          model.named_parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("steps", [0, 3])
+def test_gradient(kind, steps):
+    model = build(kind, seed=3)
+    sv.fit(model, binary(20, D), epochs=steps, batch_size=10, rng=rng(2))
+    check_gradients(model, binary(5, D, seed=7))
+
+
+def check_layer_gradient(seed=0):
+    """The masked layer alone, under a random cotangent: dW, db by theta, dx by x."""
+    layer = shake(autoregressive.MaskedDense(rng(seed).random((5, 4)) < 0.5, rng=rng(seed), dtype=np.float64), seed)
+    x, dy = normals(seed, 3, 5), normals(seed + 1, 3, 4)
+    y, cache = layer.forward(x)
+    dx = layer.backward(dy, cache)
+    grad = layer.grad.copy()
+    sv.check_gradient(lambda _: float(np.sum(dy * layer.forward(x)[0])), layer.theta, grad, layer.named_parameters())
+    flat = x.ravel()
+    sv.check_gradient(lambda v: float(np.sum(dy * layer.forward(v.reshape(3, 5))[0])), flat, dx.ravel())
+    assert layer.backward(dy, cache, need_dx=False) is None
+    np.testing.assert_array_equal(layer.grad, grad)  # overwritten, not added up
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_masked_layer_gradient(seed):
+    check_layer_gradient(seed)
+
+
+def check_masked_gradient_is_zero(model, X):
+    """Masked entries get exactly zero gradient, and theta there changes no probability."""
+    for k, network in enumerate(model.by_order):
+        model.loss_and_grad(X, order=k)
+        for layer in network.layers:
+            if hasattr(layer, "mask"):
+                assert not layer.dW[layer.mask == 0].any() and layer.dW[layer.mask == 1].any()
+    if len(model.by_order) == 1:
+        before = model.log_prob(X)
+        for layer in model.by_order[0].layers:
+            if hasattr(layer, "mask"):
+                layer.W[layer.mask == 0] = 1e9
+        np.testing.assert_array_equal(model.log_prob(X), before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_masked_entries_get_exactly_zero_gradient(kind):
+    check_masked_gradient_is_zero(build(kind, seed=1), binary(40, D))
+
+
+def test_penalty_is_in_the_loss_and_spares_biases():
+    model, X = build("FVBN"), binary(6, D)
+    terms, W = model.loss_and_grad(X), model.layer.W * model.layer.mask
+    assert terms.loss == pytest.approx(-terms.log_prob + 0.03 * np.sum(W**2), rel=1e-14)
+    assert tuple(model.evaluate(*model.check(X))) == pytest.approx(tuple(terms), rel=1e-13)
+    unpenalised = build("FVBN")
+    unpenalised.l2 = 0.0
+    unpenalised.loss_and_grad(X)
+    np.testing.assert_array_equal(unpenalised.layer.db, model.layer.db)
+    np.testing.assert_allclose(model.layer.dW - unpenalised.layer.dW, 2 * 0.03 * W, rtol=1e-10, atol=1e-14)
+
+
+def test_several_orders_train_one_theta():
+    model = build("orders")
+    assert all(np.shares_memory(network.theta, model.theta) for network in model.by_order)
+    before = model.log_prob(binary(5, D))
+    model.theta[-D:] += 1
+    assert (model.log_prob(binary(5, D)) != before).all()
+    X = binary(5, D)
+    losses = {model.loss_and_grad(X, order=k).loss for k in range(3)}
+    drawn = {model.loss_and_grad(X, rng=r).loss for r in [rng(4)] for _ in range(40)}
+    assert drawn == losses and len(losses) == 3
+    # Jensen: the average loss is never below -log of the average
+    assert np.mean(list(losses)) >= model.evaluate(X).loss
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_helps_and_evaluate_is_log_prob(kind):
+    X = binary(200, D)
+    before, after = build(kind, moved=False).log_prob(X).mean(), trained(kind).log_prob(X).mean()
+    assert after > before + 0.05
+    model = trained(kind)
+    assert model.evaluate(X).log_prob == pytest.approx(model.log_prob(X).mean(), rel=1e-14)
+
+
+# ---- sampling -------------------------------------------------------------------------------------------------------
+
+def check_frequencies(x, p, n_sigma=5):
+    """How often each of the 2^D inputs was drawn, against its probability (2^D,); Monte Carlo error only."""
+    counts = np.bincount((x @ 2 ** np.arange(x.shape[1])[::-1]).astype(int), minlength=len(p))
+    error = np.sqrt(len(x) * p * (1 - p)) + 1
+    assert (np.abs(counts - len(x) * p) < n_sigma * error).all()
+
+
+def check_samples(model, n=20_000):
+    check_frequencies(model.sample(n, rng=rng(8)), np.exp(model.log_prob(everything(model.n_features))))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_have_the_models_probabilities(kind):
+    check_samples(build(kind, seed=2, n_features=4))
+
+
+class Counting:
+    """A network that counts its passes and rows."""
+
+    def __init__(self, network):
+        self.network, self.rows = network, []
+
+    def forward(self, x):
+        self.rows.append(len(x))
+        return self.network.forward(x)
+
+
+def check_passes(kind, n=1000):
+    """D passes for a batch, whatever n; with K orders D for the rows of each, so D n rows in all."""
+    model = build(kind)
+    model.by_order = [Counting(network) for network in model.by_order]
+    model.sample(n, rng=rng())
+    for network in model.by_order:
+        assert len(network.rows) == model.n_features
+    assert sum(sum(network.rows) for network in model.by_order) == n * model.n_features
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sampling_takes_as_many_passes_as_pixels(kind):
+    check_passes(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_samples(kind):
+    model = build(kind, dtype=np.float32)
+    x = model.sample(20, rng=rng(5))
+    assert x.dtype == np.float32 and set(np.unique(x)) <= {0, 1}
+    np.testing.assert_array_equal(x, model.sample(20, rng=rng(5)))
+    assert (x != model.sample(20, rng=rng(6))).any()
+
+
+def posterior(model, x, known):
+    """p(all pixels given those known to be x's) : (2^D,), by Bayes' rule over all inputs."""
+    X = everything(model.n_features)
+    p = np.exp(model.log_prob(X)) * (X[:, known] == x[known]).all(axis=1)
+    return p / p.sum()
+
+
+def check_completion(model, known, n_draws=1, n_sigma=5):
+    x = binary(1, model.n_features, seed=9)[0]
+    X = np.broadcast_to(x, (6000, model.n_features))
+    completed = model.complete(X, known, n_draws=n_draws, rng=rng(3))
+    assert (completed[:, known] == x[known]).all()
+    check_frequencies(completed, posterior(model, x, known), n_sigma)
+
+
+@pytest.mark.parametrize("kind", ["FVBN", "deep", "deep orders"])
+def test_completion_is_exact_where_the_known_come_first(kind):
+    model = build(kind, seed=4, n_features=4)
+    if kind == "deep orders":  # three orders that all begin with pixels 1 and 3
+        model = shake(model_as_part(made.MADE(4, (12,), 3, order=[[1, 3, 0, 2], [3, 1, 2, 0], [1, 3, 2, 0]],
+                                              rng=rng(1), dtype=np.float64)), 4, 1.5).model
+        known = np.array([False, True, False, True])
+    else:
+        known = np.isin(np.arange(4), model.orders[0][:2])
+    check_completion(model, known)
+
+
+def test_completion_with_the_known_last_needs_more_draws():
+    model = build("FVBN", seed=4, n_features=4)
+    known = np.isin(np.arange(4), model.orders[0][2:])
+    with pytest.raises(AssertionError):
+        check_completion(model, known, n_draws=1)
+    check_completion(model, known, n_draws=150, n_sigma=6)
+
+
+def test_completion_ignores_what_is_unknown_and_keeps_its_input():
+    model, known = build("orders"), np.arange(D) < 3
+    X = binary(5, D)
+    damaged = np.where(known, X, np.nan)
+    kept = damaged.copy()
+    np.testing.assert_array_equal(model.complete(damaged, known, rng=rng(1)), model.complete(X, known, rng=rng(1)))
+    np.testing.assert_array_equal(damaged, kept)
+    each = np.broadcast_to(known, X.shape)
+    np.testing.assert_array_equal(model.complete(X, each, rng=rng(1)), model.complete(X, known, rng=rng(1)))
+    np.testing.assert_array_equal(model.complete(X, np.ones(D, bool), rng=rng(1)), X)
+
+
+# ---- the doors ------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", [np.full((2, D), 0.5), np.full((2, D), np.nan), np.zeros((2, D + 1)), np.zeros(D),
+                                 np.zeros((0, D)), np.full((2, D), 2)])
+def test_data_outside_the_support_is_refused(kind, bad):
+    model = build(kind)
+    for door in (model.log_prob, model.logits, model.loss_and_grad, lambda X: sv.fit(model, X, epochs=1, rng=rng()),
+                 lambda X: model.complete(X, np.ones(D, bool), rng=rng())):
+        with pytest.raises(ValueError, match="^X: "):
+            door(bad)
+
+
+@pytest.mark.parametrize("make, error, name", [
+    (lambda: sv.FVBN(0, rng=rng()), ValueError, "n_features"),
+    (lambda: sv.FVBN(3, l2=-1, rng=rng()), ValueError, "l2"),
+    (lambda: sv.FVBN(3, order=[0, 1], rng=rng()), ValueError, "order"),
+    (lambda: sv.FVBN(3, order=[0, 1, 1], rng=rng()), ValueError, "order"),
+    (lambda: sv.FVBN(3, order=[1, 2, 3], rng=rng()), ValueError, "order"),
+    (lambda: sv.FVBN(3, rng=0), TypeError, "rng"),
+    (lambda: sv.FVBN(3, rng=rng(), dtype=np.int32), TypeError, "dtype"),
+    (lambda: sv.MADE(3, (), rng=rng()), ValueError, "hidden"),
+    (lambda: sv.MADE(3, (0,), rng=rng()), ValueError, "hidden"),
+    (lambda: sv.MADE(3, (4,), 0, rng=rng()), ValueError, "n_orders"),
+    (lambda: sv.MADE(3, (4,), 2, order=[0, 1, 2], rng=rng()), ValueError, "order"),
+    (lambda: sv.MADE(3, (4,), activation="elu", rng=rng()), ValueError, "activation"),
+    (lambda: build("FVBN").sample(0, rng=rng()), ValueError, "n"),
+    (lambda: build("FVBN").sample(3, rng=None), TypeError, "rng"),
+    (lambda: build("orders").loss_and_grad(binary(2, D)), TypeError, "rng"),
+    (lambda: build("orders").loss_and_grad(binary(2, D), order=3), ValueError, "order"),
+    (lambda: build("FVBN").logits(binary(2, D), 1), ValueError, "order"),
+    (lambda: build("FVBN").complete(binary(2, D), np.ones(D), rng=rng()), ValueError, "known"),
+    (lambda: build("FVBN").complete(binary(2, D), np.ones(D - 1, bool), rng=rng()), ValueError, "known"),
+    (lambda: build("FVBN").complete(binary(2, D), np.ones(D, bool), n_draws=0, rng=rng()), ValueError, "n_draws"),
+])
+def test_bad_arguments_are_refused(make, error, name):
+    with pytest.raises(error, match=f"^{name}: "):
+        make()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_saved_and_loaded_models_are_the_same(kind, dtype, tmp_path):
+    model, X = build(kind, dtype=dtype), binary(7, D)
+    sv.save(model, tmp_path / "model.npz")
+    again = sv.load(tmp_path / "model.npz")
+    assert type(again) is type(model) and again.config() == model.config()
+    assert again.log_prob(X).dtype == dtype
+    np.testing.assert_array_equal(again.log_prob(X), model.log_prob(X))
+    np.testing.assert_array_equal(again.sample(5, rng=rng(2)), model.sample(5, rng=rng(2)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_data_is_left_alone(kind):
+    model, X = build(kind), binary(7, D)
+    kept, theta = X.copy(), model.theta.copy()
+    model.log_prob(X), model.logits(X), model.loss_and_grad(X, rng=rng()), model.sample(3, rng=rng())
+    model.complete(X, np.arange(D) < 2, rng=rng())
+    np.testing.assert_array_equal(X, kept)
+    np.testing.assert_array_equal(model.theta, theta)
