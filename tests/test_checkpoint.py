@@ -3,6 +3,7 @@
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
 import errno
+import json
 import os
 import random
 import re
@@ -254,8 +255,10 @@ def test_pickled_content_is_refused_and_not_run(path, where):
 
 
 def test_compressed_files_are_refused(path):
+    """A whole, right model, but compressed: such a file could promise far more than it has."""
     with open(path, "wb") as file:
-        np.savez_compressed(file, header=np.array(CONFIG % "{}"), theta=np.zeros(10**6))
+        np.savez_compressed(file, header=np.array(json.dumps({"format": checkpoint.FORMAT, "class": "VAE",
+                                                              "config": model().config()})), theta=model().theta)
     check_refused(path)
 
 
