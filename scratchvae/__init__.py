@@ -1,5 +1,5 @@
 """From PCA to the variational autoencoder in NumPy, every derivative written by hand. In reading order:"""
-from scratchvae.probability import gaussian
+from scratchvae.probability import divergence, gaussian, inference, normal_table
 from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
                                                 comparable)
 from scratchvae.nn.layers import Append, Dense, ReLU, Sigmoid, Tanh

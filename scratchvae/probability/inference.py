@@ -86,7 +86,7 @@ def binomial_log_prob(k, n, p):
 
     k and p broadcast. Summed over k it is 1 for every p; integrated over p it is 1 / (n + 1) for every k.
     """
-    k, p, n = real_array("k", k, np.float64), real_array("p", p, np.float64), integer("n", n)
+    k, p, n = real_array("k", k, np.float64), real_array("p", p, np.float64), integer("n", n, low=0)
     if k.min() < 0 or k.max() > n or (k != np.round(k)).any() or p.min() <= 0 or p.max() >= 1:
         raise ValueError(f"k, p: want integers k in 0..{n} and p in (0, 1), got k = {k}, p = {p}")
     log_choices = lgamma(n + 1) - _lgamma(k + 1) - _lgamma(n - k + 1)
