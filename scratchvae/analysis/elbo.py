@@ -94,8 +94,8 @@ def on_grid(vae, X, q=None, grid=None):
     mass = weight.sum(axis=1)
     if np.abs(mass - 1).max() > 1e-9:
         raise ValueError(f"grid: want one on which every q sums to 1, got {mass[np.abs(mass - 1).argmax()]:.12g}; "
-                         f"give a smaller step (the smallest sigma is {np.exp(0.5 * log_var.min()):.3g}) or a larger "
-                         f"half_width (the largest |mu| is {np.abs(mu).max():.3g})")
+                         f"give a smaller step (sigma is in [{np.exp(0.5 * log_var.min()):.3g}, "
+                         f"{np.exp(0.5 * log_var.max()):.3g}]) or a larger half_width (|mu| goes to {np.abs(mu).max():.3g})")
     weight /= mass[:, None]
 
     def expect(f):

@@ -28,7 +28,7 @@ Grid = namedtuple("Grid", "z log_cell")
 GridPosterior = namedtuple("GridPosterior", "grid log_likelihood log_prior log_evidence log_posterior")
 
 
-def latent_grid(n_latent, *, half_width=6.0, step=0.1):
+def latent_grid(n_latent, *, half_width=7.0, step=0.1):
     """Grid(z (G, K), log_cell): points from -half_width to half_width in each of K = 1 or 2 dimensions, K log step.
 
     For K = 2 the first coordinate runs fastest: an array over the points, reshaped to (n, n), has z2 down and z1 across.
@@ -61,7 +61,7 @@ def grid_posterior(vae, X, grid=None):
         log_evidence (N,) = log h^K sum_g p(x given z_g) p(z_g)
         log_posterior (N, G) = log_likelihood (N, G) + log_prior (G,) - log_evidence, a density over z
 
-    X : (N, D)      grid : of `latent_grid`, by default 121 points in each dimension      ValueError for K > 2.
+    X : (N, D)      grid : of `latent_grid`, by default 141 points in each dimension      ValueError for K > 2.
     """
     grid = latent_grid(vae.n_latent) if grid is None else grid
     log_likelihood = grid_log_likelihood(vae, X, grid)
