@@ -8,11 +8,15 @@ it. Because |x|^2 = |V^T x|^2 + |x - V V^T x|^2 (Pythagoras), losing least is ke
 With X_c = U S W^T, X_c^T X_c = W S^2 W^T, and the trace is largest when V spans the first k right singular vectors (Ky Fan):
 what is kept is S_1^2 + ... + S_k^2, what is lost the sum of the other squared singular values (Eckart & Young 1936).
 
-The N x N factor U is never formed. X_c = Q R with an orthonormal Q means that X_c and the small R share S and W.
+The N x N factor U is never formed. Two ways lead to S and W from something small:
+
+    "svd"          X_c = Q R with orthonormal Q: X_c and the triangle R (D, D) share S and W. The most accurate.
+    "covariance"   X_c^T X_c = W S^2 W^T (D, D), an eigenvalue problem. Several times faster, but it squares the
+                   singular values: those below sqrt(precision) of the largest are lost, so it is summed in float64.
 """
 import numpy as np
 
-from scratchvae.checking import integer, matrix, real_array
+from scratchvae.checking import integer, matrix, real_array, row_blocks
 from scratchvae.nn.checkpoint import saveable
 
 
@@ -21,6 +25,7 @@ class PCA:
     """The k directions of largest variance, in scikit-learn's names.
 
     n_components : k, or None for all min(N, D)
+    solver : "svd", or "covariance", for N far above D (see the module's docstring; `python -m demos speed` measures both)
 
     After `fit(X)`, X : (N, D), N >= 2:
         mean_ (D,)    components_ (k, D), orthonormal rows, the largest absolute entry of each positive
@@ -32,8 +37,11 @@ class PCA:
     FITTED = ("mean_", "components_", "singular_values_", "explained_variance_", "explained_variance_ratio_",
               "noise_variance_")
 
-    def __init__(self, n_components=None):
+    def __init__(self, n_components=None, *, solver="svd"):
         self.n_components = None if n_components is None else integer("n_components", n_components)
+        if solver not in list(SOLVERS):
+            raise ValueError(f"solver: want one of {', '.join(SOLVERS)}, got {solver!r}")
+        self.solver = solver
 
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if n_components exceeds min(N, D) or X has one row."""
@@ -43,9 +51,7 @@ class PCA:
             raise ValueError(f"X: want at least 2 rows, for one point has no variance, got {N}")
         k = integer("n_components", min(N, D) if self.n_components is None else self.n_components, high=min(N, D))
         self.mean_ = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-        # X_c = Q R, R = U S V^T
-        R = np.linalg.qr(X - self.mean_, mode="r")
-        _, S, Vt = np.linalg.svd(R, full_matrices=False)
+        S, Vt = SOLVERS[self.solver](X, self.mean_)
         # A singular vector is determined up to its sign: make the largest absolute entry positive.
         Vt *= np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])[:, None]
         variance = S**2 / (N - 1)
@@ -77,7 +83,7 @@ class PCA:
             raise ValueError("this PCA is not fitted yet; call fit(X) first")
 
     def config(self):
-        return {"n_components": self.n_components}
+        return {"n_components": self.n_components, "solver": self.solver}
 
     @classmethod
     def from_config(cls, config):
@@ -95,6 +101,35 @@ class PCA:
             if array.shape != shape:
                 raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
             setattr(self, name, array[()])  # a number, where the shape is ()
+
+
+def from_triangle(X, mean):
+    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, through its QR factorisation.
+
+    Row by row of blocks: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a block and a
+    triangle are ever in memory.
+    """
+    R = np.zeros((0, X.shape[1]), X.dtype)
+    for rows in row_blocks(X, 8 * X.shape[1] ** 2):  # blocks much taller than R, which each of them carries along
+        R = np.linalg.qr(np.concatenate([R, X[rows] - mean]), mode="r")
+    # R = U S V^T
+    return np.linalg.svd(R, full_matrices=False)[1:]
+
+
+def from_covariance(X, mean):
+    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its Gram matrix in float64."""
+    gram = np.zeros((X.shape[1],) * 2)
+    for rows in row_blocks(X):
+        centred = X[rows].astype(np.float64) - mean
+        gram += centred.T @ centred
+    # X_c^T X_c = V S^2 V^T, eigenvalues ascending; rounding can leave a zero slightly negative
+    squares, V = np.linalg.eigh(gram)
+    n = min(X.shape)
+    S = np.sqrt(np.maximum(squares[::-1][:n], 0))
+    return S.astype(X.dtype), V.T[::-1][:n].astype(X.dtype)
+
+
+SOLVERS = {"svd": from_triangle, "covariance": from_covariance}
 
 
 def _floats(name, value, n_columns=None):

@@ -1,0 +1,279 @@
+"""How fast can NumPy be? A training step beside its bare matrix products, and beside PyTorch and JAX where installed.
+
+Times a full training step of four VAEs (gather, forward, noise, loss, backward, Adam) in processes of their own, in turn, on
+one core and on two, and prints medians and ratios. Beside it stands the floor: the same matrix products alone. PyTorch and
+JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been compared
+with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted slopes.
+
+Takes about 200 s. Writes speed_step, speed_scaling and speed_sampling (.png).
+"""
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import scratchvae as sv
+from scratchvae import plotting
+
+CONFIGS = {
+    "a: 784-400-20 ReLU, batch 128": (784, [400], 20, "relu", 128),
+    "b: 784-500-20 tanh, batch 100": (784, [500], 20, "tanh", 100),
+    "c: 64-128-8 ReLU, batch 64": (64, [128], 8, "relu", 64),
+    "d: 784-1024-512-32 ReLU, batch 256": (784, [1024, 512], 32, "relu", 256),
+}
+FRAMEWORKS = {"torch, default Adam": "torch", "torch, fused Adam": "torch", "jax": "jax"}
+CONTENDER = Path(__file__).parent.parent / "benchmarks" / "contender.py"
+
+
+def run(lesson):
+    """Race, measure, draw; returns the medians and ratios."""
+    lesson.say(__doc__.splitlines()[0])
+    here = [name for name, module in FRAMEWORKS.items() if importlib.util.find_spec(module)]
+    absent = sorted({module for name, module in FRAMEWORKS.items() if name not in here})
+    lesson.say(f"{', '.join(absent)} not installed: left out." if absent else "PyTorch and JAX are installed.")
+    cores = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    numbers = {}
+    for threads in range(1, lesson.pick(cores, 1) + 1):
+        for label in lesson.pick(list(CONFIGS), list(CONFIGS)[2:3]):
+            numbers[label, threads] = race(lesson, label, threads, ["scratchvae", "floor", *here])
+    contenders = ["floor", *here]
+    lesson.table("Median step time in ms, and the ratio of ours to the others' (less is better), in turn in one run",
+                 ["step", "threads", "ours, ms", *(f"ours / {name}" for name in contenders)],
+                 [(label, threads, f"{n['scratchvae']:.3f}", *(f"{n['scratchvae'] / n[name]:.2f}" for name in contenders))
+                  for (label, threads), n in numbers.items()])
+    memory = {label: n["memory"] for (label, threads), n in numbers.items() if threads == 1}
+    lesson.table("Peak resident memory of the process that trains, in MiB (the interpreter and its library included)",
+                 ["step", *next(iter(memory.values()))], [(label, *(f"{v:.0f}" for v in m.values())) for label, m in memory.items()])
+
+    shares = profile(lesson)
+    lesson.table("Where the time of step a goes, one thread's share of the step", ["part", "share"],
+                 [(name, f"{share:.0%}") for name, share in shares.items()])
+    lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one for each\n"
+               "operation. The matrix products are the same library's work in both.")
+    lesson.save(step_figure(numbers), "speed_step")
+    pca = pca_race(lesson)
+    scaling = cost_against_size(lesson)
+    return {"steps": {f"{label}, {threads} threads": n for (label, threads), n in numbers.items()}, "shares": shares,
+            "pca": pca, "slopes": scaling}
+
+
+# ---- the race -------------------------------------------------------------------------------------------------------
+
+class Racer:
+    """A contender's process: see benchmarks/contender.py."""
+
+    def __init__(self, name, config):
+        threads = str(config["threads"])
+        pinned = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
+                  "PYTHONPATH": str(CONTENDER.parent.parent)}
+        self.name = name
+        self.process = subprocess.Popen([sys.executable, str(CONTENDER), name, json.dumps(config)], env=pinned, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, command):
+        """Send a command, return the answer."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if not answer:
+            raise OSError(f"the process of {self.name} ended before it answered {command!r}")
+        return answer
+
+    def close(self):
+        """End the process."""
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def race(lesson, label, threads, names):
+    """Median milliseconds a step of each contender, from alternating rounds, and everyone's peak memory."""
+    D, hidden, K, activation, batch = CONFIGS[label]
+    config = {"n_features": D, "hidden": hidden, "n_latent": K, "activation": activation, "batch": batch, "threads": threads}
+    racers = [Racer(name, config) for name in names]
+    try:
+        agree(racers, config, lesson.rng())
+        first = float(racers[0].ask("steps 20")) / 20  # also a warm-up; the others warm up below
+        steps = max(2, round(lesson.pick(0.25, 0.02) / first))
+        for racer in racers:
+            racer.ask(f"steps {steps}")
+        rounds = [[1e3 * float(racer.ask(f"steps {steps}")) / steps for racer in racers] for _ in range(lesson.pick(9, 2))]
+        memory = {racer.name: float(racer.ask("memory")) for racer in racers if racer.name != "floor"}
+    finally:
+        for racer in racers:
+            racer.close()
+    lesson.say(f"  {label}, {threads} thread(s): {len(rounds)} rounds of {steps} steps each")
+    return {**dict(zip(names, np.median(rounds, axis=0))), "memory": memory}
+
+
+def agree(racers, config, rng):
+    """Hold everyone's loss and gradient against ours, on the same parameters, data and noise; ValueError if they differ."""
+    D, K, B = config["n_features"], config["n_latent"], config["batch"]
+    vae = sv.VAE(D, hidden=config["hidden"], n_latent=K, activation=config["activation"], rng=rng)
+    x, eps = (rng.random((B, D)) < 0.3).astype(np.float32), rng.standard_normal((B, K), dtype=np.float32)
+    terms = vae.loss_and_grad(x, eps=eps)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "check.npz"
+        for racer in racers:
+            np.savez(path, theta=vae.theta, x=x, eps=eps)
+            racer.ask(f"check {path}")
+            with np.load(path) as file:
+                loss_error = abs(float(file["loss"]) - terms.loss) / abs(terms.loss)
+                grad_error = np.abs(file["grad"] - vae.grad).max() / np.abs(vae.grad).max()
+            if max(loss_error, grad_error) > 1e-4:
+                raise ValueError(f"{racer.name}: loss or gradient differ from ours by {loss_error:.1e}, {grad_error:.1e}; "
+                                 "it does not do the same work")
+
+
+def profile(lesson):
+    """Shares of step a: matrix products, Adam, gathering the batch, drawing noise, and the elementwise rest."""
+    D, hidden, K, activation, B = list(CONFIGS.values())[0]
+    rng = lesson.rng(1)
+    vae = sv.VAE(D, hidden=hidden, n_latent=K, activation=activation, rng=rng)
+    X, adam = (rng.random((4096, D)) < 0.3).astype(np.float32), sv.Adam(1e-3)
+    rows, dense = rng.integers(4096, size=B), [n.layers[i] for n in (vae.encoder, vae.decoder) for i in (0, 2)]
+    pairs = [(rng.standard_normal((B, d.W.shape[0]), dtype=np.float32), d.W, rng.standard_normal((B, d.W.shape[1]), dtype=np.float32))
+             for d in dense]
+
+    def products():
+        for i, (x, W, dy) in enumerate(pairs):
+            x @ W, x.T @ dy
+            if i:
+                dy @ W.T
+
+    x, eps = X[rows], vae.noise(B, rng)
+    parts = {"step": lambda: (vae.forward_backward(X[rows], rng=rng), adam.step(vae.theta, vae.grad)),
+             "matrix products": products, "Adam": lambda: adam.step(vae.theta, vae.grad), "gather the batch": lambda: X[rows],
+             "draw noise": lambda: vae.noise(B, rng),
+             "loss and its gradient": lambda: vae.observation.evaluate(x, np.zeros_like(x) + 1)}
+    seconds = {name: [] for name in parts}
+    for _ in range(lesson.pick(60, 5)):
+        for name, part in parts.items():
+            start = time.perf_counter()
+            part()
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: np.median(s) for name, s in seconds.items()}
+    whole = medians.pop("step")
+    shares = {name: float(m / whole) for name, m in medians.items()}
+    return {**shares, "biases, activations, KL, and the rest": 1 - sum(shares.values())}
+
+
+def step_figure(numbers):
+    """Bars: each contender's step time over ours, by configuration and thread count."""
+    threads = sorted({t for _, t in numbers})
+    figure, axes = plotting.panels(len(threads), "A step written by hand in NumPy takes a framework's time: ours is the line at 1",
+                                   n_columns=1, size=(8.5, 2.9))
+    colours = {"floor": plotting.GREY, "torch, default Adam": plotting.OTHER_COLOURS[0],
+               "torch, fused Adam": plotting.OTHER_COLOURS[1], "jax": plotting.OTHER_COLOURS[2]}
+    with plotting.house_style():
+        for ax, t in zip(axes, threads):
+            rows = {label: n for (label, own), n in numbers.items() if own == t}
+            names = [name for name in next(iter(rows.values())) if name in colours]
+            for i, name in enumerate(names):
+                places = np.arange(len(rows)) + (i - (len(names) - 1) / 2) * 0.8 / len(names)
+                ratios = [n[name] / n["scratchvae"] for n in rows.values()]
+                ax.bar(places, ratios, 0.75 / len(names), color=colours[name], label=name)
+                for place, ratio in zip(places, ratios):
+                    ax.annotate(f"{ratio:.2f}", (place, ratio), (0, 2), textcoords="offset points", ha="center", size=8)
+            ax.axhline(1, color=plotting.COLOURS["VAE"], label="scratchvae")
+            ax.set_xticks(range(len(rows)), [label.replace(" ReLU", "\nReLU").replace(" tanh", "\ntanh") for label in rows])
+            ax.set(ylabel="step time / ours", title=f"{t} thread{'s' if t > 1 else ''}")
+            ax.margins(y=0.12)
+        axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+# ---- PCA ------------------------------------------------------------------------------------------------------------
+
+def pca_race(lesson):
+    """PCA on N x 784 float32, 50 components: seconds and accuracy of our solvers, NumPy's SVD and scikit-learn's."""
+    N, D, k = lesson.pick(60_000, 2_000), lesson.pick(784, 64), lesson.pick(50, 5)
+    rng = lesson.rng(2)
+    if lesson.data is not None:
+        X = lesson.images().train[:N]
+    else:  # variances that fall as 1 / j^2, as those of images do, under an arbitrary rotation
+        X = rng.standard_normal((N, D), dtype=np.float32) / np.arange(1, D + 1, dtype=np.float32)
+        X = X @ np.linalg.qr(rng.standard_normal((D, D)))[0].astype(np.float32)
+    X64 = X - X.mean(axis=0, dtype=np.float64)
+    exact = np.linalg.eigh(X64.T @ X64)[1][:, ::-1][:, :k]
+    del X64
+    solvers = {"scratchvae, svd": lambda: sv.PCA(k).fit(X).components_,
+               "scratchvae, covariance": lambda: sv.PCA(k, solver="covariance").fit(X).components_,
+               "numpy.linalg.svd": lambda: np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[2][:k]}
+    if importlib.util.find_spec("sklearn"):
+        from sklearn.decomposition import PCA
+        for solver in ("full", "covariance_eigh", "randomized"):
+            solvers[f"scikit-learn, {solver}"] = lambda solver=solver: PCA(k, svd_solver=solver, random_state=0).fit(X).components_
+    seconds, angles = {name: [] for name in solvers}, {}
+    for _ in range(lesson.pick(3, 1)):
+        for name, solver in solvers.items():
+            start = time.perf_counter()
+            V = solver().T
+            seconds[name].append(time.perf_counter() - start)
+            # The sine of the largest angle between the subspaces: the part of V that the exact subspace lacks.
+            angles[name] = float(np.linalg.norm(V - exact @ (exact.T @ V.astype(np.float64)), 2))
+    medians = {name: float(np.median(s)) for name, s in seconds.items()}
+    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, all cores; the angle is to the float64 solution's subspace",
+                 ["solver", "seconds", "over numpy.linalg.svd", "largest angle, radians"],
+                 [(name, f"{s:.2f}", f"{s / medians['numpy.linalg.svd']:.2f}", f"{angles[name]:.1e}") for name, s in medians.items()])
+    return {name: {"seconds": s, "angle": angles[name]} for name, s in medians.items()}
+
+
+# ---- cost against size ----------------------------------------------------------------------------------------------
+
+def cost_against_size(lesson):
+    """Step time over batch, width and latents; time to draw images from a VAE and from FVBN over the pixels; slopes."""
+    rng = lesson.rng(3)
+
+    def step_seconds(batch=128, width=400, n_latent=20):
+        vae, adam = sv.VAE(784, hidden=(width,), n_latent=n_latent, rng=rng), sv.Adam(1e-3)
+        x = (rng.random((batch, 784)) < 0.3).astype(np.float32)
+        return median_seconds(lambda: (vae.forward_backward(x, rng=rng), adam.step(vae.theta, vae.grad)), lesson.pick(7, 2))
+
+    sizes = lesson.pick(np.array([32, 64, 128, 256, 512, 1024]), np.array([32, 64]))
+    curves = {name: np.array([1e3 * step_seconds(**{name: int(size)}) for size in sizes])
+              for name in ("batch", "width", "n_latent")}
+    slopes = {name: slope(sizes[-3:], ms[-3:]) for name, ms in curves.items()}
+    figure = plotting.lines(
+        sizes, {f"{name} (last slope {slopes[name]:.2f})": ms for name, ms in curves.items()},
+        "A step's time grows with batch and width, hardly with the code size",
+        "size (the others: batch 128, width 400, 20 latents, 784 pixels)", "ms a step", logx=True, logy=True)
+    lesson.save(figure, "speed_scaling")
+
+    pixels = lesson.pick(np.array([64, 144, 256, 400, 784]), np.array([16, 36]))
+    drawing = {"VAE": [], "FVBN": []}
+    for D in pixels.tolist():
+        vae, fvbn = sv.VAE(D, hidden=(400,), n_latent=20, rng=rng), sv.FVBN(D, rng=rng)
+        for name, model in (("VAE", vae), ("FVBN", fvbn)):
+            drawing[name].append(1e3 * median_seconds(lambda: model.sample(100, rng=rng), lesson.pick(3, 1)))
+    drawing = {name: np.array(ms) for name, ms in drawing.items()}
+    slopes.update({f"sample, {name}": slope(pixels, ms) for name, ms in drawing.items()})
+    lesson.save(plotting.lines(
+        pixels, drawing, f"Drawing 100 images: one pass for the VAE, one pass a pixel for the autoregressive model "
+        f"(slopes {slopes['sample, VAE']:.1f} and {slopes['sample, FVBN']:.1f})",
+        "pixels", "ms for 100 images", logx=True, logy=True), "speed_sampling")
+    lesson.table("Slopes on log-log axes: time grows as size to this power", ["what", "power"],
+                 [(name, f"{value:.2f}") for name, value in slopes.items()])
+    return slopes
+
+
+def median_seconds(action, rounds):
+    """The median time of `rounds` calls, after one that is not counted."""
+    action()
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+def slope(sizes, times):
+    """The exponent p of the best fit time = c size^p."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
