@@ -269,7 +269,8 @@ def test_entropy(seed, shape):
 @given(strategies.seeds, strategies.sizes(3))
 def test_log_prob_adds_over_dimensions_and_broadcasts(seed, shape):
     S, N, K = shape
-    x, mu, log_var = strategies.normals(seed, S, N, K), strategies.normals(seed + 1, N, K), strategies.normals(seed + 2, K)
+    x, mu = strategies.normals(seed, S, N, K), strategies.normals(seed + 1, N, K)
+    log_var = strategies.normals(seed + 2, K)
     textbook = log_normal(x, mu, np.broadcast_to(log_var, (N, K))).sum(axis=-1)
     np.testing.assert_allclose(gaussian.log_prob(x, mu, log_var), textbook, rtol=1e-12, atol=1e-12)
     assert gaussian.log_prob(x, mu, log_var).shape == (S, N)

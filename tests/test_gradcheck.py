@@ -57,7 +57,8 @@ def test_wrong_gradient_is_named(seed, place, error):
     check_wrong_gradient_is_named(seed, place, error)
 
 
-@pytest.mark.parametrize("wrong", [lambda g: -g, lambda g: 2 * g, lambda g: 0 * g, lambda g: g[::-1], lambda g: g + 1e-5])
+@pytest.mark.parametrize("wrong", [lambda g: -g, lambda g: 2 * g, lambda g: 0 * g, lambda g: g[::-1],
+                                   lambda g: g + 1e-5])
 def test_common_mistakes_are_found(wrong):
     theta = strategies.normals(0, 18)
     with pytest.raises(AssertionError, match="relative error"):

@@ -1,7 +1,8 @@
 """Does every layer keep its contract, and is backward the derivative of forward?
 
-Besides central differences there is an exact derivative: every forward here is analytic (ReLU piecewise), so the imaginary
-part of forward(x + i h v) / h is the directional derivative J v without a subtraction, to the last digit at h = 1e-30.
+Besides central differences there is an exact derivative: every forward here is analytic (ReLU piecewise), so the
+imaginary part of forward(x + i h v) / h is the directional derivative J v without a subtraction, to the last digit at
+h = 1e-30.
 That makes the adjoint identity <dy, J v> = <J^T dy, v> a test with a tolerance of rounding.
 The `check_...` functions take any layer, a network included; test_network uses them too.
 """

@@ -135,7 +135,8 @@ def test_mlp_has_activations_between_its_dense_layers_and_none_after():
 
 def test_mlp_is_float32_unless_told_otherwise():
     for dtype in (np.float32, np.float64):
-        net = network.mlp(5, (4,), 3, n_shared=1, rng=strategies.rng(), **({} if dtype == np.float32 else {"dtype": dtype}))
+        how = {} if dtype == np.float32 else {"dtype": dtype}
+        net = network.mlp(5, (4,), 3, n_shared=1, rng=strategies.rng(), **how)
         y, cache = net.forward(strategies.normals(0, 6, 5, dtype=dtype))
         assert net.theta.dtype == net.grad.dtype == y.dtype == net.backward(y, cache).dtype == dtype
 

@@ -310,7 +310,8 @@ def test_continuous_bernoulli_distribution_function(a):
 @given(strategies.seeds, strategies.sizes(2), st.sampled_from([0.1, 1, 30]))
 def test_continuous_bernoulli_is_symmetric(seed, shape, scale):
     """Black and white swapped: p(x; a) = p(1 - x; -a)."""
-    m, x, a = observation.ContinuousBernoulli(), data("continuous", seed, *shape), strategies.normals(seed, *shape, scale=scale)
+    m, x = observation.ContinuousBernoulli(), data("continuous", seed, *shape)
+    a = strategies.normals(seed, *shape, scale=scale)
     np.testing.assert_allclose(m.log_prob(x, a), m.log_prob(1 - x, -a), rtol=1e-12, atol=1e-13 * scale)
     np.testing.assert_allclose(m.mean(a) + m.mean(-a), 1, rtol=1e-15)
 
@@ -471,7 +472,8 @@ def check_sample_moments(name, n=20_000):
     assert x.shape == (n, 4)
     fourth = ((x - mean) ** 4).mean(axis=0)
     assert (np.abs(x.mean(axis=0) - mean) < 5 * np.sqrt(variance / n)).all()
-    assert (np.abs(((x - mean) ** 2).mean(axis=0) - variance) <= 5 * np.sqrt(np.maximum(fourth - variance**2, 0) / n) + 1e-15).all()
+    standard_error = np.sqrt(np.maximum(fourth - variance**2, 0) / n)
+    assert (np.abs(((x - mean) ** 2).mean(axis=0) - variance) <= 5 * standard_error + 1e-15).all()
     correlation = np.corrcoef((x - mean)[:, :2].T)[0, 1]
     assert name == "categorical" or abs(correlation) < 5 / np.sqrt(n)
 
