@@ -1,0 +1,273 @@
+"""Is log p(x) estimated without bias, with an honest error? Against the linear VAE, whose log p(x) is known.
+
+Where q is the exact posterior every weight is p(x), and the estimate has no error at all; elsewhere a fixed seed and four
+of its own standard errors are the measure.
+"""
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scratchvae as sv
+from scratchvae.analysis import aggregate, evidence, posterior
+from scratchvae.models import probabilistic_pca
+from scratchvae.probability import gaussian
+from strategies import normals, reals, rng, seeds, sizes
+
+N, D, K = 6, 5, 2
+METHODS = ("importance", "widened", "defensive", "prior")
+
+
+def exact_linear(seed=0, n=N, d=D, k=K):
+    """X, the linear VAE that fits it best, with the exact posterior as q, and its log p(x)."""
+    X = normals(seed, n + 20, d) @ normals(seed + 1, d, d)
+    ppca = probabilistic_pca.ProbabilisticPCA(k).fit(X)
+    return X[:n], probabilistic_pca.linear_vae(ppca), ppca.log_prob(X[:n])
+
+
+def blurred_linear(seed=0):
+    """The same with a q that is off by half a standard deviation and a little too wide, so that weights vary."""
+    X, vae, exact = exact_linear(seed)
+    log_var = vae.encoder.layers[0].b[K:]
+    vae.encoder.layers[0].b[:K] += 0.5 * np.exp(0.5 * log_var)
+    log_var += 0.4
+    return X, vae, exact
+
+
+# ---- the estimate ---------------------------------------------------------------------------------------------------
+
+def check_log_evidence(method, n_samples=20000):
+    """Within four of its own standard errors of the truth, for every example."""
+    X, vae, exact = blurred_linear()
+    value, ess = evidence.log_evidence(vae, X, n_samples=n_samples, rng=rng(3), method=method)
+    error = evidence.standard_error(ess, n_samples)
+    assert (error > 0).all() and (error < 0.05).all()
+    assert (np.abs(value - exact) < 4 * error).all()
+
+
+@pytest.mark.parametrize("method", [*METHODS, evidence.Proposal(widen=1.2, prior_share=0.4)])
+def test_log_evidence(method):
+    check_log_evidence(method)
+
+
+@settings(max_examples=10)
+@given(seeds, st.integers(1, 30))
+def test_exact_posterior_has_equal_weights(seed, n_samples):
+    """One sample is enough: value = log p(x), and the effective sample size is the sample size."""
+    X, vae, exact = exact_linear(seed)
+    value, ess = evidence.log_evidence(vae, X, n_samples=n_samples, rng=rng(seed))
+    np.testing.assert_allclose(value, exact, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ess, n_samples, rtol=1e-12)
+    assert (evidence.standard_error(ess, n_samples) < 1e-5).all()
+
+
+def test_agrees_with_the_grid_on_a_nonlinear_model():
+    vae = sv.VAE(6, hidden=(5,), n_latent=2, activation="tanh", rng=rng(1), dtype=np.float64)
+    vae.theta += 0.5 * normals(2, len(vae.theta))
+    X = np.round(rng(3).random((N, 6)))
+    exact = posterior.grid_log_evidence(vae, X)
+    for method in ("defensive", "prior"):
+        value, ess = evidence.log_evidence(vae, X, n_samples=5000, rng=rng(4), method=method)
+        assert (np.abs(value - exact) < 4 * evidence.standard_error(ess, 5000)).all()
+    # and all 2^6 images have probability one together
+    every = np.array(np.meshgrid(*[[0.0, 1.0]] * 6)).reshape(6, -1).T
+    assert np.exp(posterior.grid_log_evidence(vae, every)).sum() == pytest.approx(1, abs=1e-10)
+
+
+def test_the_prior_is_hopeless_in_many_dimensions():
+    """In 12 dimensions the best of 1,000 prior samples has nearly all the weight; and the estimate is far too low."""
+    X = normals(0, 200, 16) @ normals(1, 16, 16)
+    ppca = probabilistic_pca.ProbabilisticPCA(12).fit(X)
+    vae = probabilistic_pca.linear_vae(ppca)
+    value, ess = evidence.log_evidence(vae, X[:50], n_samples=1000, rng=rng(2), method="prior")
+    assert np.median(ess) < 5 and (value - ppca.log_prob(X[:50])).mean() < -5
+
+
+# ---- proposals ------------------------------------------------------------------------------------------------------
+
+def check_proposal_density(proposal, seed=0):
+    """log r(z) is the mixture's density at z, by the textbook, and the samples follow it: E_r[p(z) / r(z)] = 1."""
+    mu, log_var = 0.5 * normals(seed, 1, K), 0.3 * normals(seed + 1, 1, K)
+    z, log_r = evidence.propose(mu, log_var, 20000, proposal, rng(seed))
+
+    def density(mean, sigma):
+        return np.prod(np.exp(-0.5 * ((z - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)), axis=-1)
+
+    sigma, share = proposal.widen * np.exp(0.5 * log_var), proposal.prior_share
+    np.testing.assert_allclose(np.exp(log_r), (1 - share) * density(mu, sigma) + share * density(0, 1), rtol=1e-11)
+    # a Gaussian narrower than each part, so that its weights under r are bounded
+    for f in (density(mu, 0.5 * np.exp(0.5 * log_var)), density(0.1, 0.5)):
+        w = (f / np.exp(log_r))[:, 0]
+        assert abs(w.mean() - 1) < 4 * w.std() / np.sqrt(len(w))
+
+
+@pytest.mark.parametrize("proposal", [evidence.Proposal(), evidence.Proposal(widen=1.7), evidence.Proposal(prior_share=0.3),
+                                      evidence.Proposal(widen=1.4, prior_share=0.5), evidence.Proposal(prior_share=1.0)])
+def test_proposal_density(proposal):
+    check_proposal_density(proposal)
+
+
+@given(sizes(3, low=1), seeds, st.floats(0.01, 1))
+def test_a_share_of_the_prior_bounds_the_weights(shape, seed, share):
+    """log p(z) - log r(z) <= -log share, wherever q is."""
+    s, n, k = shape
+    mu, log_var = normals(seed, n, k, scale=3), normals(seed + 1, n, k, scale=2)
+    z, log_r = evidence.propose(mu, log_var, s, evidence.Proposal(prior_share=share), rng(seed))
+    assert (gaussian.log_prob(z, 0.0, np.zeros(k)) - log_r <= -np.log(share) + 1e-12).all()
+
+
+# ---- effective sample size, error, logarithms of means --------------------------------------------------------------
+
+@given(sizes(2, low=1).flatmap(lambda shape: reals(shape, bound=50)), st.floats(-1e4, 1e4))
+def test_effective_sample_size_and_log_mean_exp(log_w, shift):
+    """Between 1 and S; a factor common to all weights moves the value and not the size; the mean is above the mean log."""
+    ess, value = evidence.effective_sample_size(log_w), evidence.log_mean_exp(log_w)
+    assert (ess >= 1 - 1e-12).all() and (ess <= len(log_w) * (1 + 1e-12)).all()
+    np.testing.assert_allclose(evidence.effective_sample_size(log_w + shift), ess, rtol=1e-10)
+    np.testing.assert_allclose(evidence.log_mean_exp(log_w + shift), value + shift, rtol=1e-12, atol=1e-10)
+    assert (value >= log_w.mean(axis=0) - 1e-12 * 50).all() and (value <= log_w.max(axis=0) + 1e-12).all()
+
+
+def test_effective_sample_size_of_known_weights():
+    with np.errstate(divide="ignore"):
+        log_w = np.log(np.array([[1.0, 1, 3], [1, 0, 1], [1, 1, 0], [1, 0, 0]]))
+    np.testing.assert_allclose(evidence.effective_sample_size(log_w), [4, 2, 1.6], rtol=1e-14)
+
+
+def check_standard_error(seed):
+    """1 / ess - 1 / S is Var[w] / (S mean(w)^2), the variance with denominator S."""
+    w = np.exp(normals(seed, 50, 3))
+    found = evidence.standard_error(evidence.effective_sample_size(np.log(w)), len(w))
+    np.testing.assert_allclose(found, w.std(axis=0) / w.mean(axis=0) / np.sqrt(len(w)), rtol=1e-10)
+
+
+@given(seeds)
+def test_standard_error(seed):
+    check_standard_error(seed)
+
+
+# ---- the multi-sample bound -------------------------------------------------------------------------------------
+
+def check_multi_sample_bound():
+    """k = 1 is the ELBO; it does not fall with k beyond two standard errors; it stays below log p(x)."""
+    X, vae, exact = blurred_linear(4)
+    bounds = {k: evidence.multi_sample_bound(vae, X, k=k, n_repeats=2000, rng=rng(k)) for k in (1, 5, 50)}
+    elbo = vae.elbo(X, eps=normals(9, 4000, N, K))
+    assert (np.abs(bounds[1].value - elbo.elbo) < 5 * bounds[1].error).all()
+    for low, high in ((1, 5), (5, 50)):
+        error = np.hypot(bounds[low].error, bounds[high].error)
+        assert (bounds[high].value - bounds[low].value > -2 * error).all()
+    assert (bounds[50].value < exact + 4 * bounds[50].error).all() and (bounds[1].value < exact - 0.1).all()
+
+
+def test_multi_sample_bound():
+    check_multi_sample_bound()
+
+
+@given(seeds, st.integers(1, 6))
+def test_multi_sample_bound_is_tight_at_the_exact_posterior(seed, k):
+    X, vae, exact = exact_linear(seed)
+    value, error = evidence.multi_sample_bound(vae, X, k=k, n_repeats=3, rng=rng(seed))
+    np.testing.assert_allclose(value, exact, rtol=1e-9, atol=1e-9)
+    assert (error < 1e-9).all()
+
+
+# ---- the aggregate posterior --------------------------------------------------------------------------------------
+
+def encoder_that_says(mean, log_var, d=D):
+    """A linear VAE with mu_j(x) = mean_j x_j and a constant log_var."""
+    vae = sv.VAE(d, hidden=(), n_latent=len(mean), observation=sv.Gaussian(), rng=rng(), dtype=np.float64)
+    dense, k = vae.encoder.layers[0], len(mean)
+    dense.theta[:] = 0
+    dense.W[range(k), range(k)], dense.b[k:] = mean, log_var
+    return vae
+
+
+def check_aggregate_kl_parts():
+    """Codes far apart tell all, log N; codes that are all the same tell nothing, and the KL is the aggregate's."""
+    X = 100.0 * np.arange(1, 8)[:, None] * np.ones((7, D))
+    kl, told, marginal = aggregate.aggregate_kl(encoder_that_says([1.0, 0.0], -1.0), X, n_samples=3, rng=rng(1))
+    np.testing.assert_allclose(told, np.log(7), rtol=1e-12)
+    np.testing.assert_allclose(kl, told + marginal, rtol=1e-12)
+    vae = encoder_that_says([0.0, 0.0], 0.7)
+    kl, told, marginal = aggregate.aggregate_kl(vae, X, n_samples=4000, rng=rng(2))
+    assert np.abs(told).max() < 1e-12
+    exact = gaussian.kl_standard(np.zeros(2), np.full(2, 0.7))
+    assert (np.abs(marginal - exact) < 0.15).all() and abs(marginal.mean() - exact) < 0.05
+
+
+def test_aggregate_kl_parts():
+    check_aggregate_kl_parts()
+
+
+def test_aggregate_kl_of_some_codes():
+    """The parts' mean is the closed-form KL's, within its scatter; both are positive on average; blocks do not matter."""
+    vae, X = encoder_that_says([1.5, 0.3], -1.0), normals(0, 300, D)
+    kl, told, marginal = aggregate.aggregate_kl(vae, X, n_samples=50, rng=rng(1))
+    exact = gaussian.kl_standard(*vae.encode(X))
+    error = (kl - exact).std() / np.sqrt(len(X))
+    assert abs((kl - exact).mean()) < 4 * error < 0.1
+    assert 0.5 < told.mean() < np.log(300) and marginal.mean() > 0.1
+
+
+def test_active_units():
+    vae, X = encoder_that_says([2.0, 0.0, 0.05], -1.0), normals(0, 500, D)
+    active, variance = aggregate.active_units(vae, X)
+    assert active.tolist() == [True, False, False] and variance[1] == 0
+    np.testing.assert_allclose(variance, np.square([2.0, 0.0, 0.05]) * X[:, :3].var(axis=0), rtol=1e-12)
+    assert aggregate.active_units(vae, X, threshold=1e-3).active.tolist() == [True, False, True]
+
+
+# ---- blocks, seeds, doors -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("block", [1, 50, 400])
+def test_blocks_of_images_and_of_samples(monkeypatch, block):
+    """However small the blocks, every image gets all its samples: the exact q shows it, and the blurred one's error."""
+    monkeypatch.setattr(evidence, "BLOCK", block)
+    X, vae, exact = exact_linear(2)
+    value, ess = evidence.log_evidence(vae, X, n_samples=7, rng=rng(1))
+    np.testing.assert_allclose(value, exact, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ess, 7, rtol=1e-12)
+    X, vae, exact = blurred_linear(2)
+    value, ess = evidence.log_evidence(vae, X, n_samples=400, rng=rng(1))
+    assert (np.abs(value - exact) < 5 * evidence.standard_error(ess, 400)).all()
+
+
+def test_memory_does_not_grow_with_the_number_of_images():
+    vae = sv.VAE(64, hidden=(16,), n_latent=2, rng=rng(0))
+    X = np.round(rng(1).random((200, 64), dtype=np.float32))
+    peaks = []
+    for n in (50, 200):
+        tracemalloc.start()
+        evidence.log_evidence(vae, X[:n], n_samples=1000, rng=rng(2))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks) < 60e6 and peaks[1] < 1.2 * peaks[0]
+
+
+def test_same_seed_same_numbers_and_float64_values():
+    vae = sv.VAE(D, hidden=(4,), n_latent=K, rng=rng(0))
+    X = np.round(rng(1).random((N, D)))
+    a, b = (evidence.log_evidence(vae, X, n_samples=20, rng=rng(2)) for _ in range(2))
+    assert np.array_equal(a.value, b.value) and np.array_equal(a.ess, b.ess) and a.value.dtype == np.float64
+    assert a.value.shape == a.ess.shape == (N,)
+
+
+def test_what_is_refused():
+    X, vae, _ = exact_linear()
+    for wrong, error, message in [({"method": "magic"}, ValueError, "method: want one of importance"),
+                                  ({"method": evidence.Proposal(prior_share=1.5)}, ValueError, "prior_share"),
+                                  ({"method": evidence.Proposal(widen=0.0)}, ValueError, "widen"),
+                                  ({"n_samples": 0}, ValueError, "n_samples"), ({"rng": 3}, TypeError, "rng")]:
+        with pytest.raises(error, match=message):
+            evidence.log_evidence(vae, X, **{"rng": rng(), **wrong})
+    with pytest.raises(ValueError, match="X"):
+        evidence.log_evidence(vae, X[:, 1:], rng=rng())
+    with pytest.raises(ValueError, match="n_repeats"):
+        evidence.multi_sample_bound(vae, X, k=1, n_repeats=1, rng=rng())
+    with pytest.raises(TypeError, match="vae: want a VAE"):
+        evidence.log_evidence(sv.PCA(2), X, rng=rng())
+    with pytest.raises(ValueError, match="is a loss, not a likelihood"):
+        evidence.log_evidence(sv.VAE(D, observation=sv.CrossEntropy(), rng=rng()), np.zeros((N, D)), rng=rng())
