@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, generator, integer, matrix, row_blocks
+from scratchvae.checking import class_labels, generator, integer, matrix, row_blocks, sizes
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
@@ -36,7 +36,7 @@ class Classifier(Model):
 
     def __init__(self, n_features, hidden=(128,), n_classes=10, *, activation="relu", rng, dtype=np.float32):
         self.n_features, self.n_classes = integer("n_features", n_features), integer("n_classes", n_classes, low=2)
-        self.hidden, self.activation = tuple(integer("hidden", n) for n in hidden), activation_class(activation)
+        self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
         self.observation = Categorical()
         super().__init__(dtype, network=mlp(n_features, self.hidden, n_classes, activation=activation,
                                             rng=generator("rng", rng), dtype=dtype))

@@ -17,7 +17,7 @@ Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at rando
 """
 import numpy as np
 
-from scratchvae.checking import float_type, generator, integer
+from scratchvae.checking import float_type, generator, integer, sizes
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, pixel_order, positions
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.network import Network, activation_class
@@ -35,7 +35,7 @@ class MADE(Autoregressive):
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, activation="relu", order=None, rng, dtype=np.float32):
         n_features, dtype = integer("n_features", n_features), float_type("dtype", dtype)
         n_orders, rng = integer("n_orders", n_orders), generator("rng", rng)
-        self.hidden, self.activation = tuple(integer("hidden", n) for n in hidden), activation_class(activation)
+        self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
         if not self.hidden:
             raise ValueError("hidden: want at least one hidden layer; without any, use FVBN")
         if order is None:

@@ -23,7 +23,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks
+from scratchvae.checking import BLOCK, generator, integer, matrix, number, real_array, row_blocks
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.probability.gaussian import kl_standard, reparameterize
@@ -95,7 +95,7 @@ class VAE(CodeModel):
 
     def _elbo(self, x, eps):
         reconstruction, kl = np.empty((2, len(x)), self.dtype)
-        for rows in row_blocks(x):
+        for rows in row_blocks(x, BLOCK // len(eps)):
             mu, log_var = self._code(x[rows])
             z = reparameterize(mu, log_var, eps[:, rows])
             S, N, K = z.shape
@@ -208,7 +208,7 @@ class IWAE(VAE):
         """The loss terms without a gradient, the bound with n_samples samples."""
         eps = self.noise(len(x), rng, self.n_samples)
         log_px, log_ratio = np.empty((2, *eps.shape[:2]), self.dtype)
-        for rows in row_blocks(x):
+        for rows in row_blocks(x, BLOCK // len(eps)):
             mu, log_var = self._code(x[rows])
             z = reparameterize(mu, log_var, eps[:, rows])
             S, N, K = z.shape

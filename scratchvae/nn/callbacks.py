@@ -119,6 +119,8 @@ class KLWarmup(Callback):
         self.epochs = integer("epochs", epochs)
 
     def begin(self, run):
+        if not hasattr(run.model, "beta"):
+            raise ValueError(f"model: KLWarmup raises a VAE's beta, {type(run.model).__name__} has none")
         self.beta = run.model.beta
 
     def epoch_begin(self, run):

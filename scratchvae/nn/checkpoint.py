@@ -6,7 +6,6 @@ and renamed over the old one, so that a crash at any moment leaves either the ol
 """
 import json
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -48,15 +47,15 @@ def write_arrays(path, header, arrays):
     path = Path(path)
     header = np.array(json.dumps({"format": FORMAT, **header}))
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "wb") as file:
                 np.savez(file, header=header, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise OSError(error.errno, f"could not write {path}; what it held before is untouched ({error.strerror})") from error

@@ -12,6 +12,7 @@ class Optimizer:
     """What the two share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold."""
 
     moments = ()  # names of the state arrays, each shaped like theta
+    options = ("lr", "weight_decay")  # what the constructor was told
 
     def __init__(self, lr, weight_decay=0.0):
         self.lr = number("lr", lr)
@@ -30,6 +31,10 @@ class Optimizer:
         self.t += 1
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay
+
+    def config(self):
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in self.options}
 
     def state(self):
         """The number of steps and the moments, as arrays."""
@@ -53,6 +58,7 @@ class SGD(Optimizer):
     """
 
     moments = ("v",)
+    options = ("lr", "momentum", "weight_decay")
 
     def __init__(self, lr, momentum=0.0, *, weight_decay=0.0):
         super().__init__(lr, weight_decay)
@@ -81,6 +87,7 @@ class Adam(Optimizer):
     """
 
     moments = ("m", "v")
+    options = ("lr", "beta1", "beta2", "eps", "weight_decay")
 
     def __init__(self, lr=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
         super().__init__(lr, weight_decay)

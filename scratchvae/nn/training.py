@@ -13,7 +13,7 @@ import numpy as np
 from scratchvae.checking import generator, integer
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
-from scratchvae.nn.optimizers import Adam
+from scratchvae.nn.optimizers import Adam, Optimizer
 
 
 class History:
@@ -86,13 +86,18 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     """
     data = model.check(X) if labels is None else model.check(X, labels)
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
-    valid = valid and model.check(*valid, name="valid")
+    valid = None if valid is None else model.check(*valid, name="valid")
     epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
+    if isinstance(callbacks, Callback) or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
+        raise TypeError(f"callbacks: want a list of callbacks or functions, got {callbacks!r}")
     callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
-    run = Run(model, optimizer or Adam(), generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
-    setup = {"class": type(model).__name__, "config": model.config(), "optimizer": type(run.optimizer).__name__,
-             "callbacks": [type(c).__name__ for c in callbacks], "batch_size": batch_size, "n_examples": len(data[0]),
-             "n_valid": len(valid[0]) if run.has_valid else 0}
+    optimizer = Adam() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: want SGD(...) or Adam(...), got {optimizer!r}")
+    run = Run(model, optimizer, generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
+    setup = {"class": type(model).__name__, "config": model.config(),
+             "optimizer": [type(optimizer).__name__, optimizer.config()], "callbacks": [type(c).__name__ for c in callbacks],
+             "batch_size": batch_size, "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0}
     setup = json.loads(json.dumps(setup))  # as it comes back from a file
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint, setup)
