@@ -1,0 +1,17 @@
+"""How do the lessons on what a VAE is worth come to one? All in the same way, each from its own seed."""
+import scratchvae as sv
+
+
+def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1):
+    """A VAE or IWAE of binary images, one hidden layer, stopped early on the validation images.
+
+    label : before its progress line      stream : of the lesson's random numbers      kind : sv.VAE or sv.IWAE
+    """
+    hidden, epochs, batch_size = (128,), lesson.pick(300, 8), 64
+    if lesson.data is not None:
+        hidden, epochs, batch_size = (400,), lesson.pick(5, 1), 128
+    rng = lesson.rng(stream)
+    model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
+    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(1e-3), rng=rng,
+           valid=images.valid, callbacks=[sv.EarlyStopping(patience=40), lesson.progress(label)])
+    return model
