@@ -1,4 +1,5 @@
 """The lessons: each asks one question, measures the answer on real data, and draws it. `python -m demos` lists them."""
 
 # In reading order.
-LESSONS = ("bayes", "kl", "pca", "gradient_check", "vae", "autoregressive", "mu_law")
+LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "gradient_check", "few_labels",
+           "latent_space", "vae", "autoregressive", "mu_law")
