@@ -78,6 +78,8 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
     """`value` as a finite float in [low, high]; an open end is left out."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: want a number, got {value!r}")
+    if isinstance(value, int) and abs(value) > 2**1023:
+        raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
     inside = (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
     if not (inside and abs(value) < np.inf):
         raise ValueError(f"{name}: want a number in {'(' if open_low else '['}{low:g}, {high:g}"

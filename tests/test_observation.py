@@ -357,7 +357,7 @@ def test_gaussian_refuses_what_is_no_variance(variance):
 
 
 def test_gaussian_refuses_other_arguments():
-    with pytest.raises(TypeError, match="variance"):
+    with pytest.raises(ValueError, match="variance.*'shared'"):
         observation.Gaussian("full")
     with pytest.raises(ValueError, match="floor"):
         observation.Gaussian("diagonal", floor=-1e-3)

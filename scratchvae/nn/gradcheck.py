@@ -32,11 +32,12 @@ def numerical_gradient(f, theta, h=1e-5):
     return numeric
 
 
-def relative_errors(analytic, numeric, names=None, floor=1e-8):
+def relative_errors(analytic, numeric, names=None, floor=1e-3):
     """Tensor name -> max |a - n| / (max |a| + max |n|), the maxima taken over the tensor.
 
     `names` maps each name to an array (only its size and order count), as `model.named_parameters()` does. `floor`
-    is the smallest denominator: where the true gradient is zero, rounding of 1e-16 is not an error of 1.
+    is the smallest denominator: where the true gradient is zero, the numerical one's rounding, about |f| 1e-11, is
+    not an error of 1.
     """
     names = {"theta": analytic} if names is None else names
     errors, start = {}, 0
@@ -49,7 +50,7 @@ def relative_errors(analytic, numeric, names=None, floor=1e-8):
     return errors
 
 
-def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-8):
+def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-3):
     """Compare `grad` with the central difference of `f` at `theta`, tensor by tensor.
 
     f : theta -> float, with all randomness held fixed      theta, grad : (P,) float64

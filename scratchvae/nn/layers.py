@@ -117,7 +117,7 @@ class Append(Layer):
     """
 
     def __init__(self, n, *, dtype=np.float32):
-        self.shapes = {"c": (integer("n", n),)}
+        self.shapes, dtype = {"c": (integer("n", n),)}, float_type("dtype", dtype)
         self.bind(np.zeros(n, dtype), np.zeros(n, dtype))
 
     def forward(self, x):

@@ -21,6 +21,8 @@ class Network(Layer):
         wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
         if wrong or not self.layers:
             raise TypeError(f"layers: want at least one layer and nothing else, got {wrong or 'none'}")
+        if len({id(layer) for layer in self.layers if layer.n_parameters}) < sum(l.n_parameters > 0 for l in self.layers):
+            raise ValueError("layers: want each layer with parameters once; shared weights would need added gradients")
         self.bind(*pack(self.layers))
 
     @property

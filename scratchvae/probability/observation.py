@@ -209,7 +209,9 @@ class Gaussian(Observation):
     measure = "lebesgue"
 
     def __init__(self, variance=1.0, *, floor=1e-4):
-        if variance not in ("shared", "diagonal"):
+        if isinstance(variance, str) and variance not in ("shared", "diagonal"):
+            raise ValueError(f"variance: want a number, 'shared' or 'diagonal', got {variance!r}")
+        if not isinstance(variance, str):
             variance = number("variance", variance, open_low=True)
         self.variance, self.floor = variance, number("floor", floor)
         self.n_shared = int(variance == "shared")

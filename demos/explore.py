@@ -1,0 +1,109 @@
+"""What lies between the digits? A map of a VAE's latent space to walk on: point at a place and see it decoded.
+
+With --show it opens a window: the codes of the test digits by label; the image under the pointer, decoded as the mouse moves; a
+slider for each latent dimension; click two places and the row below walks from the first to the second. Without --show the
+same view is saved, with a walk between two labels.
+
+Takes about 10 s. Writes explore (.png).
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.widgets import Slider
+
+import scratchvae as sv
+from scratchvae import plotting
+
+N_STEPS = 9  # images of a walk, both ends included
+
+
+def run(lesson):
+    """Train, show the map; returns where the saved walk starts and ends."""
+    lesson.say(__doc__.splitlines()[0])
+    images, rng = lesson.images(binary=True), lesson.rng()
+    vae = sv.VAE(images.train.shape[1], hidden=(128,), n_latent=2, rng=rng)
+    stopping = sv.EarlyStopping(patience=30)
+    sv.fit(vae, images.train, epochs=lesson.pick(300, 5) if lesson.data is None else 5, batch_size=64, rng=rng,
+           valid=images.valid, callbacks=[stopping, lesson.progress("VAE, 2 latents")])
+    z, labels = vae.encode(images.test[:2000])[0], images.test_labels[:2000]
+    explorer = Explorer(vae.decode, z, labels)
+    # For the saved view: from the middle of the zeros to the middle of the ones.
+    ends = [np.median(z[labels == label], axis=0) for label in (0, 1)]
+    for end in ends:
+        explorer.choose(end)
+    explorer.move(np.mean(ends, axis=0))
+    lesson.save(explorer.figure, "explore")
+    return {"start": ends[0], "end": ends[1], "elbo": float(vae.elbo(images.test, rng=rng).elbo.mean())}
+
+
+class Explorer:
+    """The window: a map of z1 and z2, the decoded image, sliders, a walk. It knows a model only by its `decode`.
+
+    decode : z (N, K) -> images (N, D)      z (N, K) and labels (N,) are drawn on the map, by their first two dimensions
+    """
+
+    def __init__(self, decode, z, labels):
+        self.decode, self.z, self.ends = decode, np.zeros(z.shape[1]), []
+        K = z.shape[1]
+        with plotting.house_style():
+            self.figure = plt.figure(figsize=(9, 6.2 + 0.25 * K))
+            grid = self.figure.add_gridspec(3, 2, height_ratios=(5, 0.3 * K, 1.1), width_ratios=(1.25, 1), hspace=0.35,
+                                            left=0.08, right=0.92, top=0.9, bottom=0.02)
+            self.map, self.image = self.figure.add_subplot(grid[0, 0]), self.figure.add_subplot(grid[0, 1])
+            plotting.latent_scatter(z[:, :2], labels, "Point, or click two places", circles=True, ax=self.map)
+            self.here, = self.map.plot([0], [0], "+", color=plotting.INK, markersize=14, markeredgewidth=2)
+            self.path, = self.map.plot([], [], "o-", color=plotting.INK, markersize=5)
+            reach = float(max(3, np.abs(z).max()))
+            slots = grid[1, :].subgridspec(K, 1)
+            self.sliders = [Slider(self.figure.add_subplot(slots[k]), f"z{k + 1}", -reach, reach, valinit=0,
+                                   color=plotting.COLOURS["VAE"]) for k in range(K)]
+            walk = grid[2, :].subgridspec(1, N_STEPS)
+            self.walk = [self.figure.add_subplot(walk[i]) for i in range(N_STEPS)]
+            for ax in (self.image, *self.walk):
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set(visible=True, color=plotting.PALE)
+            self.image.set_title("p(x = 1 given z), decoded here")
+            self.figure.suptitle("The latent space is a map of images")
+        for slider in self.sliders:
+            slider.on_changed(lambda _: self.move([s.val for s in self.sliders]))
+        self.figure.canvas.mpl_connect("motion_notify_event", self.on_pointer)
+        self.figure.canvas.mpl_connect("button_press_event", self.on_pointer)
+        self.move(self.z)
+
+    def on_pointer(self, event):
+        """Decode where the pointer is on the map; a click there is an end of the walk."""
+        if event.inaxes is self.map:
+            z = np.concatenate([[event.xdata, event.ydata], self.z[2:]])
+            self.move(z)
+            if event.name == "button_press_event":
+                self.choose(z)
+
+    def move(self, z):
+        """Show the image at z (K,), on the map and on the sliders too."""
+        self.z = np.array(z, dtype=np.float64)
+        self.here.set_data(self.z[:1], self.z[1:2])
+        for slider, value in zip(self.sliders, self.z):
+            slider.eventson = False  # the slider follows; it must not call us back
+            slider.set_val(float(np.clip(value, slider.valmin, slider.valmax)))
+            slider.eventson = True
+        draw_image(self.image, self.decode(self.z[None])[0])
+        self.figure.canvas.draw_idle()
+
+    def choose(self, z):
+        """Take z (K,) as the next end of the walk; with two, walk from the first to the second. A third begins anew."""
+        self.ends = [*self.ends, np.array(z, dtype=np.float64)] if len(self.ends) < 2 else [np.array(z, dtype=np.float64)]
+        self.path.set_data(*np.array(self.ends)[:, :2].T)
+        if len(self.ends) == 2:
+            share = np.linspace(0, 1, N_STEPS)[:, None]
+            images = self.decode((1 - share) * self.ends[0] + share * self.ends[1])
+            for ax, image in zip(self.walk, images):
+                draw_image(ax, image)
+        self.figure.canvas.draw_idle()
+
+
+def draw_image(ax, pixels):
+    """A square image, 1 being ink."""
+    side = int(len(pixels) ** 0.5)
+    if ax.images:
+        ax.images[0].set_data(pixels.reshape(side, side))
+    else:
+        ax.imshow(pixels.reshape(side, side), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")

@@ -1,0 +1,68 @@
+"""How does a latent space organise itself? An autoencoder's and a VAE's, side by side, while they train.
+
+Both compress the same binarised digits to two numbers with the same network; only the VAE's loss has a KL. Every frame shows
+where the training digits lie after so many epochs. The last frame's spread is printed: the root-mean-square distance of the
+codes from the origin, and how far their mean is off it.
+
+Takes about 15 s. Writes unfolding (.gif).
+"""
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.animation import PillowWriter
+
+import scratchvae as sv
+from scratchvae import plotting
+
+
+def run(lesson):
+    """Train both, film both; returns the spread of the last frame."""
+    lesson.say(__doc__.splitlines()[0])
+    images = lesson.images(binary=True)
+    x, labels = images.train[:1000], images.train_labels[:1000]
+    epochs = lesson.pick(200, 6)
+    frames = np.unique(np.geomspace(1, epochs + 1, lesson.pick(44, 4)).astype(int) - 1)  # more of them early, when most happens
+    films = {}
+    for stream, (name, cls) in enumerate({"AE": sv.Autoencoder, "VAE": sv.VAE}.items()):
+        rng = lesson.rng(stream)
+        model = cls(x.shape[1], hidden=(128,), n_latent=2, rng=rng)
+        codes = (lambda: model.encode(x)[0]) if name == "VAE" else (lambda: model.encode(x))
+        film = [codes()]
+        sv.fit(model, images.train, epochs=epochs, batch_size=64, rng=rng,
+               callbacks=[lambda run: film.append(codes()) if run.epoch in frames else None, lesson.progress(name)])
+        films[name] = film
+    path = film_of(films, frames, labels, lesson.out / "unfolding.gif")
+    numbers = {name: {"radius": float(np.sqrt((film[-1] ** 2).sum(axis=1).mean())),
+                      "offset": float(np.linalg.norm(film[-1].mean(axis=0)))} for name, film in films.items()}
+    lesson.table(f"The codes after {epochs} epochs", ["model", "root-mean-square radius", "distance of the mean from the origin"],
+                 [(name, n["radius"], n["offset"]) for name, n in numbers.items()])
+    lesson.say("Nothing tells the autoencoder where to put its codes, and they wander as far as they like; the VAE's KL holds them\n"
+               "at the scale of N(0, I), where one knows to look for them.")
+    print(f"  saved {path}", flush=True)
+    return numbers
+
+
+def film_of(films, frames, labels, path):
+    """Write the codes of every frame, all models side by side, as a GIF; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Each panel is as wide as its last frame needs, so that the order in the end fills it.
+    limits = {name: 1.1 * float(np.abs(film[-1]).max()) for name, film in films.items()}
+    figure, axes = plotting.panels(len(films), "epoch 000", size=(3.5, 3.5))
+    writer, temporary = PillowWriter(fps=6), path.with_name(f".{path.name}.{os.getpid()}.gif")
+    try:
+        with plotting.house_style(), writer.saving(figure, temporary, dpi=80):
+            for i, epoch in [*enumerate(frames), *[(len(frames) - 1, frames[-1])] * 12]:  # the last frame stays two seconds
+                for ax, (name, film) in zip(axes, films.items()):
+                    ax.clear()
+                    plotting.latent_scatter(film[i], labels, name, circles=name == "VAE", ax=ax)
+                    ax.set_aspect("equal", adjustable="box")
+                    ax.set(xlim=(-limits[name], limits[name]), ylim=(-limits[name], limits[name]))
+                    ax.title.set_color(plotting.COLOURS[name])
+                figure.suptitle(f"Two numbers a digit, coloured by label: epoch {epoch}")
+                writer.grab_frame()
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        plt.close(figure)
+    return path
