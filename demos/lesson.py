@@ -1,5 +1,7 @@
 """What every lesson needs: the options of the command line, data with a fixed split, tables, and a place for figures.
 
+What a lesson says and its tables are printed and, when it is done, written to NAME.txt beside its figures.
+
 A lesson is a module whose docstring says what it shows, how long it takes and what it writes, and whose `run(lesson)`
 prints a table of measured numbers and returns them as a dictionary.
 """
@@ -23,6 +25,7 @@ class Lesson:
         if seed < 0:
             raise ValueError(f"--seed: want an integer >= 0, got {seed}")
         self.name, self.seed, self.quick, self.out, self.data, self.show = name, seed, quick, Path(out), data, show
+        self.transcript = []
 
     def __enter__(self):
         self._start = time.monotonic()
@@ -31,6 +34,8 @@ class Lesson:
 
     def __exit__(self, kind, *_):
         if kind is None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / f"{self.name}.txt").write_text("".join(self.transcript))
             print(f"({self.name} took {time.monotonic() - self._start:.1f} s)", flush=True)
 
     def rng(self, stream=0):
@@ -65,7 +70,8 @@ class Lesson:
         return sv.Progress(f"  {label}:")
 
     def say(self, text=""):
-        """Print a paragraph."""
+        """Print a paragraph, and keep it for the transcript."""
+        self.transcript.append(text + "\n")
         print(text, flush=True)
 
     def table(self, title, headers, rows):
@@ -73,12 +79,13 @@ class Lesson:
         cells = [[str(h) for h in headers]] + [[number_text(cell) for cell in row] for row in rows]
         widths = [max(len(row[i]) for row in cells) for i in range(len(headers))]
         left = [all(isinstance(row[i], str) for row in rows) for i in range(len(headers))]
-        print(f"\n{title}")
+        lines = ["", title]
         for n, row in enumerate(cells):
-            print("  " + "  ".join(f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(row, widths, left)).rstrip())
+            padded = (f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(row, widths, left))
+            lines.append("  " + "  ".join(padded).rstrip())
             if n == 0:
-                print("  " + "  ".join("-" * w for w in widths))
-        print(flush=True)
+                lines.append("  " + "  ".join("-" * w for w in widths))
+        self.say("\n".join(lines) + "\n")
 
     def save(self, figure, name):
         """Show the figure if asked to, write it to the --out folder, and say where."""
