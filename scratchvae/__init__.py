@@ -1,4 +1,56 @@
-"""From PCA to the variational autoencoder in NumPy, every derivative written by hand. In reading order:"""
+"""From PCA to the variational autoencoder in NumPy, every derivative written by hand. In reading order:
+
+What a number means
+    probability/gaussian.py           How is a Gaussian handled by hand?
+    probability/normal_table.py       How probable is an interval under a Gaussian?
+    probability/inference.py          What do data say about what we cannot see?
+    probability/divergence.py         How unlike are two distributions?
+    probability/observation.py        What does a decoder's output mean?
+
+How a network learns
+    nn/layers.py                      How does one layer pass values forward and derivatives backward?
+    nn/network.py                     How do layers become one function of one vector?
+    nn/model.py                       What does every trainable model have?
+    nn/gradcheck.py                   Is backward the derivative of forward?
+    nn/optimizers.py                  How does a gradient become a step?
+    nn/training.py                    How is a model trained?
+    nn/callbacks.py                   What else happens between epochs?
+    nn/checkpoint.py                  How does a model survive the end of the program?
+
+Models
+    models/pca.py                     Which flat subspace lies closest to the data?
+    models/kernel_pca.py              Can PCA follow a curve?
+    models/autoencoder.py             How far can x be compressed and still be restored?
+    models/classifier.py              Which class is it, and how sure?
+    models/vae.py                     How can an autoencoder's code be made good to generate from?
+    models/probabilistic_pca.py       Which latent-variable model has PCA as its answer?
+    models/autoregressive.py          Can p(x) be written down exactly?
+    models/fvbn.py                    What is the simplest model with an exact p(x)?
+    models/made.py                    How can a network with hidden layers be made blind to the future?
+
+What a trained model is worth
+    analysis/elbo.py                  What exactly is being bounded, and by how much?
+    analysis/evidence.py              How probable does a VAE find x?
+    analysis/posterior.py             What is the true posterior, and what does q lose?
+    analysis/aggregate.py             What does the code say about x, and where do all codes lie together?
+    analysis/gradient_estimators.py   Why reparameterize?
+    analysis/latent_space.py          What is wrong with an autoencoder's latent space?
+    analysis/gaussian_mixture.py      How can one draw codes like those of the data?
+
+Data, pictures, doors
+    data/digits.py                    What does a written digit look like in 64 numbers?
+    data/split.py                     Which examples train, which choose, which judge?
+    data/idx.py                       How are MNIST and its kin stored?
+    data/curves.py                    Where is the truth in plain sight?
+    data/mu_law.py                    How can eight bits hold both a whisper and a shout?
+    data/waveform.py                  What is speech like, to a model of sound?
+    plotting/page.py                  How does a page look?
+    plotting/images.py                What does the model see and make?
+    plotting/charts.py                What do the numbers say?
+    checking.py                       What may come in?
+
+The lessons that use them: python -m demos. The book: demos/README.md.
+"""
 from scratchvae.probability import divergence, gaussian, inference, normal_table
 from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
                                                 comparable)

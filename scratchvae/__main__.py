@@ -1,0 +1,4 @@
+"""`python -m scratchvae` prints the table of contents."""
+import scratchvae
+
+print(scratchvae.__doc__)

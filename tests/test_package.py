@@ -1,0 +1,28 @@
+"""Is the table of contents whole? Every module stands in it with the question it answers."""
+import ast
+import runpy
+from pathlib import Path
+
+import pytest
+
+import scratchvae
+
+PACKAGE = Path(scratchvae.__file__).parent
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_every_module_opens_with_its_question_and_stands_in_the_contents(path):
+    question = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0].split("?")[0] + "?"
+    line, = [line for line in scratchvae.__doc__.splitlines() if line.split()[:1] == [path.relative_to(PACKAGE).as_posix()]]
+    assert line.split(maxsplit=1)[1] == question
+
+
+def test_the_contents_name_no_module_that_is_not_there():
+    named = [line.split()[0] for line in scratchvae.__doc__.splitlines() if line.startswith("    ")]
+    assert sorted(named) == [p.relative_to(PACKAGE).as_posix() for p in MODULES]
+
+
+def test_running_the_package_prints_the_contents(capsys):
+    runpy.run_module("scratchvae", run_name="__main__")
+    assert capsys.readouterr().out.strip() == scratchvae.__doc__.strip()
