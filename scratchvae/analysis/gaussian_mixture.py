@@ -4,7 +4,7 @@
 
 An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
 first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
-by turns, never lowering it:
+by turns, never lowering it (but for the floor, below):
 
     E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the share of component c in code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
@@ -23,14 +23,14 @@ REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e
 class GaussianMixture:
     """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
 
-    n_components : C      floor : of each component's variance, as a share of the codes' mean variance
+    n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
 
     After `fit(Z, rng=)`: weights_ (C,), means_ (C, K), covariances_ (C, K, K), log_likelihood_, the mean of log s(z) in
     nats after each iteration.
     """
 
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
-        self.n_components, self.floor = integer("n_components", n_components), number("floor", floor)
+        self.n_components, self.floor = integer("n_components", n_components), number("floor", floor, open_low=True)
         self.max_iter, self.tol = integer("max_iter", max_iter), number("tol", tol)
 
     @classmethod
@@ -47,8 +47,8 @@ class GaussianMixture:
         if N <= K or N < C:
             raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
         spread = np.cov(Z.T).reshape(K, K)
-        if np.linalg.matrix_rank(spread) < K and self.floor == 0:
-            raise ValueError("Z: its covariance is singular, and floor is 0; give a floor > 0")
+        if np.trace(spread) == 0:
+            raise ValueError("Z: all codes are equal, and no Gaussian has no width")
         floor = self.floor * np.trace(spread) / K * np.eye(K)
         self.weights_, self.means_ = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
         self.covariances_ = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1))

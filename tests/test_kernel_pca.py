@@ -1,0 +1,225 @@
+"""Is kernel PCA PCA in feature space? Explicit features, PCA as the linear case, centring, and the way back.
+
+The `check_...` functions look their subject up in the module when called, so a planted mistake meets them.
+"""
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scratchvae as sv
+from scratchvae.models import kernel_pca
+
+FEW = settings(max_examples=25, deadline=None)
+ALL = [{"kernel": "linear"}, {"kernel": "poly", "gamma": 0.3, "degree": 2, "coef0": 0.7}, {"kernel": "rbf", "gamma": 0.2}]
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def data(n=23, d=5, seed=0):
+    return rng(seed).normal(size=(n, d)) * np.arange(1, d + 1) + 3
+
+
+def same_up_to_sign(A, B, tolerance):
+    signs = np.sign((A * B).sum(axis=0))
+    np.testing.assert_allclose(A, B * signs, rtol=0, atol=tolerance)
+
+
+# ---- the mathematics ------------------------------------------------------------------------------------------
+
+def check_linear_kernel_is_pca(seed=0):
+    X, X_new, k = data(seed=seed), data(7, seed=seed + 1), 4
+    pca, kernel = sv.PCA(k).fit(X), kernel_pca.KernelPCA(k, alpha=0.5).fit(X)
+    same_up_to_sign(kernel.transform(X), pca.transform(X), 1e-8)
+    same_up_to_sign(kernel.transform(X_new), pca.transform(X_new), 1e-8)
+    # lambda = S^2
+    np.testing.assert_allclose(kernel.eigenvalues_, pca.singular_values_**2, rtol=1e-10)
+    # a ridge alpha shrinks the way back along each component by lambda / (lambda + alpha)
+    flat = pca.inverse_transform(pca.transform(X_new) * kernel.eigenvalues_ / (kernel.eigenvalues_ + 0.5))
+    np.testing.assert_allclose(kernel.inverse_transform(kernel.transform(X_new)), flat, rtol=0, atol=1e-9)
+
+
+def check_centring(seed=0):
+    """Against H K H, and against explicitly centred features of points that were not in the fit."""
+    features = rng(seed).normal(size=(9, 6)) + 2
+    new = rng(seed + 1).normal(size=(4, 6)) + 2
+    K = features @ features.T
+    H = np.eye(9) - 1 / 9
+    rows, mean = K.mean(axis=0), K.mean()
+    np.testing.assert_allclose(kernel_pca.centred(K, rows, mean), H @ K @ H, rtol=0, atol=1e-12)
+    middle = features.mean(axis=0)
+    np.testing.assert_allclose(kernel_pca.centred(new @ features.T, rows, mean), (new - middle) @ (features - middle).T,
+                               rtol=0, atol=1e-12)
+
+
+def check_kernels(seed=0):
+    X, Y = data(6, 3, seed), data(4, 3, seed + 1)
+    expected = {"linear": lambda x, y: sum(x * y), "poly": lambda x, y: (0.3 * sum(x * y) + 0.7) ** 3,
+                "rbf": lambda x, y: np.exp(-0.3 * sum((x - y) ** 2))}
+    for name, k in expected.items():
+        np.testing.assert_allclose(kernel_pca.kernel_matrix(X, Y, name, 0.3, 3, 0.7), [[k(x, y) for y in Y] for x in X],
+                                   rtol=1e-11)
+
+
+def check_quadratic_kernel_is_pca_of_its_features(seed=0):
+    """(g x^T y + c)^2 has the features g x_i x_j, sqrt(2 g c) x_i and c."""
+    X, X_new, g, c, k = data(17, 2, seed), data(5, 2, seed + 1), 0.3, 0.7, 4
+    def phi(X):
+        return np.column_stack([g * X[:, 0] ** 2, g * X[:, 1] ** 2, np.sqrt(2) * g * X[:, 0] * X[:, 1],
+                                np.sqrt(2 * g * c) * X, np.full(len(X), c)])
+    pca = sv.PCA(k).fit(phi(X))
+    kernel = kernel_pca.KernelPCA(k, kernel="poly", gamma=g, degree=2, coef0=c).fit(X)
+    same_up_to_sign(kernel.transform(X_new), pca.transform(phi(X_new)), 1e-7)
+
+
+def check_training_points(how, seed=0):
+    X = data(seed=seed)
+    model = kernel_pca.KernelPCA(3, **how)
+    Z = model.fit_transform(X)
+    np.testing.assert_allclose(model.transform(X), Z, rtol=0, atol=1e-8 * np.abs(Z).max())
+    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-10 * np.abs(Z).max())
+    np.testing.assert_allclose(Z.T @ Z, np.diag(model.eigenvalues_), rtol=0, atol=1e-9 * model.eigenvalues_[0])
+    np.testing.assert_allclose(model.eigenvectors_.T @ model.eigenvectors_, np.eye(3), atol=1e-11)
+    assert (np.diff(model.eigenvalues_) <= 0).all() and model.eigenvalues_[-1] > 0
+    assert (model.eigenvectors_[np.abs(model.eigenvectors_).argmax(axis=0), range(3)] > 0).all()
+
+
+def check_way_back(seed=0):
+    """The ridge regression's weights make its gradient vanish, and a tiny ridge gives the training points back."""
+    X = data(12, 3, seed)
+    model = kernel_pca.KernelPCA(kernel="rbf", gamma=0.1, alpha=0.4).fit(X)
+    Z = model.X_transformed_fit_
+    K = kernel_pca.kernel_matrix(Z, Z, "rbf", 0.1, 3, 1.0)
+    # 1/2 |X - mean - K W|^2 + alpha/2 tr W^T K W has the gradient K ((K + alpha I) W - (X - mean))
+    np.testing.assert_allclose(K @ (K @ model.dual_coef_ - X + X.mean(axis=0)) + 0.4 * K @ model.dual_coef_, 0, atol=1e-9)
+    np.testing.assert_allclose(model.inverse_transform(Z), model.mean_ + K @ model.dual_coef_, rtol=0, atol=1e-10)
+    exact = kernel_pca.KernelPCA(kernel="rbf", gamma=1.0, alpha=1e-10).fit(X)
+    np.testing.assert_allclose(exact.inverse_transform(exact.transform(X)), X, rtol=0, atol=1e-6)
+
+
+@given(st.integers(0, 1000))
+@FEW
+def test_a_linear_kernel_gives_pca(seed):
+    check_linear_kernel_is_pca(seed)
+
+
+@given(st.integers(0, 1000))
+@FEW
+def test_centring_is_that_of_the_features(seed):
+    check_centring(seed)
+
+
+def test_kernels_are_their_formulas():
+    check_kernels()
+
+
+def test_the_quadratic_kernel_gives_pca_of_its_features():
+    check_quadratic_kernel_is_pca_of_its_features()
+
+
+@pytest.mark.parametrize("how", ALL, ids=lambda how: how["kernel"])
+def test_training_points_have_the_fitted_codes(how):
+    check_training_points(how)
+
+
+def test_the_way_back_is_ridge_regression():
+    check_way_back()
+
+
+def test_on_the_digits_the_linear_kernel_is_pca_to_1e_8():
+    X = sv.load_digits()[0][:400]
+    same_up_to_sign(kernel_pca.KernelPCA(5).fit(X[:300]).transform(X), sv.PCA(5).fit(X[:300]).transform(X), 1e-8)
+
+
+def test_far_from_the_origin_rbf_loses_no_digits():
+    X = data()
+    near, far = (kernel_pca.KernelPCA(3, kernel="rbf", gamma=0.1).fit(x).eigenvalues_ for x in (X, X + 1e6))
+    np.testing.assert_allclose(far, near, rtol=1e-7)
+
+
+def test_two_rings_are_told_apart_by_the_rbf_kernel_and_not_by_pca():
+    t, r = rng().uniform(0, 2 * np.pi, 200), np.repeat([0.3, 1.0], 100)
+    X = np.column_stack([r * np.cos(t), r * np.sin(t)])
+    def best_split(z):
+        shares = [((z[:100] < c).mean() + (z[100:] > c).mean()) / 2 for c in np.linspace(-1, 1, 201)]
+        return max(*shares, 1 - min(shares))
+    kernel = kernel_pca.KernelPCA(5, kernel="rbf", gamma=3.0).fit_transform(X)
+    assert max(best_split(z) for z in kernel.T) == 1
+    assert max(best_split(z) for z in sv.PCA(2).fit(X).transform(X).T) < 0.8
+
+
+# ---- the door -------------------------------------------------------------------------------------------------
+
+def test_all_components_are_as_many_as_the_rank():
+    X = data(20, 3)
+    assert kernel_pca.KernelPCA().fit(X).eigenvalues_.shape == (3,)
+    assert kernel_pca.KernelPCA(kernel="poly", degree=2).fit(X).eigenvalues_.shape == (9,)
+    assert kernel_pca.KernelPCA(kernel="rbf").fit(X).eigenvalues_.shape == (19,)
+
+
+def test_gamma_is_1_over_d_by_default():
+    assert kernel_pca.KernelPCA(2, kernel="rbf").fit(data(9, 4)).gamma_ == 0.25
+
+
+@pytest.mark.parametrize("arguments, told", [
+    ({"kernel": "cosine"}, "kernel: want 'linear', 'poly' or 'rbf', got 'cosine'"), ({"kernel": "rbf", "gamma": 0}, "gamma"),
+    ({"gamma": -1.0}, "gamma"), ({"gamma": np.inf}, "gamma"), ({"n_components": 0}, "n_components"), ({"degree": 0}, "degree"),
+    ({"coef0": -1.0}, "coef0"), ({"alpha": 0}, "alpha")])
+def test_bad_arguments_are_refused(arguments, told):
+    with pytest.raises(ValueError, match=told):
+        kernel_pca.KernelPCA(**arguments)
+
+
+def test_more_components_than_the_rank_are_refused():
+    with pytest.raises(ValueError, match="n_components: want at most 3, the rank"):
+        kernel_pca.KernelPCA(4).fit(data(20, 3))
+    with pytest.raises(ValueError, match="n_components: want at most 7"):
+        kernel_pca.KernelPCA(8, kernel="rbf").fit(data(8, 3))
+
+
+@pytest.mark.parametrize("X, told", [
+    (np.ones((5, 2)), "same features"), (np.zeros((1, 2)), "2 to 5000 rows"), (np.full((4, 2), np.nan), "NaN"),
+    (np.zeros((kernel_pca.MAX_ROWS + 1, 1)), "N x N numbers"), (np.zeros(4), "want shape")])
+def test_bad_data_are_refused(X, told):
+    with pytest.raises(ValueError, match=told):
+        kernel_pca.KernelPCA(1).fit(X)
+
+
+def test_an_unfitted_model_and_wrong_widths_are_refused():
+    for method in ("transform", "inverse_transform"):
+        with pytest.raises(ValueError, match="not fitted"):
+            getattr(kernel_pca.KernelPCA(2), method)(data())
+    model = kernel_pca.KernelPCA(2).fit(data())
+    with pytest.raises(ValueError, match="X: want shape"):
+        model.transform(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="Z: want shape"):
+        model.inverse_transform(np.zeros((3, 5)))
+
+
+def test_blocks_of_rows_give_the_same_codes(monkeypatch):
+    X, model = data(), kernel_pca.KernelPCA(3, kernel="rbf", gamma=0.1).fit(data())
+    whole = model.transform(X), model.inverse_transform(model.transform(X))
+    monkeypatch.setattr(kernel_pca.KernelPCA, "_blocks", lambda self, X: [slice(i, i + 4) for i in range(0, len(X), 4)])
+    parts = model.transform(X), model.inverse_transform(model.transform(X))
+    for a, b in zip(whole, parts):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_saved_and_loaded_it_gives_the_same_codes(tmp_path):
+    X, model = data(), kernel_pca.KernelPCA(3, kernel="poly", degree=2).fit(data())
+    sv.save(model, tmp_path / "m.npz")
+    twin = sv.load(tmp_path / "m.npz")
+    assert (twin.transform(X) == model.transform(X)).all() and twin.config() == model.config()
+    assert (twin.inverse_transform(twin.transform(X)) == model.inverse_transform(model.transform(X))).all()
+
+
+def test_the_data_are_left_alone_and_copied():
+    X = data()
+    before = X.copy()
+    model = kernel_pca.KernelPCA(2, kernel="rbf").fit(X)
+    Z = model.transform(before)
+    assert (X == before).all()
+    X += 1
+    assert (model.transform(before) == Z).all()
