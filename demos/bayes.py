@@ -1,8 +1,9 @@
-"""How does evidence change a belief, and what is the most likely parameter? Bayes' rule and its relatives, on real digits.
+"""How does evidence change a belief, and which parameter is most likely? Bayes' rule and its relatives, on real digits.
 
-Bayes' rule: which of the ten digits is this, as its pixels are uncovered one by one? Each class has a coin for each pixel.
-Likelihood against probability: one formula, read along the data or along the parameter. Maximum likelihood, in closed form
-and by gradient ascent; MAP, where a prior helps and where it harms. Standardising: shares of the images from the normal table.
+Bayes' rule: which of the ten digits is this, as its pixels are uncovered one by one? Each class has a coin for each
+pixel. Likelihood against probability: one formula, read along the data or along the parameter. Maximum likelihood, in
+closed form and by gradient ascent; MAP, where a prior helps and where it harms. Standardising: shares of the images
+from the normal table.
 
 With --data DIR it does the same on MNIST-format files.
 Takes about 5 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).
@@ -23,7 +24,7 @@ def run(lesson):
             "map": with_a_prior(lesson, binary), "standardising": standardising(lesson, grey)}
 
 
-# ---- Bayes' rule -----------------------------------------------------------------------------------------------------
+# ---- Bayes' rule --------------------------------------------------------------------------------------------------
 
 def uncover(lesson, images):
     """Posterior of the ten digits, given the first 0, 1, ... D pixels of test images, row by row from the top."""
@@ -42,8 +43,10 @@ def uncover(lesson, images):
                  [(n, row["right"], row["sure"]) for n, row in numbers.items()])
     end = numbers[D]
     lesson.say(
-        f"Each pixel's posterior is the next one's prior. In the end the answer is right for {end['right'].value:.0%} of the images, but it\n"
-        f"claims to be {end['sure'].value:.1%} sure: the rule is exact, the likelihood is not. It takes neighbouring pixels for separate\n"
+        "Each pixel's posterior is the next one's prior. In the end the answer is right for "
+        f"{end['right'].value:.0%} of the images, but it\n"
+        f"claims to be {end['sure'].value:.1%} sure: the rule is exact, the likelihood is not. It takes "
+        "neighbouring pixels for separate\n"
         f"witnesses, though they say much the same, and so counts the same evidence many times.")
     # Of the images that are above 0.9 for the right digit in the end, the one that was longest in doubt.
     right = beliefs[np.arange(len(X)), -1, labels] > 0.9
@@ -61,7 +64,7 @@ def uncover(lesson, images):
     return numbers
 
 
-# ---- likelihood against probability ----------------------------------------------------------------------------------
+# ---- likelihood against probability -------------------------------------------------------------------------------
 
 def two_readings(lesson):
     """p(3 ones in 10 throws of a coin): summed over the data, integrated over the parameter; and a density's point."""
@@ -78,7 +81,8 @@ def two_readings(lesson):
     rows = [(w, float(normal_table.normal_interval(1 - w / 2, 1 + w / 2, 0, 1))) for w in widths]
     lesson.table("A continuous X ~ N(0, 1): an interval around 1 has a probability, the point 1 has none, only a density",
                  ["width", "probability", "probability / width"], [(w, f"{P:.6f}", f"{P / w:.6f}") for w, P in rows])
-    lesson.say(f"The density at 1 is {np.exp(sv.gaussian.log_prob(np.ones(1), 0.0, 0.0)):.6f}: what probability / width tends to.")
+    lesson.say(f"The density at 1 is {np.exp(sv.gaussian.log_prob(np.ones(1), 0.0, 0.0)):.6f}: what probability "
+               "/ width tends to.")
     figure, axes = plotting.panels(2, "The same formula: a probability over the data, a likelihood of the parameter",
                                    size=(4.2, 3.4))
     with plotting.house_style():
@@ -94,7 +98,7 @@ def two_readings(lesson):
     return numbers
 
 
-# ---- maximum likelihood and MAP --------------------------------------------------------------------------------------
+# ---- maximum likelihood and MAP -----------------------------------------------------------------------------------
 
 def two_roads(lesson, binary, grey):
     """Maximum likelihood by derivative = zero, and by walking uphill."""
@@ -119,8 +123,8 @@ def with_a_prior(lesson, images):
     rng, n_draws = lesson.rng(1), lesson.pick(2000, 200)
     shares = images.train.mean(axis=0, dtype=np.float64)
     prior, sizes = inference.Beta(3, 3), (1, 2, 5, 10, 20, 50, 100)
-    chosen = {"a pixel black in half of the images": np.abs(shares - 0.5).argmin(), "a pixel that is almost never black":
-              np.abs(shares - 0.01).argmin()}
+    chosen = {"a pixel black in half of the images": np.abs(shares - 0.5).argmin(),
+              "a pixel that is almost never black": np.abs(shares - 0.01).argmin()}
     numbers, rows = {}, []
     figure, axes = plotting.panels(2, "A prior helps where it is right and the data are few, harms where it is wrong, and "
                                    "fades as data come in", size=(4.4, 3.5))
@@ -132,7 +136,8 @@ def with_a_prior(lesson, images):
             errors["MLE"].append(Mean.of((ones / n - shares[pixel]) ** 2))
             errors["MAP, prior Beta(3, 3)"].append(Mean.of(
                 (np.array([inference.beta_mode(beta) for beta in posteriors]) - shares[pixel]) ** 2))
-            rows.append((f"{name} ({shares[pixel]:.3f})", n, *(f"{e[-1].value:.5f} +- {e[-1].error:.5f}" for e in errors.values())))
+            rows.append((f"{name} ({shares[pixel]:.3f})", n,
+                         *(f"{e[-1].value:.5f} +- {e[-1].error:.5f}" for e in errors.values())))
         numbers[name] = {key: np.array(values) for key, values in errors.items()}
         plotting.lines(np.array(sizes), {key: tuple(np.array(values).T) for key, values in errors.items()}, name,
                        "images seen n", "mean squared error of p", logx=True, logy=True, ax=ax)
@@ -141,12 +146,14 @@ def with_a_prior(lesson, images):
     lesson.save(figure, "bayes_map")
     none = inference.beta_mode(inference.beta_posterior(0, 0, prior))
     better = [sum(row["MAP, prior Beta(3, 3)"][:, 0] < row["MLE"][:, 0]) for row in numbers.values()]
-    lesson.say(f"With no data the MAP estimate is the prior's mode, {none:.2f}; with the flat prior Beta(1, 1) it is the MLE. A prior is\n"
-               f"no free gain: MAP is better at {better[0]} of {len(sizes)} sizes for the first pixel, at {better[1]} for the second, where it is wrong.")
+    lesson.say(f"With no data the MAP estimate is the prior's mode, {none:.2f}; with the flat prior Beta(1, 1) "
+               "it is the MLE. A prior is\n"
+               f"no free gain: MAP is better at {better[0]} of {len(sizes)} sizes for the first pixel, at "
+               f"{better[1]} for the second, where it is wrong.")
     return numbers
 
 
-# ---- standardising ---------------------------------------------------------------------------------------------------
+# ---- standardising ------------------------------------------------------------------------------------------------
 
 def standardising(lesson, images):
     """What the normal table predicts of the test images' ink, and what is counted."""
@@ -157,10 +164,13 @@ def standardising(lesson, images):
         predicted = float(normal_table.normal_interval(low, high, 0, 1))
         numbers[f"{low} < z < {high}"] = {"table": predicted, "counted": Mean.of((z > low) & (z < high))}
     lesson.table(f"z = (ink - {mean:.3f}) / {np.sqrt(variance):.3f}: shares of the test images between two z",
-                 ["interval", "normal table", "counted (+- standard error)"], [(k, f"{v['table']:.4f}", v["counted"]) for k, v in numbers.items()])
+                 ["interval", "normal table", "counted (+- standard error)"],
+                 [(k, f"{v['table']:.4f}", v["counted"]) for k, v in numbers.items()])
     # In standard errors of a share whose true value the table gives
-    off = {k: abs(v["table"] - v["counted"].value) / np.sqrt(v["table"] * (1 - v["table"]) / len(z)) for k, v in numbers.items()}
+    off = {k: abs(v["table"] - v["counted"].value) / np.sqrt(v["table"] * (1 - v["table"]) / len(z))
+           for k, v in numbers.items()}
     worst = max(off, key=off.get)
-    lesson.say(f"One table serves every Gaussian. Whether ink, a sum over many pixels, is one: the interval that fits worst, {worst},\n"
+    lesson.say("One table serves every Gaussian. Whether ink, a sum over many pixels, is one: the interval "
+               f"that fits worst, {worst},\n"
                f"is {off[worst]:.1f} standard errors off; among {len(off)} intervals up to about 2.5 is chance.\n")
     return numbers

@@ -44,7 +44,8 @@ def between_digits(lesson):
         (f"most one-sided: {odd[0]} against {odd[1]}", kl[odd]), (f"  {odd[1]} against {odd[0]}", kl[odd[::-1]]),
         ("infinite ones before the grain of ink", infinite)])
     lesson.say(
-        f"Without the grain (a hundredth of the mean) {infinite} of 90 are infinite: somewhere c puts ink where d never did, and no\n"
+        f"Without the grain (a hundredth of the mean) {infinite} of 90 are infinite: somewhere c puts ink where "
+        "d never did, and no\n"
         f"finite price covers what was called impossible. In the order (c || d) the price is counted where c is.")
     figure, (ax,) = plotting.panels(1, "KL is 0 for equal distributions, never negative, and not symmetric", size=(5.6, 4.9))
     with plotting.house_style():
@@ -65,7 +66,8 @@ def four_ways(lesson):
     mu, log_var, m, log_s = 1.0, np.log(0.5**2), 0.0, 0.0
     closed = float(sv.gaussian.kl_standard(np.array([mu]), np.array([log_var])))
     z = np.linspace(-6, 8, 701)
-    grid = divergence.kl_quadrature(*(sv.gaussian.log_prob(z[:, None], *q) for q in ((mu, log_var), (m, log_s))), z[1] - z[0])
+    grid = divergence.kl_quadrature(*(sv.gaussian.log_prob(z[:, None], *q) for q in ((mu, log_var), (m, log_s))),
+                                    z[1] - z[0])
     sizes, n_repeats, rng = (10, 30, 100, 300, 1000, 3000, 10_000), lesson.pick(400, 50), lesson.rng(1)
     rows = [("closed form", f"{closed:.10f}", "0", ""),
             ("quadrature, 701 points", f"{grid:.10f}", f"{abs(grid - closed):.0e}", "")]
@@ -78,15 +80,19 @@ def four_ways(lesson):
         claimed.append(estimates[:, 1].mean())
         inside.append(np.mean(np.abs(estimates[:, 0] - closed) < 2 * estimates[:, 1]))
         first = divergence.Estimate(*estimates[0])
-        rows.append((f"Monte Carlo, {S} samples", str(Mean(*first)), f"{abs(first.value - closed):.0e}", f"{inside[-1]:.1%}"))
+        rows.append((f"Monte Carlo, {S} samples", str(Mean(*first)), f"{abs(first.value - closed):.0e}",
+                     f"{inside[-1]:.1%}"))
     lesson.table("KL(N(1, 0.5^2) || N(0, 1)), in nats (+- is the estimate's own standard error)",
                  ["way", "value of one run", "off by", f"of {n_repeats} runs within 2 errors"], rows)
-    lesson.say("95.4% within two standard errors are expected; with few samples the error, too, is an estimate, and a poor one. Each\n"
-               "further digit costs a hundred times the samples, which is why the VAE takes the closed form where there is one.")
+    lesson.say("95.4% within two standard errors are expected; with few samples the error, too, is an estimate, "
+               "and a poor one. Each\n"
+               "further digit costs a hundred times the samples, which is why the VAE takes the closed form "
+               "where there is one.")
     lesson.save(plotting.lines(
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
                           "spread at 10 / sqrt": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
-        "Monte Carlo knows its error, which falls with the square root of the samples", "samples S", "error of the KL, in nats",
+        "Monte Carlo knows its error, which falls with the square root of the "
+        "samples", "samples S", "error of the KL, in nats",
         logx=True, logy=True), "kl_monte_carlo")
     return {"closed": closed, "quadrature": grid, "spread": np.array(spread), "claimed": np.array(claimed),
             "inside": np.array(inside)}
@@ -113,9 +119,12 @@ def two_orders(lesson):
                  [(name, *(f"{v:.3f}" for v in row.values())) for name, row in numbers.items()])
     left, right = (row["reverse"] for row in list(numbers.values())[1:])
     lesson.say(
-        f"Each fit wins in its own order. Forward has the mean and variance of p and puts its middle where p is nearly 0. Reverse\n"
-        f"stays where p is: on one bump of weight w it costs about -log w ({left:.3f} and {right:.3f}; -log w is {-np.log(BUMPS[0][0]):.3f} and "
-        f"{-np.log(BUMPS[0][1]):.3f}), and\nthere is a local minimum at each. A VAE's encoder is fitted in reverse, so its q is rather too narrow than too wide.\n")
+        "Each fit wins in its own order. Forward has the mean and variance of p and puts its middle where p is "
+        "nearly 0. Reverse\n"
+        f"stays where p is: on one bump of weight w it costs about -log w ({left:.3f} and {right:.3f}; -log w "
+        f"is {-np.log(BUMPS[0][0]):.3f} and "
+        f"{-np.log(BUMPS[0][1]):.3f}), and\nthere is a local minimum at each. A VAE's encoder is fitted in "
+        "reverse, so its q is rather too narrow than too wide.\n")
     figure, axes = plotting.panels(2, "Forward KL covers both bumps, reverse KL sits on one", size=(4.3, 3.3))
     for ax, names, title in ((axes[0], list(fits)[:1], "forward: smallest KL(p || q)"),
                              (axes[1], list(fits)[1:], "reverse: smallest KL(q || p), two starts")):

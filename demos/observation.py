@@ -1,9 +1,10 @@
 """What does a wrong noise model do to a VAE? Observation models on the same digits, and what each one hides.
 
-A fixed variance of 1 on pixels in [0, 1] collapses every latent: the eigenvalues of the data's covariance say so before
-any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for each pixel runs away
-where pixels are always 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the continuous
-Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only where that means something.
+A fixed variance of 1 on pixels in [0, 1] collapses every latent: the eigenvalues of the data's covariance say so
+before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for each pixel
+runs away where pixels are always 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the
+continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only where that
+means something.
 
 With --data DIR it does the same on MNIST-format files (10,000 of the training images).
 Takes about 40 s. Writes observation_collapse, observation_floor, observation_reconstructions (.png).
@@ -33,9 +34,11 @@ def trained(lesson, images, observation, label, hidden=(128,), beta=1.0, stream=
     rng, big = lesson.rng(stream), lesson.data is not None
     vae = sv.VAE(images.train.shape[1], hidden=hidden, n_latent=K, observation=observation, beta=beta, rng=rng)
     if hidden:
-        epochs, lr, callbacks, valid = lesson.pick(4 if big else 150, 2), 3e-3, [sv.EarlyStopping(patience=30)], images.valid
+        epochs, lr, valid = lesson.pick(4 if big else 150, 2), 3e-3, images.valid
+        callbacks = [sv.EarlyStopping(patience=30)]
     else:
-        epochs, lr, callbacks, valid = lesson.pick(10 if big else 100, 3), 1e-2, [sv.LearningRateDecay()], None
+        epochs, lr, valid = lesson.pick(10 if big else 100, 3), 1e-2, None
+        callbacks = [sv.LearningRateDecay()]
     sv.fit(vae, images.train, epochs=epochs, batch_size=100, optimizer=sv.Adam(lr), rng=rng, valid=valid,
            callbacks=[*callbacks, lesson.progress(label)])
     return vae
@@ -62,7 +65,7 @@ def on_and_off(log_p, zero):
     return Mean.of((log_p * zero).sum(axis=1)), Mean.of((log_p * ~zero).sum(axis=1))
 
 
-# ---- a variance fixed beforehand ---------------------------------------------------------------------------------------
+# ---- a variance fixed beforehand ----------------------------------------------------------------------------------
 
 def eigenvalues(X):
     """Variances of the data along its principal directions, denominator N, largest first."""
@@ -81,8 +84,10 @@ def collapse(lesson, images):
     """Latents alive and KL at several fixed variances: predicted, in a linear VAE, in a deeper one; and the deeper ones."""
     values = eigenvalues(images.train.astype(np.float64))
     variances = (1.0, 0.5, 0.25, 0.1, 0.05)
-    lesson.say(f"{len(images.train)} training images of {images.train.shape[1]} grey pixels in [0, 1]. The eigenvalues of their covariance are "
-               f"{', '.join(f'{v:.3f}' for v in values[:4])} ...\nA latent pays where an eigenvalue exceeds the variance: with variance 1, "
+    lesson.say(f"{len(images.train)} training images of {images.train.shape[1]} grey pixels in [0, 1]. The "
+               "eigenvalues of their covariance are "
+               f"{', '.join(f'{v:.3f}' for v in values[:4])} ...\nA latent pays where an eigenvalue exceeds the "
+               "variance: with variance 1, "
                f"{int((values > 1).sum())} of them do.\n")
     numbers, rows, deep = {}, [], {}
     for v in variances:
@@ -98,9 +103,12 @@ def collapse(lesson, images):
     lesson.table("A fixed variance v: latents alive (KL above 0.02 nats on the training images) and total KL in nats",
                  ["v", "predicted", "linear", "deep", "KL predicted", "KL linear", "KL deep", "test ELBO, deep"], rows)
     one, off = numbers[1.0], max(abs(row["kl"][1] - row["kl"][0]) for row in numbers.values())
-    lesson.say(f"Variance 1 looks harmless and says that a pixel's noise is as wide as its whole range: {one['alive'][1]} latents alive in the\n"
-               f"linear VAE, {one['alive'][2]} in the deep one. The prediction is for the linear VAE at its optimum; trained, it is at most {off:.2f} nats\n"
-               f"off. A deep one can bend and may find more to say: {numbers[0.25]['kl'][2]:.2f} nats instead of {numbers[0.25]['kl'][0]:.2f} at variance 0.25.")
+    lesson.say("Variance 1 looks harmless and says that a pixel's noise is as wide as its whole range: "
+               f"{one['alive'][1]} latents alive in the\n"
+               f"linear VAE, {one['alive'][2]} in the deep one. The prediction is for the linear VAE at its "
+               f"optimum; trained, it is at most {off:.2f} nats\n"
+               f"off. A deep one can bend and may find more to say: {numbers[0.25]['kl'][2]:.2f} nats instead "
+               f"of {numbers[0.25]['kl'][0]:.2f} at variance 0.25.")
     figure, axes = plotting.panels(2, "Latents live where the data's variance exceeds the noise's: at variance 1, none does",
                                    size=(4.3, 3.5))
     count = np.arange(1, min(17, len(values)))
@@ -118,14 +126,15 @@ def collapse(lesson, images):
     return numbers, deep
 
 
-# ---- squared error with a weighted KL ----------------------------------------------------------------------------------
+# ---- squared error with a weighted KL -----------------------------------------------------------------------------
 
 def disguise(lesson, images):
     """|x - x_mean|^2 + beta KL is the Gaussian loss of variance beta / 2, times beta: equal gradients, whatever theta."""
     D, values, numbers = images.train.shape[1], eigenvalues(images.train.astype(np.float64)), {}
     x, rng = images.train[:50].astype(np.float64), lesson.rng(2)
     eps, rows = rng.standard_normal((50, K)), []
-    recipes = {"mean over pixels + KL": float(D), "half the sum + KL": 2.0, "sum + KL": 1.0, "sum + 0.5 KL": 0.5, "sum + 0.1 KL": 0.1}
+    recipes = {"mean over pixels + KL": float(D), "half the sum + KL": 2.0, "sum + KL": 1.0, "sum + 0.5 KL": 0.5,
+               "sum + 0.1 KL": 0.1}
     for name, beta in recipes.items():
         def gradient(observation, beta):
             vae = sv.VAE(D, n_latent=K, observation=observation, beta=beta, rng=lesson.rng(3), dtype=np.float64)
@@ -143,12 +152,14 @@ def disguise(lesson, images):
     lesson.table("Squared error with a weighted KL, and the Gaussian it is", [
         "loss", "beta", "its variance", "gradients differ by", "alive, predicted", "alive, linear VAE"], rows)
     lesson.say(
-        f"The same gradient in every coordinate, up to the factor beta and rounding. So the weight of the KL is no free knob\n"
-        f"beside the likelihood: it is the noise's variance, chosen unseen. An error averaged over {D} pixels means variance {D / 2:g}.")
+        "The same gradient in every coordinate, up to the factor beta and rounding. So the weight of the KL is "
+        "no free knob\n"
+        f"beside the likelihood: it is the noise's variance, chosen unseen. An error averaged over {D} pixels "
+        f"means variance {D / 2:g}.")
     return numbers
 
 
-# ---- a variance learned for each pixel ---------------------------------------------------------------------------------
+# ---- a variance learned for each pixel ----------------------------------------------------------------------------
 
 def runaway(lesson, images):
     """How log p(x) on images follows the floor, and which pixels pay for it."""
@@ -164,29 +175,37 @@ def runaway(lesson, images):
                           "elsewhere": elsewhere, "error": Mean.of(squared_error(vae, test)),
                           "dead variance / floor": float(np.median(v[:, dead]) / floor) if dead.any() else 1.0}
         rows.append((f"{floor:g}", *list(numbers[floor].values())[:4], f"{numbers[floor]['dead variance / floor']:.2f}"))
-    lesson.table(f"A variance for each pixel; {int(dead.sum())} pixels are 0 in all training images, {zero.mean():.0%} of all test pixels are 0",
-                 ["floor", "test ELBO", "log p, pixels at 0", "log p, the others", "squared error", "dead pixels: v / floor"], rows)
+    lesson.table(f"A variance for each pixel; {int(dead.sum())} pixels are 0 in all training images, "
+                 f"{zero.mean():.0%} of all test pixels are 0",
+                 ["floor", "test ELBO", "log p, pixels at 0", "log p, the others", "squared error",
+                  "dead pixels: v / floor"], rows)
     first, last = numbers[FLOORS[0]], numbers[FLOORS[-1]]
     gain = {key: last[key].value - first[key].value for key in ("elbo", "on zeros", "elsewhere", "error")}
     lesson.say(
-        f"From the first floor to the last the ELBO changes by {gain['elbo']:+.0f} nats: pixels at 0 bring {gain['on zeros']:+.0f}, all others {gain['elsewhere']:+.0f}, and the\n"
-        f"squared error changes by {gain['error']:+.2f}. A variance that sits on its floor gains 1/2 log 10 = {0.5 * np.log(10):.2f} nats a pixel for every\n"
-        f"power of ten that the floor is lowered. There is no maximum; these rows are no ranking, their order is the floor's.")
+        f"From the first floor to the last the ELBO changes by {gain['elbo']:+.0f} nats: pixels at 0 bring "
+        f"{gain['on zeros']:+.0f}, all others {gain['elsewhere']:+.0f}, and the\n"
+        f"squared error changes by {gain['error']:+.2f}. A variance that sits on its floor gains 1/2 log 10 = "
+        f"{0.5 * np.log(10):.2f} nats a pixel for every\n"
+        "power of ten that the floor is lowered. There is no maximum; these rows are no ranking, their order "
+        "is the floor's.")
     sv.comparable(*(sv.Gaussian("diagonal", floor=floor) for floor in FLOORS))
-    lesson.say("sv.comparable lets them pass, for all are densities in the same units. It sees the measure, not who chose the floor.")
+    lesson.say("sv.comparable lets them pass, for all are densities in the same units. It sees the measure, not "
+               "who chose the floor.")
     curves = {label: tuple(np.array([numbers[f][key] for f in FLOORS]).T) for label, key in (
         ("pixels that are 0", "on zeros"), ("all other pixels", "elsewhere"))}
-    lesson.save(plotting.lines(np.array(FLOORS), curves, "What a lower floor adds, it adds on pixels that are 0", "floor of the learned variance", "log p(x given z), nats per image", logx=True),
-                "observation_floor")
+    lesson.save(plotting.lines(
+        np.array(FLOORS), curves, "What a lower floor adds, it adds on pixels that are 0", "floor of the learned variance",
+        "log p(x given z), nats per image", logx=True), "observation_floor")
     return numbers
 
 
-# ---- which numbers may stand side by side ------------------------------------------------------------------------------
+# ---- which numbers may stand side by side -------------------------------------------------------------------------
 
 def compare(lesson, images, deep):
     """Grey pixels under four densities; under the cross-entropy, and what that omits; binary pixels under Bernoulli."""
     models = {"Gaussian, variance 1": sv.Gaussian(1.0), "Gaussian, variance 0.1": sv.Gaussian(0.1),
-              "Gaussian, one learned variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
+              "Gaussian, one learned "
+              "variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
     sv.comparable(*models.values())
     test, numbers, rows, pictures = images.test, {}, [], []
     zero, split = test == 0, {}
@@ -222,12 +241,19 @@ def compare(lesson, images, deep):
     learned, grey = (numbers[name]["elbo"].value for name in split)
     more = [b.value - a.value for a, b in zip(*split.values())]
     lesson.say(
-        f"All are densities of the same x, so they may be compared. One learned variance reaches {np.exp(log_variance[0]):.3f}; the guess 0.1 is {learned - numbers['Gaussian, variance 0.1']['elbo'].value:.1f}\n"
-        f"nats below, the guess 1 {learned - numbers['Gaussian, variance 1']['elbo'].value:.1f}. The continuous Bernoulli is {grey - learned:.0f} nats above it, but of log p(x given z) it gains {more[0]:+.0f} on\n"
-        f"the {zero.mean():.0%} of the pixels that are exactly 0 and {more[1]:+.0f} on the others: like the diagonal Gaussian it can peak where values repeat.\n\n"
-        f"The cross-entropy on grey pixels scores {score.mean():.1f}. That is no log-likelihood: exp of it does not integrate to 1. It omits\n"
-        f"log C(a), here {omitted.mean():.1f} nats an image, which depends on the logits, so training without it ends elsewhere: with it added the\n"
-        f"same decoder has {numbers['trained on cross-entropy, read as c. B.']['elbo'].value:.1f} nats, the one trained on the density {grey:.1f}. Its mean is not sigmoid(a) either: read so,\n"
+        "All are densities of the same x, so they may be compared. One learned variance reaches "
+        f"{np.exp(log_variance[0]):.3f}; the guess 0.1 is "
+        f"{learned - numbers['Gaussian, variance 0.1']['elbo'].value:.1f}\n"
+        f"nats below, the guess 1 {learned - numbers['Gaussian, variance 1']['elbo'].value:.1f}. The continuous "
+        f"Bernoulli is {grey - learned:.0f} nats above it, but of log p(x given z) it gains {more[0]:+.0f} on\n"
+        f"the {zero.mean():.0%} of the pixels that are exactly 0 and {more[1]:+.0f} on the others: like the "
+        "diagonal Gaussian it can peak where values repeat.\n\n"
+        f"The cross-entropy on grey pixels scores {score.mean():.1f}. That is no log-likelihood: exp of it does "
+        "not integrate to 1. It omits\n"
+        f"log C(a), here {omitted.mean():.1f} nats an image, which depends on the logits, so training without "
+        "it ends elsewhere: with it added the\n"
+        f"same decoder has {numbers['trained on cross-entropy, read as c. B.']['elbo'].value:.1f} nats, the one "
+        f"trained on the density {grey:.1f}. Its mean is not sigmoid(a) either: read so,\n"
         f"the squared error is {squared_error(plain, test).mean():.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
@@ -236,12 +262,14 @@ def compare(lesson, images, deep):
     try:
         sv.comparable(sv.Bernoulli(), sv.ContinuousBernoulli(), sv.CrossEntropy())
     except ValueError as refusal:
-        lesson.say(f"\nBinary pixels under Bernoulli: {numbers['Bernoulli, binary']['elbo']} nats, of a probability, so at most 0. And beside the densities?\n"
+        lesson.say(f"\nBinary pixels under Bernoulli: {numbers['Bernoulli, binary']['elbo']} nats, of a "
+                   "probability, so at most 0. And beside the densities?\n"
                    f"sv.comparable refuses: {str(refusal).replace(': {', ':' + chr(10) + '{')}\n")
     numbers["cross-entropy"] = {"score": Mean.of(score), "omitted": Mean.of(omitted)}
     lesson.save(plotting.image_grid(
         np.concatenate([test[shown], *pictures]), "The same network under different noise: variance 1 sees one average image",
         n_columns=len(shown),
-        row_labels=["original", "variance 1", "variance 0.1", "learned variance", "continuous B.", "cross-entropy", "its density's mean"]),
+        row_labels=["original", "variance 1", "variance 0.1", "learned variance", "continuous B.", "cross-entropy",
+                    "its density's mean"]),
         "observation_reconstructions")
     return numbers
