@@ -5,7 +5,8 @@ validation digits, and prints the test ELBO and its two terms in nats per image 
 two baselines: independent pixels, and a VAE with a linear decoder. A VAE of two latents draws the map of its latent space.
 
 With --data DIR it does the same on MNIST-format files (784-400-20, 5 epochs).
-Takes about 30 s. Writes vae_training, vae_reconstructions, vae_samples, vae_manifold, vae_latent (.png).
+Takes about 30 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal, vae_manifold
+and vae_latent (.png).
 """
 import numpy as np
 
@@ -64,6 +65,14 @@ def run(lesson):
     z = rng.standard_normal((40, n_latent))
     lesson.save(plotting.image_grid(vae.decode(z), "Images that never were: z drawn from N(0, I), decoded (mean of "
                                     "p(x given z))"), "vae_samples")
+    values = np.linspace(-2.5, 2.5, 11)
+    centre = vae.encode(images.test[shown[:1]])[0][0]
+    moved = np.tile(centre, (n_latent, len(values), 1))
+    for j in range(n_latent):
+        moved[j, :, j] = values
+    lesson.save(plotting.traversal(
+        vae.decode(moved.reshape(-1, n_latent)), values, "One latent moved at a time, the others held: each changes the image "
+        "in its own way, or hardly at all", [f"z{j + 1}" for j in range(n_latent)]), "vae_traversal")
     lesson.save(plotting.manifold(flat.decode(plotting.manifold_grid(15)),
                                   "Moving z1 and z2 changes the image continuously, through all kinds of images"), "vae_manifold")
     lesson.save(plotting.latent_scatter(
