@@ -48,7 +48,7 @@ def companding(lesson):
     x = np.linspace(-1, 1, 401)
     lesson.save(plotting.lines(x, {"mu = 255": mu_law.compress(x), "mu = 15": mu_law.compress(x, 15), "equal steps": x},
                                "The compressed scale gives half of its steps to the quietest 6 % of the range",
-                               "sample x", "companded y = sign(x) log(1 + mu |x|) / log(1 + mu)"), "mu_law_curve")
+                               "sample x", "companded sample y"), "mu_law_curve")
     voice = sv.speech_like(lesson.pick(40_000, 4000), rate=RATE, rng=lesson.rng(10))
     levels = np.arange(-60, 1, 6)
     companded, equal = np.transpose([(mu_law.signal_to_noise(v, mu_law.decode(mu_law.encode(v))),
@@ -65,7 +65,8 @@ def companding(lesson):
         f"and reaches {np.max(companded - equal):.0f} dB in a whisper: 33 dB by steps that are 46 times finer, and more where equal "
         "steps\nturn all samples into +-1/256, having no code for 0. A signal that is always near 1 would lose instead.\n")
     lesson.save(plotting.lines(levels, {"mu-law, 8 bits": companded, "equal steps, 8 bits": equal},
-                               "mu-law keeps the noise a fixed share of the voice until it whispers", "level of the voice (dB)",
+                               f"A voice at -24 dB is still {companded[quieter]:.0f} dB above mu-law's noise, and {equal[quieter]:.0f} dB above "
+                               "that of equal steps", "level of the voice (dB)",
                                "signal-to-noise ratio (dB)"), "mu_law_noise")
     return {f"{level} dB": {"mu-law": m, "equal steps": u} for level, m, u in zip(levels, companded, equal)}
 
@@ -156,9 +157,9 @@ def score(lesson, network, train, valid, test):
     lesson.table("Paired differences, in bits", ["models", "difference"], list(differences.items()))
     gain = differences[f"{ours} - {linear}"]
     lesson.say(
-        "Most of what can be known of the next sample is a line through the last ones; the network adds "
-        f"{-gain.value:.2f} +- {gain.error:.2f} bits, because it\nneed not assume a shape for p(next code) nor a single line "
-        "for all vowels.\n" if gain.value < -2 * gain.error else
+        "Most of what can be known of the next sample is a line through the last ones; the network takes off another "
+        f"{-gain.value:.2f} +- {gain.error:.2f} bits though its\nwindow is shorter: it may bend where the line cannot, and "
+        "gives p(next code) any shape.\n" if gain.value < -2 * gain.error else
         f"The network does not beat the linear predictor here ({gain.value:+.2f} +- {gain.error:.2f} bits).\n")
     means = {name: float(b.mean()) for name, b in bits.items()}
     lesson.save(plotting.bars(means, "A window of the past says more than frequencies, and a network hears more in it than a line",
@@ -199,13 +200,21 @@ def speak(lesson, network, test):
         f"It took {n} passes, one a sample; nothing after the first could start earlier. A window of {1000 * WIDTH / RATE:.0f} ms is "
         "shorter than a period\nof the voice (6 to 11 ms), so the network cannot know when the vocal cords will pulse next: that is "
         "what WaveNet's reach is for.\n")
-    figure, axes = plotting.panels(4, "The network babbles: the timbre is right for a moment, the pitch wanders", n_columns=2,
-                                   size=(4.6, 2.0))
-    milliseconds = 1000 * np.arange(n) / RATE
-    order = np.argsort(-np.abs(spoken).max(axis=1))[:2], np.argsort(-np.abs(real).max(axis=1))[:2]
-    for ax, x, colour, title in zip(axes, (*real[order[1]], *spoken[order[0]]), 2 * ["truth"] + 2 * ["MADE"],
-                                    2 * ["the made-up voice"] + 2 * ["the network, one sample after another"]):
-        ax.plot(milliseconds, x, color=plotting.COLOURS[colour], linewidth=1)
-        ax.set(title=title, xlabel="time (ms)", ylabel="sample x")
-    lesson.save(figure, "mu_law_voice")
+    draw_voices(lesson, real, spoken)
     return numbers
+
+
+def draw_voices(lesson, real, spoken):
+    """The two loudest pieces of each."""
+    figure, axes = plotting.panels(4, "The network babbles: it has pulses and ringing like the voice, but no steady pitch",
+                                   n_columns=2, size=(4.6, 2.0))
+    milliseconds = 1000 * np.arange(real.shape[1]) / RATE
+    pieces = [(x, title, colour) for voices, title, colour in (
+        (real, "the made-up voice", plotting.COLOURS["truth"]),
+        (spoken, "the network, one sample after another", plotting.OTHER_COLOURS[3]))
+        for x in voices[np.argsort(-np.abs(voices).max(axis=1))[:2]]]
+    with plotting.house_style():
+        for ax, (x, title, colour) in zip(axes, pieces):
+            ax.plot(milliseconds, x, color=colour, linewidth=1)
+            ax.set(title=title, xlabel="time (ms)", ylabel="sample x")
+    lesson.save(figure, "mu_law_voice")
