@@ -85,8 +85,7 @@ def check_probability_is_the_average(model, X):
     """p(x) = 1/K sum_k prod_j p_k(x_j given the pixels before j), with each conditional written out."""
     by_order = []
     for k in range(len(model.orders)):
-        p = 1 / (1 + np.exp(-model.logits(X, k)))
-        by_order.append(np.prod(np.where(X == 1, p, 1 - p), axis=1))
+        by_order.append(np.prod(1 / (1 + np.exp((1 - 2 * X) * model.logits(X, k))), axis=1))
     np.testing.assert_allclose(np.exp(model.log_prob(X)), np.mean(by_order, axis=0), rtol=1e-12)
 
 

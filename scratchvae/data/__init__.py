@@ -2,7 +2,8 @@
 
 Small real images that travel with the package (`load_digits`), full-size ones in the MNIST format (`load_idx`),
 and curves in the plane (`arc`, `circle`, `spiral`, `s_curve`) where one can see the truth that a model should find.
-A made-up voice (`speech_like`, its `windows` of past samples) and the 8-bit code of telephony (`mu_law`) show one-by-one models.
+A made-up voice (`speech_like`), its `windows` of past samples, and the 8-bit code of telephony (`mu_law`) are for models
+that go one sample at a time.
 `binarize` makes pixels black or white; `split` says which examples train, which choose and which judge.
 """
 from scratchvae.data import mu_law
