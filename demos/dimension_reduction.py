@@ -30,7 +30,7 @@ def run(lesson):
 
 def on_curves(lesson):
     """Squared error per point on arc and circle, each method with one number."""
-    n_seeds, epochs = lesson.pick(3, 2), lesson.pick(600, 10)
+    n_seeds, epochs = lesson.pick(3, 2), lesson.pick(600, 3)
     errors, panels = {}, {}
     for shape, make in (("three quarters of a circle", sv.arc), ("whole circle", sv.circle)):
         for seed in range(n_seeds):
@@ -73,7 +73,7 @@ def on_digits(lesson):
     """Squared error per test image against k."""
     images, n_seeds = lesson.images(), lesson.pick(3, 2)
     train, test = images.train, images.test
-    sample = train[:1000] if lesson.quick else train[:2000]  # kernel PCA holds N x N numbers
+    sample = train[:lesson.pick(2000, 200)]  # kernel PCA holds N x N numbers
     errors, restored = {}, {}
     shown = np.array([np.flatnonzero(images.test_labels == c)[0] for c in np.unique(images.test_labels)])
     for k in SIZES:
@@ -118,7 +118,7 @@ def trained(lesson, train, k, seed):
     """An autoencoder 64-128-64-k; where k is small with weight decay, else with more steps."""
     rng = lesson.rng(100 * k + seed)
     model = sv.Autoencoder(train.shape[1], (128, 64) if k <= 16 else (128,), k, activation="tanh", observation=sv.Gaussian(1.0), rng=rng)
-    epochs = lesson.pick(max(2, (150 if k in (1, 32) else 100) * 1000 // len(train)), 2)
+    epochs = lesson.pick(max(2, (150 if k in (1, 32) else 100) * 1000 // len(train)), 1)
     sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(5e-3, weight_decay=0.1 if k <= 4 else 0.0), rng=rng,
            callbacks=[sv.LearningRateDecay(), lesson.progress(f"AE, k = {k}, seed {seed}")])
     return model

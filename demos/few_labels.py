@@ -25,7 +25,7 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images()
     train, labels, test, test_labels = images.train, images.train_labels, images.test, images.test_labels
-    sizes, n_seeds, n_draws = lesson.pick(SIZES, SIZES[::2]), lesson.pick(5, 2), lesson.pick(3, 1)
+    sizes, n_seeds, n_draws = lesson.pick(SIZES, (10, 50)), lesson.pick(5, 2), lesson.pick(3, 1)
     epochs = lesson.pick(max(1, 50_000 // len(train)), 1)
     lesson.say(f"{len(train)} training images without labels, some labels, {len(test)} test images; {n_seeds} seeds, "
                f"{n_draws} draws of labels each.\n")
@@ -75,7 +75,7 @@ def run(lesson):
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
     x = np.array(sizes, dtype=float)
-    as_curve = {m: tuple(np.array([accuracy[m][n] for n in sizes]).T) for m in methods}
+    as_curve = {m: tuple(np.array([accuracy[m][n] for n in sizes]).T) for m in methods if not m.startswith("AE")}
     lesson.save(plotting.lines(x, as_curve, "Every method learns most from the first labels; how it starts matters less",
                                "labelled images", "test accuracy, percent", logx=True), "few_labels_accuracy")
     shown = ("AE, fine-tuned", "denoising AE, fine-tuned", "AE, frozen", "denoising AE, frozen", "1 nearest neighbour")
@@ -107,7 +107,7 @@ def linear_score(transform, X, labels, test, test_labels, rng, steps=100):
     """Accuracy of multinomial logistic regression on transform(X), scaled to a mean |z|^2 of 10.
 
     The problem is convex, so it starts at 0. Gradient descent does not care how the axes of z are turned; Adam, which gives
-    each coordinate the same step, would blow up the smallest principal components (measured: 67 becomes 53 percent).
+    each coordinate the same step, would blow up the smallest principal components (measured: at 10 labels 67 becomes 54 percent).
     """
     Z, Z_test = transform(X), transform(test)
     scale = np.sqrt(10 / (Z * Z).sum(axis=1).mean())

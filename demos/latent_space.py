@@ -27,9 +27,10 @@ def run(lesson):
     images = lesson.images(binary=True)
     train, labels, test = images.train, images.train_labels, images.test[:500]
     n_seeds, n_samples = lesson.pick(5, 2), len(test)
-    epochs, nodes = lesson.pick(max(3, 200_000 // len(train)), 3), lesson.pick(20_000, 2_000)
+    epochs, nodes = lesson.pick(max(3, 200_000 // len(train)), 2), lesson.pick(20_000, 1_000)
+    em_steps = lesson.pick(200, 3)
     judge = sv.Classifier(train.shape[1], (128,), rng=lesson.rng(1))
-    sv.fit(judge, train, labels, epochs=lesson.pick(max(2, 30_000 // len(train)), 3), optimizer=sv.Adam(), rng=lesson.rng(2))
+    sv.fit(judge, train, labels, epochs=lesson.pick(max(2, 30_000 // len(train)), 1), optimizer=sv.Adam(), rng=lesson.rng(2))
     lesson.say(f"{len(train)} training images, {n_seeds} seeds; the judge of the samples, a classifier trained on real images, names "
                f"{judge.score(images.test, images.test_labels):.1%}\nof the test images rightly.\n")
 
@@ -42,7 +43,7 @@ def run(lesson):
                    callbacks=[sv.EarlyStopping(patience=20), lesson.progress(f"{name}, seed {seed}")])
             z = codes(model, train)
             samplers = dict(zip(SAMPLERS, (GaussianMixture.standard(2), GaussianMixture(1).fit(z, rng=rng),
-                                           GaussianMixture(20).fit(z, rng=rng))))
+                                           GaussianMixture(20, max_iter=em_steps).fit(z, rng=rng))))
             first.setdefault(name, (model, samplers))
             place[name].append((latent_space.off_centre(z), latent_space.area_spread(z, labels)))
             if name == "VAE":
@@ -171,6 +172,6 @@ def draw(lesson, images, first, generation):
             z = codes(model, images.test[[i, j]])
             rows.append(model.decode((1 - t) * z[0] + t * z[1]))
     lesson.save(plotting.image_grid(
-        np.concatenate(rows), "Between two codes both models pass through other digits, not through mixtures of the two",
+        np.concatenate(rows), "On the line between two codes lie other digits and blurred ones, in both models",
         n_columns=n, row_labels=[f"{labels[i]} to {labels[j]}, {name}" for i, j in pairs for name in first]),
         "latent_space_interpolation")
