@@ -5,7 +5,7 @@
 The loss is a likelihood like every other here: only the observation is now a label instead of the image itself. With
 hidden=() the network is one linear layer, and the model is multinomial logistic regression.
 
-Where labels are few, an encoder trained on unlabelled x may know already what x have in common. There are two ways to use it:
+Where labels are few, an encoder trained on unlabelled x may know already what they have in common. It is used in two ways:
 
     fine-tuned   `Classifier.from_encoder(model)` starts from copies of the encoder's layers; training moves all of them
     frozen       a linear classifier on the codes, `Classifier(K, hidden=())` fitted to `model.encode(X)`; only it is trained

@@ -1,16 +1,18 @@
 """Can PCA follow a curve? Kernel PCA: principal components in a space of features that is never entered.
 
-Map x to many features phi(x), bend the data there until it lies flat, and do PCA on phi(x_1), ..., phi(x_N). PCA needs nothing
-but inner products, and a kernel gives these without the features:
+Map x to many features phi(x), in which curved data may lie flat, and do PCA on phi(x_1), ..., phi(x_N). PCA needs
+nothing but inner products, and a kernel gives these without the features:
 
-    k(x, y) = phi(x)^T phi(y)         linear  x^T y        poly  (gamma x^T y + coef0)^degree        rbf  exp(-gamma |x - y|^2)
+    k(x, y) = phi(x)^T phi(y)      linear  x^T y      poly  (gamma x^T y + coef0)^degree      rbf  exp(-gamma |x - y|^2)
 
-Let K_nm = k(x_n, x_m), (N, N). Every principal direction is a combination of the centred features, v = sum_n a_n phi_c(x_n), and
+Let K_nm = k(x_n, x_m), (N, N). Every principal direction is a combination of the centred features,
+v = sum_n a_n phi_c(x_n), and
 
     cov v = lambda v / N      <=>      K_c a = lambda a                   K_c = H K H,   H = I - 1 1^T / N
 
 since the centred inner products phi_c(x_n)^T phi_c(x_m) are K less its row means and column means, plus its mean. From
-|v|^2 = a^T K_c a = lambda |a|^2 = 1, a = (unit eigenvector) / sqrt(lambda), and x is projected on v as sum_n a_n k_c(x, x_n).
+|v|^2 = a^T K_c a = lambda |a|^2 = 1, a = (unit eigenvector) / sqrt(lambda), and x is projected on v as
+sum_n a_n k_c(x, x_n).
 
 The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by kernel
 ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean): x_mean = mean + k(z, z_n) W.
@@ -95,7 +97,8 @@ class KernelPCA:
             raise ValueError("X: all rows have the same features, so there is no direction of variance")
         k = rank if self.n_components is None else self.n_components
         if k > rank:
-            raise ValueError(f"n_components: want at most {rank}, the rank of the centred {self.kernel} kernel matrix, got {k}")
+            raise ValueError(f"n_components: want at most {rank}, the rank of the centred {self.kernel} kernel matrix, "
+                             f"got {k}")
         self.eigenvalues_, vectors = eigenvalues[:-k - 1:-1], vectors[:, :-k - 1:-1]
         self.eigenvectors_ = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(k)])
         # the codes K_c a with a = eigenvector / sqrt(lambda) are eigenvector * sqrt(lambda)
