@@ -136,7 +136,8 @@ def story(findings, limit):
             f"autoencoder where to put its codes; once somebody looks where they are and fits a Gaussian, {words[one]} in\n"
             f"log p(x), and with 20 of them {words[many]}. The pictures' gaps are in the VAE's means\n"
             f"too. That few draws from N(0, I) count as isolated in the autoencoder says only that its wide cloud covers them: they all\n"
-            f"fall on the same few digits, and the label entropy shows it. The VAE is the model that needs no second fit, and whose log p(x) was what it was trained for.\n")
+            f"fall on the same few digits, and the label entropy shows it. The VAE needs no second fit, and a\n"
+            f"bound on its log p(x) is what it was trained for.\n")
 
 
 def draw(lesson, images, first, generation):
