@@ -7,11 +7,11 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
 
     label : before its progress line      stream : of the lesson's random numbers      kind : sv.VAE or sv.IWAE
     """
-    hidden, epochs, batch_size = (128,), lesson.pick(300, 8), 64
+    hidden, epochs, batch_size, lr = (128,), lesson.pick(300, 8), 100, 3e-3
     if lesson.data is not None:
-        hidden, epochs, batch_size = (400,), lesson.pick(5, 1), 128
+        hidden, epochs, batch_size, lr = (400,), lesson.pick(5, 1), 128, 1e-3
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(1e-3), rng=rng,
-           valid=images.valid, callbacks=[sv.EarlyStopping(patience=40), lesson.progress(label)])
+    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
+           valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
