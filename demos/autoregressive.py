@@ -119,7 +119,7 @@ def completions(lesson, test, fvbns, made, side):
     """How many missing pixels are drawn as they were, by model and by which half is given; the figure."""
     top = np.arange(side * side) < side * side // 2
     raster, backward = fvbns["raster"], fvbns["reversed"]
-    n_draws = lesson.pick(50, 3)
+    n_draws = lesson.pick(50 if lesson.data is None else 4, 3)
     ways = {("top", "FVBN, raster"): (raster, top, 1), ("top", "MADE, raster"): (made, top, 1),
             ("bottom", "FVBN, raster"): (raster, ~top, 1),
             ("bottom", f"FVBN, raster, {n_draws} draws"): (raster, ~top, n_draws),
@@ -192,5 +192,5 @@ def draw_samples(lesson, images, fvbn, made, vae):
             vae.sample(n, rng=rng)]
     labels = [label for name in ("real", "independent", "FVBN", "MADE, 4 orders", "VAE") for label in (name, "")]
     lesson.save(plotting.image_grid(
-        np.concatenate(rows), "Independent pixels draw specks, an FVBN fragments, MADE and VAE mostly digits", 12,
+        np.concatenate(rows), "Independent pixels draw specks; FVBN, MADE and VAE draw strokes, and some are digits", 12,
         row_labels=labels), "autoregressive_samples")
