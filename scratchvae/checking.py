@@ -6,7 +6,8 @@ Values are looked at in blocks, so that a check never needs a second copy of the
 """
 import numpy as np
 
-BLOCK = 1 << 20  # numbers looked at in one go
+BLOCK = 1 << 20      # numbers looked at in one go
+MAX_COUNT = 1 << 40  # no count here is larger: refused before something of that size is asked for
 
 
 def row_blocks(X, size=BLOCK):
@@ -57,11 +58,12 @@ def class_labels(name, value, n_rows=None, n_classes=None):
 
 
 def integer(name, value, low=1, high=None):
-    """`value` as an int with low <= value (<= high); True is not an integer here."""
+    """`value` as an int with low <= value (<= high, at most MAX_COUNT by default); True is not an integer here."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: want an integer, got {value!r}")
-    if value < low or (high is not None and value > high):
-        raise ValueError(f"{name}: want an integer {f'from {low} to {high}' if high is not None else f'>= {low}'}, got {value}")
+    if value < low or value > (MAX_COUNT if high is None else high):
+        want = f"from {low} to {high}" if high is not None else f">= {low}"
+        raise ValueError(f"{name}: want an integer {want}, got {value if abs(value) < 1e300 else 'one of over 300 digits'}")
     return int(value)
 
 
@@ -80,11 +82,15 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
         raise TypeError(f"{name}: want a number, got {value!r}")
     if isinstance(value, int) and abs(value) > 2**1023:
         raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
-    inside = (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
-    if not (inside and abs(value) < np.inf):
+    try:
+        got = float(value)
+    except OverflowError:  # an int beyond float's range
+        got = np.inf if value > 0 else -np.inf
+    inside = (got > low if open_low else got >= low) and (got < high if open_high else got <= high)
+    if not (inside and abs(got) < np.inf):
         raise ValueError(f"{name}: want a number in {'(' if open_low else '['}{low:g}, {high:g}"
-                         f"{')' if open_high or high == np.inf else ']'}, got {value}")
-    return float(value)
+                         f"{')' if open_high or high == np.inf else ']'}, got {got}")
+    return got
 
 
 def generator(name, value):

@@ -25,7 +25,7 @@ def split(labels, sizes=(1000, 297, 500), seed=0):
     sizes = [checking.integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
     if sum(sizes) > len(labels):
         raise ValueError(f"sizes: want at most {len(labels)} examples in all, got {sum(sizes)}")
-    rng = np.random.Generator(np.random.PCG64(checking.integer("seed", seed, low=0)))
+    rng = np.random.Generator(np.random.PCG64(checking.integer("seed", seed, low=0, high=2**128 - 1)))
 
     sizes.append(len(labels) - sum(sizes))                                   # what is left is a part, too
     counts = class_counts(np.unique(labels, return_counts=True)[1], sizes)   # (parts, classes)
