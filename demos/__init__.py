@@ -2,4 +2,5 @@
 
 # In reading order.
 LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "gradient_check", "few_labels",
-           "latent_space", "vae", "observation", "autoregressive", "mu_law")
+           "latent_space", "reparameterization", "elbo", "vae", "evidence", "posterior", "observation",
+           "autoregressive", "mu_law")

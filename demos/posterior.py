@@ -46,9 +46,9 @@ def run(lesson):
                      ("log p(x)", evidence), ("ELBO", own), ("gap", gap), *parts.items())])
     escaped = int(np.sum(bounds["from the posterior's moments"] > bounds["from the encoder's q"] + 0.1))
     share = numbers["amortisation"].value / numbers["gap"].value
-    lesson.say(f"{share:.0%} of the gap is the encoder's: the right Gaussian exists and it does not give it. For {escaped} of {n} images the\n"
-               f"encoder sits at the wrong one of several peaks, where gradient ascent from its q would leave it: there the\n"
-               f"start at the posterior's own moments was better by over 0.1 nats. q* is the better of the two starts.\n")
+    lesson.say(f"{share:.0%} of the gap is the encoder's: a better Gaussian exists and it does not give it. Ascent from the encoder's q can\n"
+               f"end at a worse optimum than ascent from the posterior's own moments: by over 0.1 nats for {escaped} of {n} images. q* is the\n"
+               f"better of the two.\n")
     draw_posteriors(lesson, vae, images, X, labels, gap, q, best)
     gap_figure(lesson, gap, parts, labels)
     numbers["code"] = code(lesson, images, vae)
@@ -80,7 +80,7 @@ def bound(vae, X, q, grid):
 def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
     """Six digits from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
     chosen = np.argsort(gap)[np.linspace(0, len(gap) - 1, 6).round().astype(int)]
-    figure, axes = plotting.panels(6, "The true posterior (grey) is bent and sometimes split; q is an upright ellipse, and the encoder's "
+    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse, and the encoder's "
                                    "is not even the best one", n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
     window = sv.latent_grid(2, half_width=4.0, step=0.04)
@@ -94,7 +94,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             ax.scatter(*codes.T, s=2, color=plotting.PALE, linewidths=0)
             density = np.exp(log_p - log_p.max()).reshape(m, m)
             z = window.z[:m, 0]
-            ax.contourf(z, z, density, levels=np.exp(-0.5 * np.array([9, 4, 1, 0.01])), cmap="Greys", vmin=-0.4, vmax=1.2)
+            ax.contourf(z, z, density, levels=np.exp(-0.5 * np.array([9, 4, 1, 0])), extend="max", cmap="Greys", vmin=-0.4, vmax=1.2)
             for (mu, log_var), name, colour, line in ((q, "q, the encoder's", plotting.COLOURS["VAE"], "-"),
                                                       (best, "q*, the best Gaussian", plotting.COLOURS["AE"], "--")):
                 for radius in (1, 2):
@@ -108,6 +108,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             inset = ax.inset_axes((0.02, 0.74, 0.24, 0.24))
             inset.imshow(X[i].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
             inset.set(xticks=[], yticks=[])
+            inset.spines[:].set_visible(True)
         for ax in axes[3:]:
             ax.set_xlabel("z1")
         for ax in axes[::3]:
