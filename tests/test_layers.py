@@ -148,7 +148,7 @@ def check_interleaved_forwards(layer, x):
     _, cache, dy = example(layer, x)
     expected = gradients(layer, x, dy)
     layer.forward(strategies.normals(99, len(x) + 3, x.shape[1]))
-    layer.forward(-x)
+    layer.forward(0.5 - x)
     dx = layer.backward(dy, cache)
     np.testing.assert_array_equal(dx, expected[0])
     if layer.n_parameters:

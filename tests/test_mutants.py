@@ -1,0 +1,224 @@
+"""Would the tests notice? Every mistake of the catalogue is planted, and a check that the ordinary tests call rejects it.
+
+A mistake's own gradient check is run as well: not that it must find anything, but so that the lesson `mistakes`, which
+measures with a check of its own, says the truth about what a gradient check alone would have found.
+"""
+import importlib
+import inspect
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import test_autoencoder
+import test_autoregressive
+import test_callbacks
+import test_classifier
+import test_data
+import test_evidence
+import test_gaussian
+import test_gradient_estimators
+import test_iwae
+import test_kernel_pca
+import test_layers
+import test_mu_law
+import test_network
+import test_observation
+import test_optimizers
+import test_pca
+import test_probabilistic_pca
+import test_training
+import test_vae
+import scratchvae as sv
+from demos import catalogue_of_mistakes as catalogue
+from strategies import normals
+
+MISTAKES = {mistake.name: mistake for mistake in catalogue.MISTAKES}
+
+
+def for_kinds(check, kinds=test_layers.KINDS):
+    """A check of the layers' contract, on each kind of layer."""
+    for kind in kinds:
+        check(test_layers.make(kind), normals(1, 6, 4))
+
+
+def bernoulli_vae(activation="tanh"):
+    x, eps = test_vae.data(sv.Bernoulli()), test_vae.noise(n_samples=2)
+    return test_vae.away_from_kinks(lambda seed: test_vae.new(seed=seed, activation=activation), x, eps), x, eps
+
+
+def vae_of(observation):
+    return test_vae.new(observation, activation="tanh"), test_vae.data(observation), test_vae.noise(n_samples=2)
+
+
+def resumed(tmp_path):
+    test_training.check_resume(tmp_path / "run.npz", 4)
+
+
+def idx_loads(tmp_path):
+    test_data.write_split(tmp_path)
+    test_data.check_idx_loads(tmp_path)
+
+
+def autoregressive(check, kinds, X=test_autoregressive.binary(9, 6)):
+    for kind in kinds:
+        model = test_autoregressive.build(kind)
+        for k in range(len(model.orders)):
+            check(model, X, k) if "k" in inspect.signature(check).parameters else check(model, X)
+
+
+# The checks that the catalogue names, with arguments such as the ordinary tests give them.
+CHECKS = {
+    "test_gaussian.check_reparameterized_moments": lambda check, _: check(normals(0, 5, 3), normals(1, 5, 3)),
+    "test_gaussian.check_kl_standard_by_quadrature": lambda check, _: check(normals(0, 5, 3), normals(1, 5, 3)),
+    "test_gaussian.check_kl_near_the_prior": lambda check, _: [check(dtype) for dtype in (np.float32, np.float64)],
+    "test_observation.check_log_probability_is_not_positive": lambda check, _: check("bernoulli", 0, 3, 5, 10, np.float64),
+    "test_observation.check_observation_gradient": lambda check, _: check("bernoulli", 0, 4, 3),
+    "test_observation.check_normalised": lambda check, _: [
+        check(name, normals(2, 1, test_observation.model(name).n_params(1), scale=1.5))
+        for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal")],
+    "test_observation.check_sample_moments": lambda check, _: [check(name) for name in test_observation.LIKELIHOODS],
+    "test_observation.check_gaussian_textbook": lambda check, _: [check(v, 0, 4, 3) for v in (0.7, "shared", "diagonal")],
+    "test_observation.check_nothing_overflows": lambda check, _: [check("categorical", d) for d in (np.float32, np.float64)],
+    "test_layers.check_adjoint": lambda check, _: for_kinds(check),
+    "test_layers.check_backward_overwrites": lambda check, _: for_kinds(check),
+    "test_layers.check_interleaved_forwards": lambda check, _: for_kinds(check),
+    "test_layers.check_initial_variance": lambda check, _: check(None, 2 / 500),
+    "test_network.check_one_vector": lambda check, _: check(
+        sv.Network([test_network.dense(4, 3), sv.Tanh(), test_network.dense(3, 5)])),
+    "test_network.check_packing_keeps_values": lambda check, _: check([test_network.dense(4, 3), sv.ReLU(), test_network.dense(3, 5)]),
+    "test_optimizers.check_adam_first_step": lambda check, _: check(normals(0, 6)),
+    "test_optimizers.check_adam_is_the_textbook": lambda check, _: check(0, 5, eps=1e-3),
+    "test_optimizers.check_weight_decay_is_decoupled": lambda check, _: check("adam"),
+    "test_optimizers.check_sgd_is_the_textbook": lambda check, _: check(0, 5, 0.9),
+    "test_training.check_epochs": lambda check, _: check(23, 5),
+    "test_training.check_validation_costs_one_draw": lambda check, _: check(),
+    "test_training.check_resume": lambda check, tmp_path: resumed(tmp_path),
+    "test_callbacks.check_early_stopping": lambda check, _: check([5.0, 4.0, 3.0, 4.0, 5.0, 1.0], 2, 5, 3),
+    "test_pca.check_centred": lambda check, _: check(),
+    "test_pca.check_against_eigenvectors": lambda check, _: check(test_pca.data()),
+    "test_pca.check_identities": lambda check, _: check(test_pca.data()),
+    "test_kernel_pca.check_linear_kernel_is_pca": lambda check, _: check(),
+    "test_kernel_pca.check_centring": lambda check, _: check(),
+    "test_kernel_pca.check_training_points": lambda check, _: [check(how) for how in test_kernel_pca.ALL],
+    "test_probabilistic_pca.check_fit": lambda check, _: check(test_probabilistic_pca.cloud(0), 3),
+    "test_probabilistic_pca.check_posterior": lambda check, _: check(
+        test_probabilistic_pca.cloud(0, n=7), *test_probabilistic_pca.random_model(0)),
+    "test_autoencoder.check_target_is_the_whole_x": lambda check, _: check({"noise": 0.4, "corruption": "gaussian"}),
+    "test_vae.check_gradients": lambda check, _: check(*bernoulli_vae()),
+    "test_vae.check_linear_elbo": lambda check, _: check(0.3, 2, 0),
+    "test_vae.check_affine_in_beta": lambda check, _: check(0.4, 3.0),
+    "test_vae.check_sample_moments": lambda check, _: check(),
+    "test_iwae.check_bound_by_the_definition": lambda check, _: check(),
+    "test_iwae.check_equal_samples": lambda check, _: check(),
+    "test_evidence.check_log_evidence": lambda check, _: check("importance"),
+    "test_gradient_estimators.check_estimators_have_the_exact_mean": lambda check, _: check(),
+    "test_autoregressive.check_sums_to_one": lambda check, _: [
+        check(test_autoregressive.build(kind)) for kind in test_autoregressive.KINDS],
+    "test_autoregressive.check_sees_only_the_past": lambda check, _: autoregressive(check, test_autoregressive.KINDS),
+    "test_autoregressive.check_probability_is_the_average": lambda check, _: autoregressive(check, ["orders"]),
+    "test_autoregressive.check_masked_gradient_is_zero": lambda check, _: autoregressive(
+        check, test_autoregressive.KINDS, test_autoregressive.binary(40, 6)),
+    "test_autoregressive.check_samples": lambda check, _: check(test_autoregressive.build("deep", 2, n_features=4)),
+    "test_mu_law.check_half_a_step": lambda check, _: check(test_mu_law.GRID, 256),
+    "test_data.check_binarize": lambda check, _: check(),
+    "test_data.check_split": lambda check, _: check(sv.load_digits()[1], (1000, 297, 500)),
+    "test_data.check_idx_loads": lambda check, tmp_path: idx_loads(tmp_path),
+    "test_data.check_noise": lambda check, _: check("arc"),
+}
+
+# The suite's own gradient check for each kind that the catalogue names.
+GRADIENT_CHECKS = {
+    "VAE": lambda: test_vae.check_gradients(*bernoulli_vae()),
+    "VAE, ReLU": lambda: test_vae.check_gradients(*bernoulli_vae("relu")),
+    "VAE, sigmoid": lambda: test_vae.check_gradients(*bernoulli_vae("sigmoid")),
+    "VAE, grey": lambda: test_vae.check_gradients(*vae_of(sv.ContinuousBernoulli())),
+    "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
+    "IWAE": lambda: test_iwae.check_iwae_gradients(),
+    "autoencoder": lambda: test_autoencoder.check_gradients(
+        test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian()),
+        test_autoencoder.damage_noise()),
+    "classifier": lambda: test_classifier.check_gradient((4, 3), "tanh"),
+    "FVBN": lambda: test_autoregressive.check_gradients(
+        test_autoregressive.build("FVBN", 3), test_autoregressive.binary(5, 6)),
+    "MADE": lambda: test_autoregressive.check_gradients(
+        test_autoregressive.build("deep", 3), test_autoregressive.binary(5, 6)),
+}
+
+
+def run(name, tmp_path):
+    """The check of this name, as the catalogue writes it."""
+    module, function = name.split(".")
+    CHECKS[name](getattr(importlib.import_module(module), function), tmp_path)
+
+
+def fails(check):
+    """Whether a check fails, as a test fails; a number that is not finite may also be found by NumPy, told to raise."""
+    try:
+        check()
+    except (AssertionError, FloatingPointError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_planted_mistake_is_rejected(name, tmp_path):
+    with catalogue.plant(MISTAKES[name]):
+        rejected = fails(lambda: run(MISTAKES[name].check, tmp_path))
+    assert rejected, f"{MISTAKES[name].check} does not notice: {name}"
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_same_check_accepts_the_code_as_it_is(name, tmp_path):
+    run(name, tmp_path)
+
+
+@pytest.mark.parametrize("kind", GRADIENT_CHECKS)
+def test_both_gradient_checks_accept_the_code_as_it_is(kind):
+    GRADIENT_CHECKS[kind]()
+    assert not catalogue.gradient_check_fails(kind)
+
+
+@pytest.mark.parametrize("name", [name for name in MISTAKES if MISTAKES[name].gradient])
+def test_the_lesson_says_what_a_gradient_check_alone_finds(name):
+    kind = MISTAKES[name].gradient
+    with catalogue.plant(MISTAKES[name]):
+        assert catalogue.gradient_check_fails(kind) == fails(GRADIENT_CHECKS[kind])
+
+
+def test_the_ordinary_tests_call_every_check():
+    for name in CHECKS:
+        module, function = name.split(".")
+        source = inspect.getsource(importlib.import_module(module))
+        used = re.findall(rf"(?<!def )\b{function}\b", source)
+        assert used, f"{name} is called by no test"
+
+
+def test_the_catalogue_covers_what_it_should():
+    """Enough mistakes, over all modules, no two of one name; every check named is one that is run here, and none more."""
+    assert len(MISTAKES) == len(catalogue.MISTAKES) >= 25
+    assert {mistake.check for mistake in catalogue.MISTAKES} == set(CHECKS)
+    assert {mistake.gradient for mistake in catalogue.MISTAKES} == {*GRADIENT_CHECKS, None} == {*catalogue.GRADIENTS, None}
+    topics = Counter(mistake.topic for mistake in catalogue.MISTAKES)
+    assert set(topics) == {
+        "Gaussian", "observation", "layers", "network", "optimizers", "training", "PCA", "kernel PCA", "probabilistic PCA",
+        "autoencoder", "VAE", "multi-sample bound", "evidence", "FVBN", "MADE", "mu-law", "data"}
+
+
+def test_a_mistake_is_gone_after_its_context_and_after_a_failure():
+    mistake, mu, log_var = MISTAKES["the KL halved"], normals(0, 4, 3), normals(1, 4, 3)
+    right = sv.gaussian.kl_standard(mu, log_var)
+    with pytest.raises(KeyError), catalogue.plant(mistake):
+        np.testing.assert_allclose(sv.gaussian.kl_standard(mu, log_var), right / 2, rtol=1e-15)
+        raise KeyError
+    np.testing.assert_array_equal(sv.gaussian.kl_standard(mu, log_var), right)
+
+
+def test_a_source_that_has_changed_is_said_so_and_nothing_is_planted():
+    stale = MISTAKES["the KL halved"]._replace(edits=[*MISTAKES["the KL halved"].edits, ("nn.network:pack", "no such thing", "")])
+    right = sv.gaussian.kl_standard(normals(0, 4, 3), normals(1, 4, 3))
+    with pytest.raises(ValueError, match="nn.network:pack: want 'no such thing' once in the source, found it 0 times"):
+        with catalogue.plant(stale):
+            pass
+    np.testing.assert_array_equal(sv.gaussian.kl_standard(normals(0, 4, 3), normals(1, 4, 3)), right)
