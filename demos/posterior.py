@@ -22,12 +22,12 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(binary=True)
     vae = digit_vae(lesson, images, "VAE, 2 latents", 2, stream=1)
-    n = lesson.pick(100 if lesson.data is None else 20, 10)
+    n = lesson.pick(100 if lesson.data is None else 20, 6)
     X, labels = images.test[:n], images.test_labels[:n]
     grid = sv.latent_grid(2, step=lesson.pick(0.07, 0.1))
 
     q = vae.encode(X)
-    rng, steps = lesson.rng(2), lesson.pick(300, 30)
+    rng, steps = lesson.rng(2), lesson.pick(300, 10)
     near = sv.optimize_q(vae, X, steps=steps, rng=rng)                          # from the encoder's q
     covering = posterior_moments(vae, X, grid)
     far = sv.optimize_q(vae, X, start=covering, steps=steps, rng=rng)           # from the posterior's own moments
@@ -83,7 +83,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
     figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse, and the encoder's "
                                    "is not even the best one", n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
-    window = sv.latent_grid(2, half_width=4.0, step=0.04)
+    window = sv.latent_grid(2, half_width=4.0, step=lesson.pick(0.04, 0.1))
     found = sv.grid_posterior(vae, X[chosen], window)
     m = int(np.sqrt(len(window.z)))
     codes = vae.encode(images.train[:1000])[0]
@@ -136,7 +136,7 @@ def gap_figure(lesson, gap, parts, labels):
 def code(lesson, images, flat):
     """What the KL pays for, with 2 and with 32 latents."""
     wide = digit_vae(lesson, images, "VAE, 32 latents", 32, stream=3)
-    X = images.train[:1000]
+    X = images.train[:lesson.pick(1000, 300)]
     numbers, rows = {}, []
     for name, vae in (("2 latents", flat), ("32 latents", wide)):
         split = sv.aggregate_kl(vae, X, n_samples=lesson.pick(5, 1), rng=lesson.rng(4))
@@ -154,6 +154,6 @@ def code(lesson, images, flat):
                f"the rest the price for codes that are not\nspread like the prior. With 32 latents the code could name the image: its "
                f"information is at most log N, and reaches\n{long['mutual information'].value:.2f}; {long['active']} of 32 latents are used "
                f"(variance of mu above 0.01), {'the others stay at the prior.' if long['active'] < 32 else 'none stays at the prior.'}\n"
-               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is partly real distance and partly that 1,000 codes cannot "
+               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is partly real distance and partly that {len(X)} codes cannot "
                f"fill so many dimensions.\n")
     return numbers
