@@ -28,7 +28,7 @@ CONFIGS = {
     "d: 784-1024-512-32 ReLU, batch 256": (784, [1024, 512], 32, "relu", 256),
 }
 FRAMEWORKS = {"torch, default Adam": "torch", "torch, fused Adam": "torch", "jax": "jax"}
-CONTENDER = Path(__file__).parent.parent / "benchmarks" / "contender.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def run(lesson):
@@ -52,7 +52,7 @@ def run(lesson):
                  ["step", *next(iter(memory.values()))], [(label, *(f"{v:.0f}" for v in m.values())) for label, m in memory.items()])
 
     shares = profile(lesson)
-    lesson.table("Where the time of step a goes, one thread's share of the step", ["part", "share"],
+    lesson.table("Where the time of step a goes, as shares of the step", ["part", "share"],
                  [(name, f"{share:.0%}") for name, share in shares.items()])
     lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one for each\n"
                "operation. The matrix products are the same library's work in both.")
@@ -71,9 +71,9 @@ class Racer:
     def __init__(self, name, config):
         threads = str(config["threads"])
         pinned = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-                  "PYTHONPATH": str(CONTENDER.parent.parent)}
+                  "PYTHONPATH": str(BENCHMARKS.parent)}
         self.name = name
-        self.process = subprocess.Popen([sys.executable, str(CONTENDER), name, json.dumps(config)], env=pinned, text=True,
+        self.process = subprocess.Popen([sys.executable, str(BENCHMARKS / "contender.py"), name, json.dumps(config)], env=pinned, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, command):
@@ -203,21 +203,22 @@ def pca_race(lesson):
     X64 = X - X.mean(axis=0, dtype=np.float64)
     exact = np.linalg.eigh(X64.T @ X64)[1][:, ::-1][:, :k]
     del X64
-    solvers = {"scratchvae, svd": lambda: sv.PCA(k).fit(X).components_,
-               "scratchvae, covariance": lambda: sv.PCA(k, solver="covariance").fit(X).components_,
-               "numpy.linalg.svd": lambda: np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[2][:k]}
+    solvers = ["scratchvae, svd", "scratchvae, covariance", "numpy.linalg.svd"]
     if importlib.util.find_spec("sklearn"):
-        from sklearn.decomposition import PCA
-        for solver in ("full", "covariance_eigh", "randomized"):
-            solvers[f"scikit-learn, {solver}"] = lambda solver=solver: PCA(k, svd_solver=solver, random_state=0).fit(X).components_
+        solvers += ["scikit-learn, full", "scikit-learn, covariance", "scikit-learn, randomized"]
     seconds, angles = {name: [] for name in solvers}, {}
-    for _ in range(lesson.pick(3, 1)):
-        for name, solver in solvers.items():
-            start = time.perf_counter()
-            V = solver().T
-            seconds[name].append(time.perf_counter() - start)
-            # The sine of the largest angle between the subspaces: the part of V that the exact subspace lacks.
-            angles[name] = float(np.linalg.norm(V - exact @ (exact.T @ V.astype(np.float64)), 2))
+    with tempfile.TemporaryDirectory() as folder:
+        data, components = Path(folder, "X.npy"), Path(folder, "components.npy")
+        np.save(data, X)
+        for _ in range(lesson.pick(3, 1)):
+            for name in solvers:
+                command = [sys.executable, str(BENCHMARKS / "pca_solver.py"), name, str(k), str(data), str(components)]
+                done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}, text=True,
+                                      check=True, capture_output=True)
+                seconds[name].append(float(done.stdout))
+                # The sine of the largest angle between the subspaces: the part of V that the exact one lacks.
+                V = np.load(components).T.astype(np.float64)
+                angles[name] = float(np.linalg.norm(V - exact @ (exact.T @ V), 2))
     medians = {name: float(np.median(s)) for name, s in seconds.items()}
     lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, all cores; the angle is to the float64 solution's subspace",
                  ["solver", "seconds", "over numpy.linalg.svd", "largest angle, radians"],
