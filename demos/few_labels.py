@@ -71,7 +71,7 @@ def run(lesson):
     signs = [clear_sign(g, T_LIMIT[n_seeds]) for g in over.values()]
     lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} labels: "
                f"{over[min(sizes)]};\nclearly better at {signs.count(1)} of {len(sizes)} sizes, clearly worse at {signs.count(-1)}.")
-    lesson.say(f"\nThe best mean at each size: \n{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
+    lesson.say(f"\nThe best mean at each size:\n{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
     x = np.array(sizes, dtype=float)
