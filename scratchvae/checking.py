@@ -4,6 +4,9 @@ A door either gives back an array that the mathematics can use as it is, or rais
 kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and what it wants.
 Values are looked at in blocks, so that a check never needs a second copy of the data.
 """
+from functools import wraps
+from os import PathLike
+
 import numpy as np
 
 BLOCK = 1 << 20      # numbers looked at in one go
@@ -91,6 +94,34 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
         raise ValueError(f"{name}: want a number in {'(' if open_low else '['}{low:g}, {high:g}"
                          f"{')' if open_high or high == np.inf else ']'}, got {got}")
     return got
+
+
+def path(name, value):
+    """`value` as it is, if it can name a file."""
+    if not isinstance(value, (str, PathLike)) or not str(value):
+        raise TypeError(f"{name}: want a path, got {value!r}")
+    return value
+
+
+def finite(*names):
+    """Decorator of a door whose numbers must come out finite: else FloatingPointError, with the arguments to blame.
+
+    Finite arguments can be too large for the arithmetic. What overflows inside shows in the result, and is looked for there.
+    """
+    def decorate(door):
+        @wraps(door)
+        def guarded(*arguments, **named):
+            try:
+                with np.errstate(all="ignore"):
+                    result = door(*arguments, **named)
+                for part in result if isinstance(result, tuple) else (result,):
+                    if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
+                        raise FloatingPointError("the result is not finite")
+            except FloatingPointError as error:
+                raise FloatingPointError(f"{', '.join(names)}: too large for this computation: {error}") from None
+            return result
+        return guarded
+    return decorate
 
 
 def generator(name, value):

@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix, number, real_array, row_blocks, sizes
+from scratchvae.checking import finite, generator, integer, matrix, number, real_array, row_blocks, sizes
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
 from scratchvae.nn.network import activation_class, mlp
@@ -42,6 +42,7 @@ class CodeModel(Model):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
 
+    @finite("z")
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
         z = matrix("z", z, self.n_latent, self.dtype)
@@ -75,10 +76,12 @@ class Autoencoder(CodeModel):
         self.noise, self.corruption = number("noise", noise, high=1 if corruption == "masking" else np.inf), corruption
         super().__init__(n_features, hidden, n_latent, n_latent, activation, observation, rng, dtype)
 
+    @finite("X")
     def encode(self, X):
         """The code z : (N, K) of x : (N, D)."""
         return self.encoder.forward(matrix("X", X, self.n_features, self.dtype))[0]
 
+    @finite("X")
     def reconstruct(self, X):
         """The mean of p(x given encode(X)) : (N, D)."""
         return self.decode(self.encode(X))

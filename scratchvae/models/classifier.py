@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, generator, integer, matrix, row_blocks, sizes
+from scratchvae.checking import class_labels, finite, generator, integer, matrix, row_blocks, sizes
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
@@ -75,6 +75,7 @@ class Classifier(Model):
         x = matrix(name, X, self.n_features, self.dtype)
         return x, class_labels("labels" if name == "X" else f"{name} labels", labels, len(x), self.n_classes)
 
+    @finite("X")
     def loss_and_grad(self, X, labels, *, rng=None):
         """The loss terms of a batch; fills `grad`. A batch, unlike a training set, may lack classes."""
         return self.forward_backward(*self._pair(X, labels), rng=rng)
@@ -102,6 +103,7 @@ class Classifier(Model):
     def _logits(self, x):
         return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x)])
 
+    @finite("X")
     def predict_proba(self, X):
         """p(label = c given x) : (N, C), rows adding up to 1."""
         return self.observation.mean(self._logits(matrix("X", X, self.n_features, self.dtype)))
@@ -110,6 +112,7 @@ class Classifier(Model):
         """The most probable label : (N,), the smallest one of several."""
         return self._logits(matrix("X", X, self.n_features, self.dtype)).argmax(axis=1)
 
+    @finite("X")
     def features(self, X):
         """What the last hidden layer makes of X : (N, hidden[-1]); X itself if there is none."""
         x = matrix("X", X, self.n_features, self.dtype)

@@ -23,7 +23,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import BLOCK, generator, integer, matrix, number, real_array, row_blocks
+from scratchvae.checking import BLOCK, finite, generator, integer, matrix, number, real_array, row_blocks
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.probability.gaussian import kl_standard, reparameterize
@@ -83,6 +83,7 @@ class VAE(CodeModel):
 
         return self._terms(log_px.mean(), kl.mean())
 
+    @finite("X", "eps")
     def elbo(self, X, *, rng=None, eps=None):
         """ELBO(elbo, reconstruction, kl) of each example, each (N,), in nats.
 
@@ -112,6 +113,7 @@ class VAE(CodeModel):
     def _terms(self, reconstruction, kl):
         return Terms(self.beta * kl - reconstruction, reconstruction - kl, reconstruction, kl)
 
+    @finite("X")
     def encode(self, X):
         """mu, log_var of q(z given x), each (N, K)."""
         return self._code(matrix("X", X, self.n_features, self.dtype))
@@ -120,6 +122,7 @@ class VAE(CodeModel):
         code = self.encoder.forward(x)[0]
         return code[:, :self.n_latent], code[:, self.n_latent:]
 
+    @finite("X")
     def reconstruct(self, X):
         """The mean of p(x given z) at z = mu(x) : (N, D)."""
         return self.decode(self.encode(X)[0])
@@ -133,6 +136,7 @@ class VAE(CodeModel):
         """eps ~ N(0, I) : (S, n, K), drawn in the model's dtype."""
         return generator("rng", rng).standard_normal((n_samples, n, self.n_latent), dtype=self.dtype)
 
+    @finite("X", "eps")
     def loss_and_grad(self, X, *, rng=None, eps=None):
         (x,) = self.check(X)
         return self.forward_backward(x, eps=self._check_noise(len(x), rng, eps, self.n_samples))

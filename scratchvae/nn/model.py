@@ -5,7 +5,7 @@ the two in turn. `fit` checks the whole data set once and then calls `forward_ba
 """
 import numpy as np
 
-from scratchvae.checking import float_type
+from scratchvae.checking import finite, float_type
 from scratchvae.nn.network import pack
 
 
@@ -31,6 +31,7 @@ class Model:
         return {f"{part}.{name}": view for part, network in self.networks.items()
                 for name, view in network.named_parameters().items()}
 
+    @finite("X")
     def loss_and_grad(self, *data, **randomness):
         """The loss terms of a batch; fills `grad` with dloss/dtheta. Randomness: `rng=`, or `eps=` to hold it fixed.
 

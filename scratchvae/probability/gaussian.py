@@ -14,8 +14,12 @@ and only two moments are needed, E_q[(z - mu)^2] = sigma^2 and E_q[(z - m)^2] = 
 
 Dimensions are independent, so they add up. With r = log sigma^2 - log s^2 the part without the means is
 1/2 (e^r - 1 - r), computed as expm1(r) - r: at r = 1e-8 the plain formula would lose every digit.
+
+This is the arithmetic of a training step, and but for `standardize` it trusts its input; the doors are the models'.
 """
 import numpy as np
+
+from scratchvae.checking import finite, real_array
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -37,11 +41,13 @@ def log_prob(x, mu, log_var):
     return -0.5 * np.sum(squares + log_var + LOG_2PI, axis=-1)
 
 
+@finite("x", "mu", "sigma")
 def standardize(x, mu, sigma):
     """(x - mu) / sigma: how many standard deviations x lies above the mean; N(0, 1) if x ~ N(mu, sigma^2)."""
-    if np.any(np.asarray(sigma) <= 0):
+    x, mu, sigma = (real_array(name, value, np.float64) for name, value in (("x", x), ("mu", mu), ("sigma", sigma)))
+    if np.any(sigma <= 0):
         raise ValueError(f"sigma: want positive standard deviations, got {np.min(sigma)}")
-    return (np.asarray(x) - mu) / sigma
+    return (x - mu) / sigma
 
 
 def reparameterize(mu, log_var, eps):

@@ -11,7 +11,7 @@ All exponential families below share one derivative: log p = a x - A(a) gives d 
 """
 import numpy as np
 
-from scratchvae.checking import class_labels, generator, matrix, number, row_blocks
+from scratchvae.checking import class_labels, finite, generator, matrix, number, row_blocks
 from scratchvae.probability.gaussian import LOG_2PI
 
 LOG_2 = float(np.log(2))
@@ -31,17 +31,24 @@ class Observation:
         """`x` as an (N, D) array inside this model's support; ValueError or TypeError otherwise."""
         return matrix(name, x, n_features, dtype)
 
+    @finite("x", "params")
     def log_prob(self, x, params):
         """log p(x given params) : (N,), in nats, of x (N, D) under params (N, n_params)."""
         return self.evaluate(*self._checked(x, params))[0]
 
+    @finite("x", "params")
     def log_prob_and_grad(self, x, params):
         """log p(x given params) : (N,), in nats, and its derivative with respect to params : (N, n_params)."""
         return self.evaluate(*self._checked(x, params))
 
-    def _checked(self, x, params):
+    @staticmethod
+    def _params(params):
         params = matrix("params", params)
-        params = params.astype(np.result_type(params.dtype, np.float32), copy=False)  # integers become floats
+        dtype = params.dtype if params.dtype in (np.float32, np.float64) else np.float64
+        return params.astype(dtype, copy=False)
+
+    def _checked(self, x, params):
+        params = self._params(params)
         x = self.check(x, "x", dtype=params.dtype)
         if params.shape != (len(x), self.n_params(x.shape[1])):
             raise ValueError(f"params: want shape {(len(x), self.n_params(x.shape[1]))} for x of shape {x.shape}, "
@@ -58,6 +65,9 @@ class Observation:
 
 def comparable(*observations):
     """Nothing if log-probabilities of these models may be compared; ValueError if their measures differ."""
+    wrong = [o for o in observations if not isinstance(o, Observation)]
+    if wrong:
+        raise TypeError(f"observations: want observation models such as Bernoulli(), got {wrong[0]!r}")
     measures = {repr(o): o.measure for o in observations}
     if len(set(measures.values())) > 1 or None in measures.values():
         raise ValueError(f"log-probabilities of different base measures are not comparable: {measures}")
@@ -113,10 +123,11 @@ class Bernoulli(Observation):
 
     def mean(self, params):
         """E[x] = p(x = 1) : (N, D)."""
-        return sigmoid(params)
+        return sigmoid(self._params(params))
 
     def sample(self, params, rng):
         """x in {0, 1} : (N, D), drawn from p(x given params)."""
+        params = self._params(params)
         uniform = generator("rng", rng).random(params.shape, dtype=params.dtype)
         return (uniform < sigmoid(params)).astype(params.dtype)
 
@@ -136,6 +147,7 @@ class CrossEntropy(Bernoulli):
 
     def sample(self, params, rng):
         """The mean: there is no distribution over grey x to draw from."""
+        generator("rng", rng)
         return self.mean(params)
 
 
@@ -163,10 +175,11 @@ class ContinuousBernoulli(Observation):
 
     def mean(self, params):
         """E[x] = 1/2 + (coth(a/2) - 2/a) / 2 : (N, D); not sigmoid(a)."""
-        return 0.5 + 0.5 * _sinhc(0.5 * params)[1]
+        return 0.5 + 0.5 * _sinhc(0.5 * self._params(params))[1]
 
     def sample(self, params, rng):
         """x in [0, 1] : (N, D), by inverting the distribution function F(x) = (e^(a x) - 1) / (e^a - 1)."""
+        params = self._params(params)
         u = generator("rng", rng).random(params.shape, dtype=params.dtype)
         # Only a < 0 is ever exponentiated; p(x; a) = p(1 - x; -a) gives the other half. At a = 0 x is uniform.
         a = -np.maximum(np.abs(params), np.finfo(params.dtype).tiny)
@@ -257,6 +270,7 @@ class Gaussian(Observation):
         """E[x] = m : (N, D)."""
         return self._split(params)[0]
 
+    @finite("params")
     def sample(self, params, rng):
         """x = m + sqrt(v) * eps : (N, D)."""
         m, s = self._split(params)
@@ -264,8 +278,11 @@ class Gaussian(Observation):
         return m + self._variance(s)[0] ** 0.5 * eps
 
     def _split(self, params):
+        params = self._params(params)
         n = params.shape[1]
         D = {"shared": n - 1, "diagonal": n // 2}.get(self.variance, n)
+        if D < 1 or self.n_params(D) != n:
+            raise ValueError(f"params: {n} columns are not those of any number of features under {self!r}")
         return params[:, :D], params[:, D:]
 
 
@@ -283,7 +300,7 @@ class Categorical(Observation):
         return class_labels(name, x, n_classes=n_features)
 
     def _checked(self, x, params):
-        params = matrix("params", params)
+        params = self._params(params)
         return class_labels("x", x, n_rows=len(params), n_classes=params.shape[1]), params
 
     def evaluate(self, x, params):
@@ -295,10 +312,11 @@ class Categorical(Observation):
 
     def mean(self, params):
         """softmax(a) : (N, C), the probability of each class."""
-        return _softmax_terms(params)[0]
+        return _softmax_terms(self._params(params))[0]
 
     def sample(self, params, rng):
         """x : (N,), by the Gumbel trick: argmax_c (a_c + Gumbel noise) has probability softmax(a)_c."""
+        params = self._params(params)
         return np.argmax(params + generator("rng", rng).gumbel(size=params.shape), axis=1)
 
 
