@@ -39,12 +39,12 @@ def plant(mistake):
 
 
 def find(where):
-    """The function that "package.module:Class.function" names."""
+    """The function that "package.module:Class.function" names, without its decorators."""
     module, _, path = where.partition(":")
     found = importlib.import_module(f"scratchvae.{module}")
     for name in path.split("."):
         found = getattr(found, name)
-    return found
+    return inspect.unwrap(found)
 
 
 def edited(function, edits, where):
@@ -57,7 +57,7 @@ def edited(function, edits, where):
     in_class = source[0].isspace()  # a method stays in a class: its `super()` needs one
     names = {}
     exec(compile(("class Planted:\n" if in_class else "") + source, f"<{where}>", "exec"), function.__globals__, names)
-    return (vars(names["Planted"]) if in_class else names)[function.__name__].__code__
+    return inspect.unwrap((vars(names["Planted"]) if in_class else names)[function.__name__]).__code__
 
 
 # ---- what a gradient check alone would say ------------------------------------------------------------------------
@@ -144,7 +144,7 @@ MISTAKES = (
     ], "test_gaussian.check_kl_near_the_prior", "VAE", "nothing; unused latents have a KL of a rounding error, also below 0"),
     # ---- observation models
     Mistake("observation", "a Bernoulli's mean by softplus", [
-        ("probability.observation:Bernoulli.mean", "sigmoid(params)", "np.logaddexp(0, params)"),
+        ("probability.observation:Bernoulli.mean", "return sigmoid(", "return np.logaddexp(0, "),
     ], "test_observation.check_log_probability_is_not_positive", "VAE", "nothing; probabilities above 1 in the pictures"),
     Mistake("observation", "softplus where the derivative has sigmoid", [
         (BERNOULLI_TERMS, "half -= t", "half += 0.5 - np.logaddexp(0, a)"),
@@ -154,7 +154,8 @@ MISTAKES = (
         (f"{GREY}.evaluate", "half -= 0.5 * langevin", "half -= 0.5 * np.tanh(0.5 * params)"),
     ], "test_observation.check_normalised", "VAE, grey", "nothing; the number is no likelihood"),
     Mistake("observation", "the continuous Bernoulli's mean by sigmoid", [
-        (f"{GREY}.mean", "0.5 + 0.5 * _sinhc(0.5 * params)[1]", "sigmoid(params)"),
+        (f"{GREY}.mean", "0.5 + 0.5 * _sinhc(0.5 * self._params(params))[1]",
+         "sigmoid(self._params(params))"),
     ], "test_observation.check_normalised", "VAE, grey", "nothing; pictures with too much contrast"),
     Mistake("observation", "a Gaussian sampler that multiplies by the variance", [
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
