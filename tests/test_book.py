@@ -1,0 +1,264 @@
+"""Is the lesson book true to the code? Its map, links, quotations, commands, tables and figures; and equations of its own."""
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchvae as sv
+from demos import LESSONS, linear_autoencoder, observation
+from demos.__main__ import parser
+from demos.vae import independent_pixels
+from scratchvae.models.probabilistic_pca import linear_vae
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "demos" / "figures"
+PAGES = (ROOT / "README.md", ROOT / "demos" / "README.md")
+BOOK = PAGES[1].read_text()
+
+
+# ---- reading the book -----------------------------------------------------------------------------------------------
+
+def blocks(language, text):
+    """The fenced blocks of a language, each a list of lines."""
+    return [body.splitlines() for body in re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+
+
+def chapters():
+    """Lesson name -> its chapter's text."""
+    parts = re.split(r"^## (?:\d+\. )?(.+)$", BOOK, flags=re.MULTILINE)
+    return {name: text for name, text in zip(parts[1::2], parts[2::2]) if re.search(rf"^## \d+\. {re.escape(name)}$", BOOK, re.MULTILINE)}
+
+
+def section(title):
+    """The text under a heading, up to the next."""
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", BOOK, re.MULTILINE | re.DOTALL)[1]
+
+
+def rows(title):
+    """The rows of the table under a heading, each a list of cells, without the header."""
+    lines = [line for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def found(path):
+    """What a dotted path names: a module, and from there on attributes."""
+    names = path.split(".")
+    for n in range(len(names), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(names[:n]))
+        except ModuleNotFoundError as error:
+            if not ".".join(names[:n]).startswith(error.name):
+                raise
+            continue
+        for name in names[n:]:
+            thing = getattr(thing, name)
+        return thing
+    raise ModuleNotFoundError(path)
+
+
+def is_check(where):
+    """Whether tests/test_x.py::name names a test, or a check that some test of that module calls."""
+    path, name = where.split("::")
+    source = (ROOT / path).read_text()
+    is_test = name.startswith("test_") or len(re.findall(rf"\b{name}\b", source)) > 1
+    return is_test and re.search(rf"^def {name}\(", source, re.MULTILINE) is not None
+
+
+def anchor(heading):
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# ---- the map --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("title", ["The syllabus", "From equation to code to test"])
+def test_every_function_and_every_check_of_the_tables_exists(title):
+    for *_, function, check in rows(title):
+        assert callable(found(function.strip("`"))), function
+        assert is_check(check.strip("`")), check
+
+
+def test_every_numbered_equation_is_in_the_map_once_and_in_order():
+    numbers = re.findall(r"\\tag\{(\d+\.\d+)\}", BOOK)
+    assert numbers == [row[0].strip("()") for row in rows("From equation to code to test")]
+    prose = re.sub(r"^```.*?^```$", "", BOOK, flags=re.MULTILINE | re.DOTALL)
+    for number in re.findall(r"(?<![\w`])\(([1-9]\d?\.\d+)\)", prose):
+        assert number in numbers, f"({number}) is referred to and is no equation"
+
+
+def test_equations_carry_their_chapters_number():
+    for heading, text in re.findall(r"^## (\d+)\. \w+\n(.*?)(?=^## )", BOOK, re.MULTILINE | re.DOTALL):
+        for n, number in enumerate(re.findall(r"\\tag\{(\S+?)\}", text), 1):
+            assert number == f"{heading}.{n}"
+
+
+# ---- links, quotations, commands, tables, figures -------------------------------------------------------------------
+
+@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
+def test_no_relative_link_is_dead(page):
+    text = page.read_text()
+    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith(("http://", "https://")):
+            assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_quoted_code_is_in_the_linked_file_line_by_line():
+    place = re.compile(r"\[`([\w.]+)`\]\(([\w./]+\.py)\)[^\[]*?\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    quotes = place.findall(BOOK)
+    assert len(quotes) == len(blocks("python", BOOK))
+    for name, path, quoted in quotes:
+        source = [line.strip() for line in (PAGES[1].parent / path).read_text().splitlines()]
+        assert re.search(rf"(def|class) {name.split('.')[-1]}\b", "\n".join(source)), name
+        for piece in quoted.split("...\n"):
+            lines = [line.strip() for line in piece.splitlines()]
+            assert any(source[i:i + len(lines)] == lines for i in range(len(source))), f"{path} has not:\n{piece}"
+
+
+def test_every_lesson_has_a_chapter_with_question_and_command():
+    assert list(chapters()) == list(LESSONS)
+    for name, text in chapters().items():
+        assert re.match(r"\n\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
+        assert [f"python -m demos {name}"] in [block[:1] for block in blocks("sh", text)]
+        assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
+def test_every_command_names_a_lesson_or_the_package(page):
+    text = page.read_text()
+    commands = [line for block in blocks("sh", text) for line in block] + re.findall(r"`(python -m [^`]+)`", text)
+    assert commands
+    for command in commands:
+        for match in re.finditer(r"python3? -m (demos|scratchvae)\b([^&|;]*)", command):
+            package, arguments = match[1], shlex.split(match[2])
+            if package == "scratchvae":
+                assert arguments == [] and (ROOT / "scratchvae" / "__main__.py").exists()
+            elif arguments and arguments[0] != "NAME":
+                assert arguments[0] in (*LESSONS, "all"), command
+                parser(arguments[0]).parse_args(arguments[1:])
+
+
+def test_every_table_is_in_its_lessons_transcript():
+    for name, text in chapters().items():
+        for block in blocks("text", text):
+            path = FIGURES / f"{name}.txt"
+            assert path.exists(), f"{path.relative_to(ROOT)} is missing: python -m demos {name} --out demos/figures"
+            printed = [line.rstrip() for line in path.read_text().splitlines()]
+            assert len(block) > 2, f"{name}: the table {block[0]!r} is empty"
+            assert any(printed[i:i + len(block)] == block for i in range(len(printed))), (
+                f"{name}: the book's table is not what the lesson printed:\n" + "\n".join(block))
+
+
+def test_every_figure_is_shown_in_its_chapter_and_every_shown_figure_is_there():
+    shown = {name: re.findall(r"!\[[^\]]+\]\(figures/([^)]+)\)", text) for name, text in chapters().items()}
+    drawn = {path.name for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")}
+    for name, figures in shown.items():
+        announced, suffix = re.search(r"[Ww]rites ([^()]*)\((\.\w+)\)", importlib.import_module(f"demos.{name}").__doc__).groups()
+        assert set(figures) == {f"{stem}{suffix}" for stem in re.findall(r"\w+", announced) if stem != "and"}, name
+    assert {figure for figures in shown.values() for figure in figures} == drawn
+
+
+def test_mathematics_is_closed():
+    for text in (re.sub(r"^```.*?^```$", "", BOOK, flags=re.MULTILINE | re.DOTALL),):
+        for paragraph in re.sub(r"`[^`]*`", "", text).split("\n\n"):
+            assert paragraph.count("$") % 2 == 0, paragraph
+    for block in blocks("math", BOOK):
+        body = "\n".join(block)
+        assert body.count("{") == body.count("}") and body.count(r"\tag") <= 1
+        assert len(re.findall(r"\\Big\b", body)) % 2 == 0 and len(re.findall(r"\\big\b", body)) % 2 == 0
+
+
+# ---- equations that no other test holds -----------------------------------------------------------------------------
+
+def digits(binary=False):
+    """100 real digits in float64."""
+    X = sv.load_digits()[0][:100]
+    return sv.binarize(X) if binary else X
+
+
+def check_pythagoras(X):
+    """(3.1): |x|^2 = |x V|^2 + |x - x V V^T|^2 of centred x."""
+    pca = sv.PCA(5).fit(X)
+    centred, z = X - X.mean(axis=0), pca.transform(X)
+    rest = X - pca.inverse_transform(z)
+    np.testing.assert_allclose((centred**2).sum(axis=1), (z**2).sum(axis=1) + (rest**2).sum(axis=1), rtol=1e-12)
+
+
+def test_pythagoras():
+    check_pythagoras(digits())
+
+
+def check_turned_axis(angle):
+    """(5.2): component i turned towards a discarded j loses sin^2 (l_i - l_j) more, and `principal_angles` sees the angle."""
+    X, k, i, j = digits(), 4, 2, 6
+    pca = sv.PCA().fit(X)
+    V, variance = pca.components_, pca.singular_values_**2
+    turned = V[:k].copy()
+    turned[i] = np.cos(angle) * V[i] + np.sin(angle) * V[j]
+    centred = X - pca.mean_
+    excess = np.sum((centred - centred @ turned.T @ turned) ** 2) - variance[k:].sum()
+    np.testing.assert_allclose(excess, np.sin(angle) ** 2 * (variance[i] - variance[j]), rtol=1e-9)
+    found_angle = linear_autoencoder.principal_angles(V[:k], turned).max()
+    np.testing.assert_allclose(found_angle, angle, rtol=1e-9)
+
+
+@pytest.mark.parametrize("angle", [0.01, 0.3, 1.2])
+def test_turned_axis(angle):
+    check_turned_axis(angle)
+
+
+def check_decoder_that_ignores_z():
+    """(10.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
+    x = digits(binary=True)
+    vae = sv.VAE(64, hidden=(), n_latent=3, rng=np.random.default_rng(0), dtype=np.float64)
+    vae.theta[:] = 0
+    p = (x.sum(axis=0) + 1) / (len(x) + 2)
+    vae.decoder.layers[0].b[:] = np.log(p / (1 - p))
+    exact = independent_pixels(x, x)
+    terms = vae.elbo(x, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(terms.kl, 0)
+    np.testing.assert_allclose(terms.elbo, exact, rtol=1e-12)
+    evidence = sv.log_evidence(vae, x[:5], n_samples=7, rng=np.random.default_rng(2))
+    np.testing.assert_allclose(evidence.value, exact[:5], rtol=1e-12)
+    vae.encoder.layers[0].b[1] = 0.7
+    np.testing.assert_allclose(vae.elbo(x, rng=np.random.default_rng(3)).elbo, exact - 0.7**2 / 2, rtol=1e-12)
+
+
+def test_decoder_that_ignores_z():
+    check_decoder_that_ignores_z()
+
+
+def check_predicted_kl():
+    """(16.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
+    X = digits()
+    values = observation.eigenvalues(X)
+    model = sv.ProbabilisticPCA(observation.K).fit(X)
+    mu, log_var = linear_vae(model).encode(X)
+    kl = [sv.gaussian.kl_standard(mu[:, [k]], log_var[:, [k]]).mean() for k in range(observation.K)]
+    np.testing.assert_allclose(observation.predicted_kl(values, model.noise_variance_), kl, rtol=1e-9)
+    np.testing.assert_array_equal(observation.predicted_kl(values, 2 * values[0]), 0)
+
+
+def test_predicted_kl():
+    check_predicted_kl()
+
+
+def check_squared_error_is_a_variance(beta):
+    """(16.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
+    x, eps, grads = digits(), np.random.default_rng(0).standard_normal((100, 3)), []
+    for variance, weight in ((0.5, beta), (beta / 2, 1.0)):  # at variance 1/2 the loss is the squared error itself
+        vae = sv.VAE(64, hidden=(6,), n_latent=3, activation="tanh", observation=sv.Gaussian(variance), beta=weight,
+                     rng=np.random.default_rng(1), dtype=np.float64)
+        vae.loss_and_grad(x, eps=eps)
+        grads.append(vae.grad.copy())
+    np.testing.assert_allclose(grads[0], beta * grads[1], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0, 64.0])
+def test_squared_error_is_a_variance(beta):
+    check_squared_error_is_a_variance(beta)
