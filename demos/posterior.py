@@ -27,9 +27,9 @@ def run(lesson):
     grid = sv.latent_grid(2, step=lesson.pick(0.07, 0.1))
 
     q = vae.encode(X)
-    rng, steps = lesson.rng(2), lesson.pick(300, 10)
+    rng, steps = lesson.rng(2), lesson.pick(200, 10)
     near = sv.optimize_q(vae, X, steps=steps, rng=rng)                          # from the encoder's q
-    covering = posterior_moments(vae, X, grid)
+    covering = posterior_moments(vae, X, sv.latent_grid(2, step=0.14))
     far = sv.optimize_q(vae, X, start=covering, steps=steps, rng=rng)           # from the posterior's own moments
     evidence, own = bound(vae, X, q, grid)
     bounds = {"from the encoder's q": bound(vae, X, near, grid)[1], "from the posterior's moments": bound(vae, X, far, grid)[1]}
