@@ -108,7 +108,7 @@ def real(lesson):
     cloud, ratio = clouds[2], ratios[2]
     image = int(np.argsort(ratio[PLAIN])[n_images // 2])       # the one with the median ratio
     figure, axes = plotting.panels(3, f"One test image, {min(n_samples, 400)} estimates of the same gradient each: "
-                                      "the pathwise cloud is a dot beside the score function's", size=(3.2, 3.3))
+                                      "the pathwise cloud is a dot beside the score function's", size=(3.2, 3.8))
     centre = cloud[PATHWISE][0][:, image].mean(axis=0)
     reach = 1.05 * np.abs(cloud[PLAIN][0][:400, image] - centre).max()
     with plotting.house_style():
