@@ -19,8 +19,8 @@ def row_blocks(X, size=BLOCK):
     return (slice(start, start + step) for start in range(0, len(X), step))
 
 
-def real_array(name, value, dtype=None):
-    """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
+def numeric_array(name, value):
+    """`value` as a non-empty array of real numbers, NaN and infinity among them."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: got a masked array; fill or drop the masked values first")
     try:
@@ -31,6 +31,12 @@ def real_array(name, value, dtype=None):
         raise TypeError(f"{name}: want real numbers, got dtype {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{name}: got an empty array of shape {array.shape}")
+    return array
+
+
+def real_array(name, value, dtype=None):
+    """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
+    array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         array = array if dtype is None else array.astype(dtype, copy=False)
     rows = array.reshape(1) if array.ndim == 0 else array
@@ -62,7 +68,7 @@ def class_labels(name, value, n_rows=None, n_classes=None):
 
 def integer(name, value, low=1, high=None):
     """`value` as an int with low <= value (<= high, at most MAX_COUNT by default); True is not an integer here."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: want an integer, got {value!r}")
     if value < low or value > (MAX_COUNT if high is None else high):
         want = f"from {low} to {high}" if high is not None else f">= {low}"
@@ -81,7 +87,7 @@ def sizes(name, value):
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
     """`value` as a finite float in [low, high]; an open end is left out."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: want a number, got {value!r}")
     if isinstance(value, int) and abs(value) > 2**1023:
         raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
@@ -96,10 +102,54 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
     return got
 
 
+def same_shape(**arrays):
+    """Nothing, if the arrays' shapes are equal."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"{', '.join(arrays)}: want equal shapes, got {shapes}")
+
+
+def broadcastable(**arrays):
+    """Nothing, if the arrays broadcast together."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise ValueError(f"{', '.join(arrays)}: want shapes that broadcast together, got {shapes}") from None
+
+
+def instance(name, value, kind, example):
+    """`value` if it is a `kind`; the error names an `example`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: want {example}, got {value!r}")
+    return value
+
+
+def function(name, value):
+    """`value` if it can be called."""
+    if not callable(value):
+        raise TypeError(f"{name}: want a function, got {value!r}")
+    return value
+
+
 def path(name, value):
     """`value` as it is, if it can name a file."""
     if not isinstance(value, (str, PathLike)) or not str(value):
         raise TypeError(f"{name}: want a path, got {value!r}")
+    return value
+
+
+def not_too_large(name, result):
+    """`result`, if it is finite; else FloatingPointError with the argument to blame."""
+    if not np.isfinite(result).all():
+        raise FloatingPointError(f"{name}: too large for this computation, its result is not finite")
+    return result
+
+
+def choice(name, value, options):
+    """`value` if it is one of the `options`, texts."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name}: want one of {', '.join(options)}, got {value!r}")
     return value
 
 
@@ -117,8 +167,8 @@ def finite(*names):
                 for part in result if isinstance(result, tuple) else (result,):
                     if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
                         raise FloatingPointError("the result is not finite")
-            except FloatingPointError as error:
-                raise FloatingPointError(f"{', '.join(names)}: too large for this computation: {error}") from None
+            except (FloatingPointError, np.linalg.LinAlgError) as error:
+                raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: {error}") from None
             return result
         return guarded
     return decorate

@@ -164,7 +164,7 @@ def test_gamma_is_1_over_d_by_default():
 
 
 @pytest.mark.parametrize("arguments, told", [
-    ({"kernel": "cosine"}, "kernel: want 'linear', 'poly' or 'rbf', got 'cosine'"), ({"kernel": "rbf", "gamma": 0}, "gamma"),
+    ({"kernel": "cosine"}, "kernel: want one of linear, poly, rbf, got 'cosine'"), ({"kernel": "rbf", "gamma": 0}, "gamma"),
     ({"gamma": -1.0}, "gamma"), ({"gamma": np.inf}, "gamma"), ({"n_components": 0}, "n_components"), ({"degree": 0}, "degree"),
     ({"coef0": -1.0}, "coef0"), ({"alpha": 0}, "alpha")])
 def test_bad_arguments_are_refused(arguments, told):

@@ -15,13 +15,14 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.analysis.evidence import checked_vae, log_mean_exp
-from scratchvae.checking import BLOCK, generator, integer, number
+from scratchvae.checking import BLOCK, finite, generator, integer, number
 from scratchvae.probability import gaussian
 
 AggregateKL = namedtuple("AggregateKL", "kl mutual_information marginal_kl")
 ActiveUnits = namedtuple("ActiveUnits", "active variance")
 
 
+@finite("X")
 def aggregate_kl(vae, X, *, n_samples=10, rng):
     """The KL of each example and its two parts: AggregateKL(kl, mutual_information, marginal_kl), each (N,), in nats.
 
@@ -47,10 +48,12 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
     return AggregateKL(mutual_information + marginal_kl, mutual_information, marginal_kl)
 
 
+@finite("X")
 def active_units(vae, X, threshold=0.01):
     """Which latents the encoder uses: ActiveUnits(active (K,) bool, variance (K,)), variance of mu_j(x) over X > threshold.
 
     A collapsed latent has q = prior for every x: mu = 0 whatever x is. Source: Burda et al. 2016, section 5.2.
     """
-    variance = vae.encode(checked_vae(vae, X))[0].var(axis=0, dtype=np.float64)
+    x = checked_vae(vae, X)
+    variance = vae.encode(x)[0].var(axis=0, dtype=np.float64)
     return ActiveUnits(variance > number("threshold", threshold), variance)

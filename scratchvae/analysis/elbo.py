@@ -24,6 +24,7 @@ import numpy as np
 from scratchvae.analysis.evidence import checked_vae
 from scratchvae.analysis.gradient_estimators import checked_q
 from scratchvae.analysis.posterior import grid_posterior, latent_grid
+from scratchvae.checking import finite
 from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_posterior
 from scratchvae.probability import gaussian
 from scratchvae.probability.gaussian import LOG_2PI
@@ -79,6 +80,7 @@ def derivation(pieces):
 
 # ---- on a grid ------------------------------------------------------------------------------------------------------
 
+@finite("X", "q", "grid")
 def on_grid(vae, X, q=None, grid=None):
     """`Pieces` by quadrature, for one or two latents and any decoder: each log-density is an array (N, G).
 
@@ -155,6 +157,7 @@ def kl_to_posterior(mu, log_var, mean, covariance):
     return 0.5 * (trace + np.sum((d @ P) * d, axis=1) - mu.shape[1] + log_det - log_var.sum(axis=1))
 
 
+@finite("X", "q")
 def in_closed_form(vae, X, q=None):
     """`Pieces` of a linear VAE (hidden=(), a Gaussian with one variance), in float64: each log-density is a `Quadratic`.
 

@@ -24,7 +24,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import BLOCK, generator, integer, number
+from scratchvae.checking import BLOCK, choice, finite, generator, integer, number, real_array
 from scratchvae.models.vae import VAE
 from scratchvae.probability import gaussian
 
@@ -36,6 +36,7 @@ PROPOSALS = {"importance": Proposal(), "widened": Proposal(widen=1.5), "defensiv
              "prior": Proposal(prior_share=1.0)}
 
 
+@finite("X", "method")
 def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
 
@@ -54,6 +55,7 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     return Evidence(value, ess)
 
 
+@finite("X", "method")
 def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
     """The bound L_k on log p(x) of each example: Bound(value (N,), error (N,)), the standard error over the repeats.
 
@@ -75,7 +77,10 @@ def standard_error(ess, n_samples):
 
     It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
     """
-    return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))
+    ess = real_array("ess", ess, np.float64)
+    if ess.min() < 1:
+        raise ValueError(f"ess: want effective sample sizes >= 1, got {ess.min():g}")
+    return np.sqrt(np.maximum(1 / ess - 1 / integer("n_samples", n_samples), 0))
 
 
 def log_weights(vae, x, n_samples, proposal, rng):
@@ -123,9 +128,7 @@ def effective_sample_size(log_w):
 def as_proposal(method):
     """The Proposal of this name, or the one given, checked."""
     if not isinstance(method, Proposal):
-        if method not in list(PROPOSALS):
-            raise ValueError(f"method: want one of {', '.join(PROPOSALS)} or a Proposal, got {method!r}")
-        return PROPOSALS[method]
+        return PROPOSALS[choice("method", method, list(PROPOSALS))]
     return Proposal(number("widen", method.widen, open_low=True), number("prior_share", method.prior_share, high=1))
 
 

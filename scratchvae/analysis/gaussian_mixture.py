@@ -14,7 +14,7 @@ Source: Dempster, Laird & Rubin 1977; Bishop 2006, section 9.2.
 """
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix, number
+from scratchvae.checking import finite, generator, integer, matrix, not_too_large, number
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
@@ -36,17 +36,18 @@ class GaussianMixture:
     @classmethod
     def standard(cls, K):
         """N(0, I) in K dimensions, the prior of a VAE."""
-        prior = cls(1)
+        prior, K = cls(1), integer("K", K)
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
+    @finite("Z")
     def fit(self, Z, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
         Z = matrix("Z", Z, dtype=np.float64)
         (N, K), C = Z.shape, self.n_components
         if N <= K or N < C:
             raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
-        spread = np.cov(Z.T).reshape(K, K)
+        spread = not_too_large("Z", np.cov(Z.T).reshape(K, K))
         if np.trace(spread) == 0:
             raise ValueError("Z: all codes are equal, and no Gaussian has no width")
         floor = self.floor * np.trace(spread) / K * np.eye(K)
@@ -76,6 +77,7 @@ class GaussianMixture:
         log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
         return (log_n + np.log(self.weights_)[:, None]).T
 
+    @finite("Z")
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
         return np.logaddexp.reduce(self._log_joint(self._codes("Z", Z)), axis=1)

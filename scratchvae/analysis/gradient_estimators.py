@@ -23,7 +23,7 @@ Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, basel
 import numpy as np
 
 from scratchvae.analysis.evidence import checked_vae, log_likelihood
-from scratchvae.checking import matrix, real_array
+from scratchvae.checking import finite, matrix, real_array
 
 
 def square_pathwise(theta, eps):
@@ -41,6 +41,7 @@ def square_score_function_variance(theta, baseline=0.0):
     return theta**4 + 14 * theta**2 + 15 - 2 * baseline * (theta**2 + 3) + baseline**2
 
 
+@finite("X", "eps", "q")
 def pathwise_gradient(vae, X, eps, q=None):
     """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K).
 
@@ -60,6 +61,7 @@ def pathwise_gradient(vae, X, eps, q=None):
     return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
 
 
+@finite("X", "eps", "baseline", "q")
 def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K). Equal in mean to the pathwise.
 
@@ -77,18 +79,23 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     return f * (eps / sigma) - mu, f * (0.5 * (eps * eps - 1)) - 0.5 * (sigma * sigma - 1)
 
 
+@finite("X", "eps", "q")
 def mean_log_likelihood(vae, X, eps, q=None):
     """1/S sum_s log p(x given z_s) : (N,), a baseline for other samples than these eps (S, N, K)."""
     x, eps, mu, log_var = _door(vae, X, eps, q)
     return log_likelihood(vae, x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
 
 
+@finite("X", "dmu", "dlog_var")
 def encoder_gradient(vae, X, dmu, dlog_var):
     """The gradient of 1/N sum_n ELBO_n with respect to the encoder's parameters, from dELBO/dmu and dELBO/dlog_var (N, K).
 
     The chain rule's last part, which no longer has any randomness. Overwrites the encoder's part of `vae.grad`.
     """
-    (x,) = vae.check(X)
+    x = checked_vae(vae, X)
+    dmu, dlog_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("dmu", dmu), ("dlog_var", dlog_var)))
+    if not len(dmu) == len(dlog_var) == len(x):
+        raise ValueError(f"dmu, dlog_var: want {len(x)} rows, one for each of X, got {len(dmu)} and {len(dlog_var)}")
     dcode = np.concatenate([dmu, dlog_var], axis=1) / vae.dtype(len(x))
     vae.encoder.backward(dcode, vae.encoder.forward(x)[1], need_dx=False)
     return vae.encoder.grad.copy()
@@ -101,6 +108,8 @@ def total_variance(*estimates):
 
 def checked_q(vae, x, q):
     """mu, log_var, each (N, K): the encoder's for x if q is None, else q's, checked."""
+    if q is not None and not (isinstance(q, (tuple, list)) and len(q) == 2 or isinstance(q, np.ndarray) and q.shape[:1] == (2,)):
+        raise TypeError(f"q, start: want (mu, log_var), got {q!r}")
     mu, log_var = vae.encode(x) if q is None else q
     mu, log_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("mu", mu), ("log_var", log_var)))
     if not len(mu) == len(log_var) == len(x):

@@ -15,11 +15,12 @@ fitted to the codes. A gap does no harm to one who never samples there.
 """
 import numpy as np
 
-from scratchvae.checking import class_labels, integer, matrix, number
+from scratchvae.checking import class_labels, finite, integer, matrix, not_too_large, number
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 
+@finite("z")
 def off_centre(z):
     """Distance of the codes' mean from the origin, over their root-mean-square distance from it.
 
@@ -28,10 +29,11 @@ def off_centre(z):
     z : (N, K)      returns : a number in [0, 1], whatever the scale of z; 0 for centred codes (or all zero)
     """
     z = matrix("z", z, dtype=np.float64)
-    radius = np.sqrt((z * z).sum(axis=1).mean())
+    radius = not_too_large("z", np.sqrt((z * z).sum(axis=1).mean()))
     return float(np.linalg.norm(z.mean(axis=0)) / radius) if radius > 0 else 0.0
 
 
+@finite("z")
 def class_log_areas(z, labels):
     """log of the area (volume, for K > 2) of each class's ellipse of one standard deviation, in the order of the labels.
 
@@ -58,6 +60,7 @@ def class_log_areas(z, labels):
     return np.array(logs)
 
 
+@finite("z")
 def area_spread(z, labels):
     """Standard deviation over classes of the log areas: 0 if all classes take equal room, 1 if areas differ by e = 2.7.
 
@@ -77,9 +80,10 @@ def nearest_distances(z, codes, skip_self=False):
         if skip_self:
             squares[n] = np.inf
         nearest[n] = squares.min()
-    return np.sqrt(nearest)
+    return not_too_large("z, codes", np.sqrt(nearest))
 
 
+@finite("z", "codes")
 def isolated_share(z, codes, quantile=0.99):
     """The share of sampled codes z that are farther from any training code than training codes are from each other.
 
@@ -96,6 +100,7 @@ def isolated_share(z, codes, quantile=0.99):
     return float((nearest_distances(z, codes) > limit).mean())
 
 
+@finite("model", "X", "sampler")
 def grid_log_prob(model, X, sampler, n_nodes=40000):
     """log p(x) : (N,), in nats, when z is drawn from `sampler` and x from the model's decoder, by quadrature.
 
@@ -111,6 +116,8 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
     (X,) = model.check(X)
     if model.n_latent != 2:
         raise ValueError(f"model: want 2 latents for quadrature on a grid, got {model.n_latent}")
+    if not callable(getattr(sampler, "grid", None)) or isinstance(sampler, type):
+        raise TypeError(f"sampler: want a GaussianMixture, got {sampler!r}")
     z, log_w = sampler.grid(integer("n_nodes", n_nodes))
     z, log_w, log_px = z.astype(model.dtype), log_w.astype(model.dtype), np.full(len(X), -np.inf)
     for start in range(0, len(z), 4096):
@@ -138,6 +145,7 @@ def label_entropy(labels, n_classes=10):
     return float(-(f * np.log(f)).sum() / np.log(n_classes)) + 0.0  # + 0.0 turns -0 into 0
 
 
+@finite("features", "others")
 def frechet_distance(features, others):
     """Squared Wasserstein distance between the Gaussians that have the means and covariances of two sets of features.
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from scratchvae.analysis.evidence import checked_vae
 from scratchvae.analysis.gradient_estimators import checked_q, pathwise_gradient
-from scratchvae.checking import BLOCK, generator, integer, number
+from scratchvae.checking import BLOCK, finite, generator, instance, integer, number
 from scratchvae.nn.optimizers import Adam
 from scratchvae.probability import gaussian
 
@@ -35,6 +35,8 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
     """
     K = integer("n_latent", n_latent, high=2)
     half_width, step = number("half_width", half_width, open_low=True), number("step", step, open_low=True)
+    if half_width / step > 1e4:
+        raise ValueError(f"half_width, step: want at most 10^4 steps to each side, got {half_width / step:.3g}")
     n = 2 * int(np.ceil(half_width / step)) + 1
     z = step * (np.arange(n) - n // 2)
     points = z[:, None] if K == 1 else np.stack([np.tile(z, n), np.repeat(z, n)], axis=1)
@@ -44,6 +46,7 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
 def grid_log_likelihood(vae, X, grid):
     """log p(x given z_g) of each example at each point of the grid : (N, G) float64; the decoder runs once."""
     x = checked_vae(vae, X)
+    instance("grid", grid, Grid, "a Grid, as `latent_grid` gives")
     params = vae.decoder.forward(grid.z.astype(vae.dtype))[0]                    # (G, n_params)
     log_px = np.empty((len(x), len(params)))
     step = max(1, BLOCK // params.shape[1])
@@ -55,6 +58,7 @@ def grid_log_likelihood(vae, X, grid):
     return log_px
 
 
+@finite("X", "grid")
 def grid_posterior(vae, X, grid=None):
     """Bayes' rule at each point of the grid, for each example: GridPosterior, in nats.
 
@@ -63,8 +67,9 @@ def grid_posterior(vae, X, grid=None):
 
     X : (N, D)      grid : of `latent_grid`, by default 141 points in each dimension      ValueError for K > 2.
     """
+    x = checked_vae(vae, X)
     grid = latent_grid(vae.n_latent) if grid is None else grid
-    log_likelihood = grid_log_likelihood(vae, X, grid)
+    log_likelihood = grid_log_likelihood(vae, x, grid)
     log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(grid.z.shape[1]))
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
     top = log_posterior.max(axis=1)
@@ -73,11 +78,13 @@ def grid_posterior(vae, X, grid=None):
     return GridPosterior(grid, log_likelihood, log_prior, log_evidence, log_posterior)
 
 
+@finite("X", "grid")
 def grid_log_evidence(vae, X, grid=None, n_rows=20):
     """log p(x) of each example by grid quadrature : (N,), in nats; n_rows examples at a time in memory."""
+    x, n_rows = checked_vae(vae, X), integer("n_rows", n_rows)
     grid = latent_grid(vae.n_latent) if grid is None else grid
-    return np.concatenate([grid_posterior(vae, X[start:start + n_rows], grid).log_evidence
-                           for start in range(0, len(X), n_rows)])
+    return np.concatenate([grid_posterior(vae, x[start:start + n_rows], grid).log_evidence
+                           for start in range(0, len(x), n_rows)])
 
 
 def moments(posterior):
@@ -87,6 +94,7 @@ def moments(posterior):
     return mean, np.log(weight @ z**2 - mean**2)
 
 
+@finite("X", "start", "lr")
 def optimize_q(vae, X, *, start=None, steps=300, n_samples=16, lr=0.03, rng):
     """The best Gaussian q* for each example by itself: mu, log_var, each (N, K), as `vae.encode` gives them.
 

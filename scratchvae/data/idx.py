@@ -36,7 +36,7 @@ def load_idx(directory, split="train"):
     """
     if not isinstance(directory, (str, os.PathLike)):
         raise TypeError(f"directory: want a path, got {directory!r}")
-    if split not in list(PREFIX):
+    if not isinstance(split, str) or split not in PREFIX:
         raise ValueError(f"split: want 'train' or 'test', got {split!r}")
     image_file = find_file(directory, f"{PREFIX[split]}-images", n_dims=3)
     label_file = find_file(directory, f"{PREFIX[split]}-labels", n_dims=1)

@@ -56,7 +56,7 @@ def quantize(y, n_codes=N_CODES):
 def dequantize(codes, n_codes=N_CODES):
     """The middle of each code's step, (2 code + 1) / n_codes - 1 : the inverse of `quantize` to half a step, 1 / n_codes."""
     half = _half(n_codes)
-    codes = np.asarray(codes)
+    codes = real_array("codes", codes)
     class_labels("codes", codes.reshape(-1), n_classes=n_codes)
     return (codes + 0.5 - half) / half
 
@@ -79,7 +79,11 @@ def signal_to_noise(x, x_restored):
     x, x_restored = real_array("x", x), real_array("x_restored", x_restored)
     if x.shape != x_restored.shape:
         raise ValueError(f"x_restored: want shape {x.shape} as x, got {x_restored.shape}")
-    power, noise = np.sum(np.square(x)), np.sum(np.square(x - x_restored))
+    with np.errstate(over="ignore"):
+        x, x_restored = x.astype(np.float64, copy=False), x_restored.astype(np.float64, copy=False)
+        power, noise = np.sum(np.square(x)), np.sum(np.square(x - x_restored))
+    if not np.isfinite(power + noise):
+        raise FloatingPointError("x, x_restored: too large, the sum of squares is not finite")
     if power == 0:
         raise ValueError("x: want a signal, got 0 everywhere")
     return float(10 * np.log10(power / noise)) if noise else np.inf
@@ -94,7 +98,7 @@ def _half(n_codes):
 def _signal(name, value):
     """`value` as floats, refused outside [-1, 1]."""
     array = real_array(name, value)
-    array = array if array.dtype.kind == "f" else array.astype(np.float64)
+    array = array if array.dtype in (np.float16, np.float32, np.float64) else real_array(name, array, np.float64)
     if np.abs(array).max() > 1:
         raise ValueError(f"{name}: want values in [-1, 1], got [{array.min():g}, {array.max():g}]")
     return array

@@ -20,7 +20,7 @@ def split(labels, sizes=(1000, 297, 500), seed=0):
     Raises ValueError for a size below 1 and for more than N examples in all.
     """
     labels = checking.class_labels("labels", labels)
-    if np.ndim(sizes) != 1:
+    if not isinstance(sizes, (tuple, list, range)) and getattr(sizes, "ndim", 0) != 1:
         raise TypeError(f"sizes: want a tuple of integers, got {sizes!r}")
     sizes = [checking.integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
     if sum(sizes) > len(labels):

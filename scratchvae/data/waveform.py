@@ -12,19 +12,20 @@ Source: Fant 1960 (source and filter); Peterson & Barney 1952, table II (formant
 """
 import numpy as np
 
-from scratchvae.checking import generator, integer, number
+from scratchvae.checking import finite, generator, integer, number, real_array
 
 FORMANTS = np.array([[270, 2290, 3010], [530, 1840, 2480], [730, 1090, 2440], [570, 840, 2410], [300, 870, 2240]])
 WIDTHS = np.array([60, 90, 150])       # half widths of the resonances, in hertz
 SYLLABLE = 0.16                        # seconds, between two vowels
 
 
+@finite("n", "rate", "breath")
 def speech_like(n, *, rate=8000, breath=0.02, rng):
     """n samples (n,) in [-1, 1] of a made-up voice at `rate` samples a second; the loudest sample has |x| = 1.
 
     breath : standard deviation of the noise, relative to loudness
     """
-    n, rate, breath = integer("n", n), number("rate", rate, open_low=True), number("breath", breath)
+    n, rate, breath = integer("n", n), number("rate", rate, low=1, high=1e6), number("breath", breath)
     n_syllables = int(n / rate / SYLLABLE) + 2
     vowel = FORMANTS[generator("rng", rng).integers(len(FORMANTS), size=n_syllables)]
     pitch = rng.uniform(90, 160, n_syllables)
@@ -49,7 +50,7 @@ def windows(x, width):
 
         past_m = x_m, ..., x_(m + width - 1)        next_m = x_(m + width)
     """
-    x, width = np.asarray(x), integer("width", width)
+    x, width = real_array("x", x), integer("width", width)
     if x.ndim != 1 or len(x) <= width:
         raise ValueError(f"x: want shape (n,) with n > width = {width}, got {x.shape}")
     return np.lib.stride_tricks.sliding_window_view(x, width)[:-1], x[width:]

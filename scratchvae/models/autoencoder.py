@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import finite, generator, integer, matrix, number, real_array, row_blocks, sizes
+from scratchvae.checking import choice, finite, generator, integer, matrix, not_too_large, number, real_array, row_blocks, sizes
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
 from scratchvae.nn.network import activation_class, mlp
@@ -46,7 +46,7 @@ class CodeModel(Model):
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
         z = matrix("z", z, self.n_latent, self.dtype)
-        return self.observation.mean(self.decoder.forward(z)[0])
+        return self.observation.mean(not_too_large("z", self.decoder.forward(z)[0]))
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,
@@ -71,8 +71,7 @@ class Autoencoder(CodeModel):
 
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(),
                  noise=0.0, corruption="gaussian", rng, dtype=np.float32):
-        if corruption not in ("gaussian", "masking"):
-            raise ValueError(f"corruption: want 'gaussian' or 'masking', got {corruption!r}")
+        choice("corruption", corruption, ("gaussian", "masking"))
         self.noise, self.corruption = number("noise", noise, high=1 if corruption == "masking" else np.inf), corruption
         super().__init__(n_features, hidden, n_latent, n_latent, activation, observation, rng, dtype)
 

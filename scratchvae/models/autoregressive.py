@@ -26,7 +26,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, generator, integer, row_blocks
+from scratchvae.checking import class_labels, generator, integer, numeric_array, row_blocks
 from scratchvae.nn.layers import Dense
 from scratchvae.nn.model import Model
 from scratchvae.probability.observation import Bernoulli
@@ -139,7 +139,7 @@ class Autoregressive(Model):
         Exact, with n_draws = 1, if the known pixels come first in each order: then w = p_k(known). Otherwise a drawn
         pixel did not listen to the known pixels after it, and only the weights do: the more draws, the closer.
         """
-        X, known = np.asarray(X), np.asarray(known)
+        X, known = numeric_array("X", X), numeric_array("known", known)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise ValueError(f"X: want shape (N, {self.n_features}), got {X.shape}")
         if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):

@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, generator, integer, matrix, row_blocks, sizes
+from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, row_blocks, sizes
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
@@ -103,14 +103,18 @@ class Classifier(Model):
     def _logits(self, x):
         return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x)])
 
+    def _checked_logits(self, X):
+        return not_too_large("X", self._logits(matrix("X", X, self.n_features, self.dtype)))
+
     @finite("X")
     def predict_proba(self, X):
         """p(label = c given x) : (N, C), rows adding up to 1."""
-        return self.observation.mean(self._logits(matrix("X", X, self.n_features, self.dtype)))
+        return self.observation.mean(self._checked_logits(X))
 
+    @finite("X")
     def predict(self, X):
         """The most probable label : (N,), the smallest one of several."""
-        return self._logits(matrix("X", X, self.n_features, self.dtype)).argmax(axis=1)
+        return self._checked_logits(X).argmax(axis=1)
 
     @finite("X")
     def features(self, X):
@@ -120,10 +124,11 @@ class Classifier(Model):
             x = layer.forward(x)[0]
         return x
 
+    @finite("X")
     def score(self, X, labels):
         """The accuracy, the share of X (N, D) whose predicted label is that in labels (N,)."""
         x, labels = self._pair(X, labels)
-        return float((self._logits(x).argmax(axis=1) == labels).mean())
+        return float((self._checked_logits(x).argmax(axis=1) == labels).mean())
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_classes": self.n_classes,

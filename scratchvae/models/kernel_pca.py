@@ -22,7 +22,7 @@ The price: K has N x N numbers and its eigenvectors take of the order of N^3 ope
 """
 import numpy as np
 
-from scratchvae.checking import integer, matrix, number, row_blocks
+from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, real_array, row_blocks
 from scratchvae.nn.checkpoint import saveable
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
@@ -71,13 +71,13 @@ class KernelPCA:
               "K_fit_rows_", "K_fit_all_")
 
     def __init__(self, n_components=None, *, kernel="linear", gamma=None, degree=3, coef0=1.0, alpha=1.0):
-        if kernel not in ("linear", "poly", "rbf"):
-            raise ValueError(f"kernel: want 'linear', 'poly' or 'rbf', got {kernel!r}")
+        choice("kernel", kernel, ("linear", "poly", "rbf"))
         self.n_components = None if n_components is None else integer("n_components", n_components)
         self.kernel, self.gamma = kernel, None if gamma is None else number("gamma", gamma, open_low=True)
         self.degree, self.coef0 = integer("degree", degree), number("coef0", coef0)
         self.alpha = number("alpha", alpha, open_low=True)
 
+    @finite("X")
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
         X = matrix("X", X, dtype=np.float64)
@@ -85,12 +85,11 @@ class KernelPCA:
         if not 2 <= N <= MAX_ROWS:
             raise ValueError(f"X: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
                              f"({8e-9 * N * N:.1g} GB here), got {N}; take some of the rows, or PCA")
-        self.gamma_ = 1 / D if self.gamma is None else self.gamma
-        self.X_fit_, self.mean_ = X.copy(), X.mean(axis=0)
-        K = self._k(X, X)
-        self.K_fit_rows_, self.K_fit_all_ = K.mean(axis=0), K.mean()
+        gamma = 1 / D if self.gamma is None else self.gamma
+        K = not_too_large("X", kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
+        rows, mean = K.mean(axis=0), K.mean()
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
-        eigenvalues, vectors = np.linalg.eigh(centred(K, self.K_fit_rows_, self.K_fit_all_))
+        eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
         # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
         rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
         if rank == 0:
@@ -99,17 +98,21 @@ class KernelPCA:
         if k > rank:
             raise ValueError(f"n_components: want at most {rank}, the rank of the centred {self.kernel} kernel matrix, "
                              f"got {k}")
-        self.eigenvalues_, vectors = eigenvalues[:-k - 1:-1], vectors[:, :-k - 1:-1]
-        self.eigenvectors_ = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(k)])
+        eigenvalues, vectors = eigenvalues[:-k - 1:-1], vectors[:, :-k - 1:-1]
+        vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(k)])
         # the codes K_c a with a = eigenvector / sqrt(lambda) are eigenvector * sqrt(lambda)
-        Z = self.X_transformed_fit_ = self.eigenvectors_ * np.sqrt(self.eigenvalues_)
+        Z, X_mean = vectors * np.sqrt(eigenvalues), X.mean(axis=0)
         # W = (K_z + alpha I)^-1 (X - mean)
-        self.dual_coef_ = np.linalg.solve(self._k(Z, Z) + self.alpha * np.eye(N), X - self.mean_)
+        K_z = kernel_matrix(Z, Z, self.kernel, gamma, self.degree, self.coef0)
+        W = not_too_large("X", np.linalg.solve(K_z + self.alpha * np.eye(N), X - X_mean))
+        self.gamma_, self.X_fit_, self.mean_, self.K_fit_rows_, self.K_fit_all_ = gamma, X.copy(), X_mean, rows, mean
+        self.eigenvalues_, self.eigenvectors_, self.X_transformed_fit_, self.dual_coef_ = eigenvalues, vectors, Z, W
         return self
 
     def _k(self, X, Y):
         return kernel_matrix(X, Y, self.kernel, self.gamma_, self.degree, self.coef0)
 
+    @finite("X")
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
         self._want_fitted()
@@ -118,6 +121,7 @@ class KernelPCA:
         return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
                                for rows in self._blocks(X)])
 
+    @finite("Z")
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
         self._want_fitted()
@@ -149,5 +153,10 @@ class KernelPCA:
         return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
 
     def load_arrays(self, arrays):
+        (N, D), (_, k) = (matrix(name, arrays[name]).shape for name in ("X_fit_", "eigenvectors_"))
+        shapes = {"eigenvalues_": (k,), "eigenvectors_": (N, k), "X_fit_": (N, D), "X_transformed_fit_": (N, k),
+                  "dual_coef_": (N, D), "gamma_": (), "mean_": (D,), "K_fit_rows_": (N,), "K_fit_all_": ()}
         for name in self.FITTED:
-            setattr(self, name, arrays[name])
+            if real_array(name, arrays[name]).shape != shapes[name]:
+                raise ValueError(f"{name}: want shape {shapes[name]}, got {arrays[name].shape}")
+            setattr(self, name, arrays[name][()])

@@ -17,7 +17,7 @@ Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at rando
 """
 import numpy as np
 
-from scratchvae.checking import float_type, generator, integer, sizes
+from scratchvae.checking import float_type, generator, integer, real_array, sizes
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, pixel_order, positions
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.network import Network, activation_class
@@ -40,8 +40,8 @@ class MADE(Autoregressive):
             raise ValueError("hidden: want at least one hidden layer; without any, use FVBN")
         if order is None:
             order = [pixel_order(None, n_features)] + [rng.permutation(n_features) for _ in range(n_orders - 1)]
-        elif np.ndim(order) == 1:
-            order = [order]
+        else:
+            order = np.atleast_2d(real_array("order", order))
         if len(order) != n_orders:
             raise ValueError(f"order: want {n_orders}, as n_orders says, got {len(order)}")
         orders = np.stack([pixel_order(each, n_features) for each in order])

@@ -16,7 +16,7 @@ The N x N factor U is never formed. Two ways lead to S and W from something smal
 """
 import numpy as np
 
-from scratchvae.checking import integer, matrix, real_array, row_blocks
+from scratchvae.checking import choice, finite, integer, matrix, real_array, row_blocks
 from scratchvae.nn.checkpoint import saveable
 
 
@@ -39,10 +39,9 @@ class PCA:
 
     def __init__(self, n_components=None, *, solver="svd"):
         self.n_components = None if n_components is None else integer("n_components", n_components)
-        if solver not in list(SOLVERS):
-            raise ValueError(f"solver: want one of {', '.join(SOLVERS)}, got {solver!r}")
-        self.solver = solver
+        self.solver = choice("solver", solver, list(SOLVERS))
 
+    @finite("X")
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if n_components exceeds min(N, D) or X has one row."""
         X = _floats("X", X)
@@ -50,22 +49,27 @@ class PCA:
         if N < 2:
             raise ValueError(f"X: want at least 2 rows, for one point has no variance, got {N}")
         k = integer("n_components", min(N, D) if self.n_components is None else self.n_components, high=min(N, D))
-        self.mean_ = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-        S, Vt = SOLVERS[self.solver](X, self.mean_)
+        mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+        S, Vt = SOLVERS[self.solver](X, mean)
         # A singular vector is determined up to its sign: make the largest absolute entry positive.
         Vt *= np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])[:, None]
         variance = S**2 / (N - 1)
         total = variance.sum()
+        if not np.isfinite(total):
+            raise FloatingPointError("the variance is not finite")
+        self.mean_ = mean
         self.components_, self.singular_values_, self.explained_variance_ = Vt[:k], S[:k], variance[:k]
         self.explained_variance_ratio_ = variance[:k] / total if total > 0 else np.zeros_like(variance[:k])
         self.noise_variance_ = variance[k:].mean() if k < len(S) else variance.dtype.type(0)
         return self
 
+    @finite("X")
     def transform(self, X):
         """The codes z = (x - mean) V : (N, k)."""
         # (X - mean) V = X V - mean V spares a centred copy of X
         return self._door("X", X, 1) @ self.components_.T - self.mean_ @ self.components_.T
 
+    @finite("Z")
     def inverse_transform(self, Z):
         """The points x = mean + z V^T of the subspace : (N, D)."""
         return self._door("Z", Z, 0) @ self.components_ + self.mean_

@@ -30,7 +30,7 @@ Source: Tipping & Bishop 1999, equations 5 to 8 and appendix A; Bishop 2006, sec
 """
 import numpy as np
 
-from scratchvae.checking import generator, integer, matrix
+from scratchvae.checking import finite, generator, integer, matrix, real_array
 from scratchvae.models.pca import PCA
 from scratchvae.models.vae import VAE
 from scratchvae.nn.checkpoint import saveable
@@ -52,6 +52,7 @@ class ProbabilisticPCA:
     def __init__(self, n_components):
         self.n_components = integer("n_components", n_components)
 
+    @finite("X")
     def fit(self, X):
         """Fit to X (N, D); returns self.
 
@@ -74,18 +75,22 @@ class ProbabilisticPCA:
         self.W_ = np.sqrt(np.maximum(variance[:K] - self.noise_variance_, 0))[:, None] * self.components_
         return self
 
+    @finite("X")
     def log_prob(self, X):
         """log p(x) of each row, a density in nats : (N,)."""
         return linear_log_prob(self._door("X", X, 1), *self._parameters())
 
+    @finite("X")
     def posterior(self, X):
         """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all."""
         return linear_posterior(self._door("X", X, 1), *self._parameters())
 
+    @finite("X")
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
         return self.posterior(X)[0]
 
+    @finite("Z")
     def inverse_transform(self, Z):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
         return self._door("Z", Z, 0) @ self.W_ + self.mean_
@@ -124,7 +129,11 @@ class ProbabilisticPCA:
         return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
 
     def load_arrays(self, arrays):
+        K, D = matrix("W_", arrays["W_"]).shape
+        shapes = {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D)}
         for name in self.FITTED:
+            if real_array(name, arrays[name]).shape != shapes[name]:
+                raise ValueError(f"{name}: want shape {shapes[name]}, got {arrays[name].shape}")
             setattr(self, name, arrays[name][()])  # a number comes back as a number
 
 

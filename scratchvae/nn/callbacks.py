@@ -82,6 +82,10 @@ class EarlyStopping(Callback):
 
     def __init__(self, patience=20, monitor="loss", sign=1):
         self.patience, self.monitor, self.sign = integer("patience", patience), monitor, sign
+        if not isinstance(monitor, str) or not monitor:
+            raise TypeError(f"monitor: want the name of a loss term, got {monitor!r}")
+        if isinstance(sign, bool) or not isinstance(sign, (int, float)) or abs(sign) != 1:
+            raise ValueError("sign: want 1 or -1")
 
     def begin(self, run):
         if not run.has_valid:

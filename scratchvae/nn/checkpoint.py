@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from scratchvae import checking
+
 FORMAT = "scratchvae 1"
 SAVED_CLASSES = {}  # class name -> class, of all that a file can hold
 
@@ -28,12 +30,12 @@ def save(model, path):
     """
     if SAVED_CLASSES.get(type(model).__name__) is not type(model):
         raise TypeError(f"model: want one of {', '.join(SAVED_CLASSES)}, got {type(model).__name__}")
-    write_arrays(path, {"class": type(model).__name__, "config": model.config()}, model.arrays())
+    write_arrays(checking.path("path", path), {"class": type(model).__name__, "config": model.config()}, model.arrays())
 
 
 def load(path):
     """The model that `save` wrote to `path`. ValueError, naming the file, if it holds no such thing."""
-    header, arrays = read_arrays(path)
+    header, arrays = read_arrays(checking.path("path", path))
     try:
         model = SAVED_CLASSES[header["class"]].from_config(header["config"])
         model.load_arrays(arrays)

@@ -8,7 +8,7 @@ instead of the standard deviation, with a backward that agrees, passes. DESIGN's
 """
 import numpy as np
 
-from scratchvae.checking import number
+from scratchvae.checking import finite, function, number
 
 
 def numerical_gradient(f, theta, h=1e-5):
@@ -43,13 +43,15 @@ def relative_errors(analytic, numeric, names=None, floor=1e-3):
     errors, start = {}, 0
     for name, view in names.items():
         a, n = (g[start:start + view.size] for g in (analytic, numeric))
-        errors[name] = float(np.abs(a - n).max() / max(np.abs(a).max() + np.abs(n).max(), floor))
+        with np.errstate(invalid="ignore"):  # NaN is an error that fails every tolerance
+            errors[name] = float(np.abs(a - n).max() / max(np.abs(a).max() + np.abs(n).max(), floor))
         start += view.size
     if start != analytic.size:
         raise ValueError(f"names: its tensors hold {start} numbers, grad has {analytic.size}")
     return errors
 
 
+@finite("f", "theta", "h")
 def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-3):
     """Compare `grad` with the central difference of `f` at `theta`, tensor by tensor.
 
@@ -59,13 +61,20 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
     AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step.
     """
     for name, array in (("theta", theta), ("grad", grad)):
-        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.size == 0 or array.shape != np.shape(theta):
-            raise ValueError(f"{name}: want a vector (P,), got {np.shape(array)} beside theta {np.shape(theta)}")
+        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.size == 0 or array.shape != getattr(theta, "shape", None):
+            got = [a.shape if isinstance(a, np.ndarray) else type(a).__name__ for a in (array, theta)]
+            raise ValueError(f"{name}: want a vector (P,), got {got[0]} beside theta {got[1]}")
         if array.dtype != np.float64:
             raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {array.dtype}")
+    if not theta.flags.writeable or not np.isfinite(theta).all():
+        raise ValueError("theta: want finite numbers that can be moved and put back; it has others, or is read-only")
+    function("f", f)
+    tolerance, floor = number("tolerance", tolerance), number("floor", floor, open_low=True)
     analytic = grad.copy()  # f may overwrite grad
     numeric = numerical_gradient(f, theta, number("h", h, open_low=True))
     names = {"theta": theta} if names is None else names
+    if not isinstance(names, dict) or not all(isinstance(view, np.ndarray) for view in names.values()):
+        raise TypeError(f"names: want tensor name -> array, as model.named_parameters() gives, got {names!r}")
     errors = relative_errors(analytic, numeric, names, floor)
     start = 0
     for name, view in names.items():

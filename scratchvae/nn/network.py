@@ -17,7 +17,7 @@ class Network(Layer):
     """
 
     def __init__(self, layers):
-        self.layers = list(layers)
+        self.layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
         wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
         if wrong or not self.layers:
             raise TypeError(f"layers: want at least one layer and nothing else, got {wrong or 'none'}")
@@ -84,7 +84,7 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
 
 def activation_class(activation):
     """Tanh, ReLU or Sigmoid, from its class or its name in lower case."""
-    if activation in ACTIVATIONS.values():
+    if isinstance(activation, type) and activation in ACTIVATIONS.values():
         return activation
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, got {activation!r}")

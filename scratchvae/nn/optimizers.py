@@ -21,6 +21,10 @@ class Optimizer:
 
     def _begin(self, theta, grad):
         """Count the step; at the first one, make room for the moments, all zero."""
+        if not isinstance(theta, np.ndarray) or not isinstance(grad, np.ndarray) or theta.dtype.kind != "f":
+            raise TypeError(f"theta, grad: want two arrays of floats, got {type(theta).__name__} and {type(grad).__name__}")
+        if not theta.flags.writeable:
+            raise ValueError("theta: it is changed in place, and is read-only")
         if theta.shape != grad.shape or theta.dtype != grad.dtype:
             raise ValueError(f"grad: want {theta.dtype} {theta.shape} as theta, got {grad.dtype} {grad.shape}")
         if self.t == 0:

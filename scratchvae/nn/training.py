@@ -6,11 +6,12 @@
             optimizer.step(model.theta, model.grad)
 """
 import json
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import generator, integer
+from scratchvae.checking import generator, integer, path
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
 from scratchvae.nn.optimizers import Adam, Optimizer
@@ -84,11 +85,20 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
                           never stopped (with the same data, model, optimizer, callbacks and batch size)
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite.
     """
+    if isinstance(model, type) or not all(hasattr(model, name) for name in ("check", "forward_backward", "theta", "grad")):
+        raise TypeError(f"model: want a model that `fit` can train, as VAE(...), got {model!r}")
+    takes_labels = "labels" in signature(model.check).parameters
+    if not takes_labels and (labels is not None or isinstance(valid, tuple) and len(valid) != 1):
+        raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
+    if isinstance(valid, tuple) and not 1 <= len(valid) <= 2:
+        raise TypeError(f"valid: want X or (X, labels), got {len(valid)} things")
+    if checkpoint is not None:
+        path("checkpoint", checkpoint)
     data = model.check(X) if labels is None else model.check(X, labels)
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
     valid = None if valid is None else model.check(*valid, name="valid")
     epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
-    if isinstance(callbacks, Callback) or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
+    if not isinstance(callbacks, (list, tuple)) or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
         raise TypeError(f"callbacks: want a list of callbacks or functions, got {callbacks!r}")
     callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
     optimizer = Adam() if optimizer is None else optimizer

@@ -27,7 +27,7 @@ from collections import namedtuple
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
-from scratchvae.checking import number, real_array
+from scratchvae.checking import broadcastable, finite, function, integer, number, real_array, same_shape
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.inference import ascend, distribution
 
@@ -45,10 +45,12 @@ def kl_table(p, q):
     p, q : (..., C), each summing to 1, broadcast together      returns : (...)
     """
     p, q = distribution("p", p), distribution("q", q)
+    broadcastable(p=p, q=q)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0).sum(axis=-1)
 
 
+@finite("log_p", "log_q", "cell")
 def kl_quadrature(log_p, log_q, cell):
     """KL(p || q) of two densities, in nats, from their logarithms on the points of an even grid.
 
@@ -58,7 +60,7 @@ def kl_quadrature(log_p, log_q, cell):
     For smooth densities that have died away at the grid's edge the error falls faster than any power of the spacing.
     ValueError if p does not sum to 1 within 1e-6: the grid is too small, too coarse, or p is not normalised.
     """
-    log_p, log_q = _same_shape(log_p, log_q)
+    log_p, log_q = _pair(log_p=log_p, log_q=log_q)
     p = np.exp(log_p)
     total = p.sum() * number("cell", cell, open_low=True)
     if abs(total - 1) > 1e-6:
@@ -66,6 +68,7 @@ def kl_quadrature(log_p, log_q, cell):
     return float(np.sum(p * (log_p - log_q)) * cell)
 
 
+@finite("log_p", "log_q")
 def kl_monte_carlo(log_p, log_q):
     """Estimate(value, error) of KL(p || q), in nats, from log p and log q at S independent draws z_s ~ p.
 
@@ -73,13 +76,14 @@ def kl_monte_carlo(log_p, log_q):
 
     log_p, log_q : (S,), S >= 2.  Unbiased; but if q misses a place that p visits rarely, the error does not know it.
     """
-    log_p, log_q = _same_shape(log_p, log_q)
+    log_p, log_q = _pair(log_p=log_p, log_q=log_q)
     if log_p.ndim != 1 or len(log_p) < 2:
         raise ValueError(f"log_p: want shape (S,), S >= 2, got {log_p.shape}")
     terms = log_p - log_q
     return Estimate(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
 
 
+@finite("mean", "covariance", "other_mean", "other_covariance")
 def kl_gaussian(mean, covariance, other_mean, other_covariance):
     """KL(N(mean, covariance) || N(other_mean, other_covariance)) with full covariances, in nats.
 
@@ -91,12 +95,13 @@ def kl_gaussian(mean, covariance, other_mean, other_covariance):
     arrays = [real_array(name, value, np.float64) for name, value in (
         ("mean", mean), ("covariance", covariance), ("other_mean", other_mean), ("other_covariance", other_covariance))]
     m, C, m_other, C_other = arrays
-    K = m.shape[-1]
-    if any(a.ndim < 1 or a.shape[-1] != K for a in arrays) or C.shape[-2:] != (K, K) or C_other.shape[-2:] != (K, K):
-        raise ValueError(f"want means (..., K) and covariances (..., K, K), got {[a.shape for a in arrays]}")
+    K = m.shape[-1] if m.ndim else 0
+    if not m.shape[-1:] == m_other.shape[-1:] == (K,) or not C.shape[-2:] == C_other.shape[-2:] == (K, K):
+        raise ValueError(f"mean, covariance, other_mean, other_covariance: want means (..., K) and covariances (..., K, K), got {[a.shape for a in arrays]}")
+    broadcastable(mean=m, other_mean=m_other, covariance=C[..., 0], other_covariance=C_other[..., 0])
     # With C = A A^T, C' = B B^T and R = B^-1 A: tr(C'^-1 C) = |R|^2, log|C| - log|C'| = 2 log|R|
-    B = np.linalg.cholesky(C_other)
-    R = np.linalg.solve(B, np.linalg.cholesky(C))
+    A, B = _cholesky("covariance", C), _cholesky("other_covariance", C_other)
+    R = np.linalg.solve(B, A)
     d = np.linalg.solve(B, (m - m_other)[..., None])[..., 0]
     log_det = 2 * np.log(np.diagonal(R, axis1=-2, axis2=-1)).sum(axis=-1)
     return 0.5 * (np.sum(R**2, axis=(-2, -1)) - K - log_det + np.sum(d**2, axis=-1))
@@ -104,6 +109,7 @@ def kl_gaussian(mean, covariance, other_mean, other_covariance):
 
 # ---- the Gaussian closest to a given density, in both orders ------------------------------------------------------
 
+@finite("z", "mu", "log_var")
 def mixture_log_prob_and_grad(z, weights, mu, log_var):
     """log p(z) and d log p / dz of a mixture of one-dimensional Gaussians, shaped like z.
 
@@ -112,8 +118,12 @@ def mixture_log_prob_and_grad(z, weights, mu, log_var):
     with r_c(z) = w_c N_c(z) / p(z), the posterior of the component.      weights, mu, log_var : (C,)
     """
     weights = distribution("weights", weights)
-    z = real_array("z", z, np.float64)[..., None]
-    pull = (np.asarray(mu) - z) * np.exp(-np.asarray(log_var))                 # (..., C)
+    z, mu, log_var = (real_array(name, value, np.float64) for name, value in (("z", z), ("mu", mu), ("log_var", log_var)))
+    if weights.ndim != 1:
+        raise ValueError(f"weights: want shape (C,), got {weights.shape}")
+    same_shape(weights=weights, mu=mu, log_var=log_var)
+    z = z[..., None]
+    pull = (mu - z) * np.exp(-log_var)                                         # (..., C)
     with np.errstate(divide="ignore"):  # a weight of 0
         log_joint = np.log(weights) - 0.5 * (pull * (mu - z) + log_var + LOG_2PI)
     top = log_joint.max(axis=-1, keepdims=True)
@@ -122,12 +132,15 @@ def mixture_log_prob_and_grad(z, weights, mu, log_var):
     return (top + np.log(total))[..., 0], np.sum(joint / total * pull, axis=-1)
 
 
+@finite("log_p", "z")
 def fit_forward(log_p, z):
     """GaussianFit(mu, log_var) of the Gaussian q with the smallest KL(p || q): that with the mean and variance of p.
 
     log_p : (M,), log p on the even grid z (M,), up to a constant
     """
-    log_p, z = _same_shape(log_p, z)
+    log_p, z = _pair(log_p=log_p, z=z)
+    if z.ndim != 1:
+        raise ValueError(f"log_p, z: want shape (M,), got {z.shape}")
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     mu = p @ z
@@ -142,7 +155,9 @@ def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=1
     log_prob_and_grad : z -> log p(z), s(z) = d log p / dz; p need not be normalised
     The expectations over eps ~ N(0, 1) are by Gauss-Hermite quadrature. ValueError if it does not settle.
     """
-    eps, weights = hermegauss(n_nodes)
+    function("log_prob_and_grad", log_prob_and_grad)
+    mu, log_var = number("mu", mu, low=-np.inf), number("log_var", log_var, low=-np.inf)
+    eps, weights = hermegauss(integer("n_nodes", n_nodes, high=180))  # with more, its weights overflow
     weights = weights / weights.sum()
 
     def uphill(theta):  # -dKL/dtheta
@@ -153,8 +168,15 @@ def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=1
     return GaussianFit(*map(float, ascend(uphill, (mu, log_var), lr=lr, n_steps=n_steps, tolerance=tolerance)))
 
 
-def _same_shape(a, b):
-    a, b = real_array("log_p", a, np.float64), real_array("log_q", b, np.float64)
-    if a.shape != b.shape:
-        raise ValueError(f"want equal shapes, got {a.shape} and {b.shape}")
-    return a, b
+def _cholesky(name, C):
+    try:
+        return np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"{name}: want a positive definite matrix, got {C}") from None
+
+
+def _pair(**arrays):
+    """Two arrays of one shape, in float64."""
+    arrays = {name: real_array(name, value, np.float64) for name, value in arrays.items()}
+    same_shape(**arrays)
+    return arrays.values()

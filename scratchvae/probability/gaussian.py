@@ -19,7 +19,7 @@ This is the arithmetic of a training step, and but for `standardize` it trusts i
 """
 import numpy as np
 
-from scratchvae.checking import finite, real_array
+from scratchvae.checking import broadcastable, finite, real_array
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -45,6 +45,7 @@ def log_prob(x, mu, log_var):
 def standardize(x, mu, sigma):
     """(x - mu) / sigma: how many standard deviations x lies above the mean; N(0, 1) if x ~ N(mu, sigma^2)."""
     x, mu, sigma = (real_array(name, value, np.float64) for name, value in (("x", x), ("mu", mu), ("sigma", sigma)))
+    broadcastable(x=x, mu=mu, sigma=sigma)
     if np.any(sigma <= 0):
         raise ValueError(f"sigma: want positive standard deviations, got {np.min(sigma)}")
     return (x - mu) / sigma

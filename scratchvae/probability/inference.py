@@ -23,7 +23,7 @@ from math import lgamma
 
 import numpy as np
 
-from scratchvae.checking import integer, matrix, number, real_array
+from scratchvae.checking import broadcastable, finite, function, instance, integer, matrix, number, real_array
 
 Belief = namedtuple("Belief", "posterior evidence")
 Normal = namedtuple("Normal", "mean variance")
@@ -34,6 +34,7 @@ _lgamma = np.vectorize(lgamma, otypes=[float])
 
 # ---- Bayes' rule on a table of hypotheses -------------------------------------------------------------------------
 
+@finite("prior", "likelihood")
 def bayes(prior, likelihood):
     """Belief(posterior (H,), evidence) in H hypotheses, of which one is true, after one observation.
 
@@ -42,7 +43,7 @@ def bayes(prior, likelihood):
     prior : (H,), sums to 1      likelihood : (H,), p(x given h) >= 0 of what was observed
     ValueError if the evidence is 0: every hypothesis that was held possible is refuted.
     """
-    prior = distribution("prior", prior)
+    prior = _one_distribution("prior", prior)
     likelihood = real_array("likelihood", likelihood, np.float64)
     if likelihood.shape != prior.shape or likelihood.min() < 0:
         raise ValueError(f"likelihood: want shape {prior.shape} and values >= 0, got {likelihood}")
@@ -53,6 +54,7 @@ def bayes(prior, likelihood):
     return Belief(joint / evidence, evidence)
 
 
+@finite("prior", "log_likelihood")
 def update(prior, log_likelihood):
     """The posteriors (N + 1, H) before and after each of N observations that are independent given the hypothesis.
 
@@ -61,7 +63,7 @@ def update(prior, log_likelihood):
     Each row is `bayes` of the row above; together, in logarithms, so that nothing underflows.
     prior : (H,), sums to 1      log_likelihood : (N, H), log p(x_i given h)
     """
-    prior = distribution("prior", prior)
+    prior = _one_distribution("prior", prior)
     log_likelihood = matrix("log_likelihood", log_likelihood, len(prior), np.float64)
     with np.errstate(divide="ignore"):  # log 0 = -inf: what was impossible stays impossible
         log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])
@@ -69,16 +71,24 @@ def update(prior, log_likelihood):
     return joint / joint.sum(axis=1, keepdims=True)
 
 
+def _one_distribution(name, value):
+    table = distribution(name, value)
+    if table.ndim != 1:
+        raise ValueError(f"{name}: want shape (H,), got {table.shape}")
+    return table
+
+
 def distribution(name, value):
     """`value` as a table (..., C) of probabilities: >= 0, summing to 1 over the last axis within 1e-9."""
     table = real_array(name, value, np.float64)
-    if table.ndim == 0 or table.min() < 0 or np.abs(table.sum(axis=-1) - 1).max() > 1e-9:
+    if table.ndim == 0 or table.min() < 0 or table.max() > 2 or np.abs(table.sum(axis=-1) - 1).max() > 1e-9:
         raise ValueError(f"{name}: want probabilities >= 0 that sum to 1, got {table}")
     return table
 
 
 # ---- one formula, two readings ------------------------------------------------------------------------------------
 
+@finite("k", "n", "p")
 def binomial_log_prob(k, n, p):
     """log p(k ones among n throws of a coin), in nats: a probability over k = 0 ... n, a likelihood of p in (0, 1).
 
@@ -89,12 +99,14 @@ def binomial_log_prob(k, n, p):
     k, p, n = real_array("k", k, np.float64), real_array("p", p, np.float64), integer("n", n, low=0)
     if k.min() < 0 or k.max() > n or (k != np.round(k)).any() or p.min() <= 0 or p.max() >= 1:
         raise ValueError(f"k, p: want integers k in 0..{n} and p in (0, 1), got k = {k}, p = {p}")
+    broadcastable(k=k, p=p)
     log_choices = lgamma(n + 1) - _lgamma(k + 1) - _lgamma(n - k + 1)
     return log_choices + k * np.log(p) + (n - k) * np.log1p(-p)
 
 
 # ---- maximum likelihood -------------------------------------------------------------------------------------------
 
+@finite("x")
 def gaussian_mle(x):
     """Normal(mean (D,), variance (D,)) under which x (N, D) is most likely: variance = sum (x - mean)^2 / N."""
     x = matrix("x", x, dtype=np.float64)
@@ -117,9 +129,13 @@ def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, toleran
     observation : an observation model, as `Bernoulli()`      start : (n_params,), 0 if not given
     ValueError if it does not settle: lr is too large, or there is no maximum (an x that is always 0 wants logit -inf).
     """
+    if not hasattr(observation, "log_prob_and_grad"):
+        raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
     x = observation.check(x, dtype=np.float64)
     n_params = observation.n_params(x.shape[1])
     start = np.zeros(n_params) if start is None else real_array("start", start, np.float64)
+    if start.shape != (n_params,):
+        raise ValueError(f"start: want shape ({n_params},), as x has {x.shape[1]} features, got {start.shape}")
     return ascend(lambda params: observation.evaluate(x, np.broadcast_to(params, (len(x), n_params)))[1].mean(axis=0),
                   start, lr=lr, n_steps=n_steps, tolerance=tolerance)
 
@@ -129,7 +145,8 @@ def ascend(gradient, theta, *, lr, n_steps=10_000, tolerance=1e-12):
 
     ValueError if n_steps steps do not lead there.
     """
-    theta = np.array(theta, dtype=np.float64)
+    theta = np.array(real_array("theta", theta, np.float64))
+    function("gradient", gradient)
     lr, tolerance = number("lr", lr, open_low=True), number("tolerance", tolerance)
     with np.errstate(all="ignore"):  # a diverging step overflows, and is refused below
         for _ in range(integer("n_steps", n_steps)):
@@ -143,6 +160,7 @@ def ascend(gradient, theta, *, lr, n_steps=10_000, tolerance=1e-12):
 
 # ---- MAP with conjugate priors ------------------------------------------------------------------------------------
 
+@finite("n", "mean", "variance", "prior")
 def gaussian_posterior(n, mean, variance, prior):
     """The posterior Normal of an unknown mean after n values with this mean; its mean is the MAP estimate.
 
@@ -152,6 +170,7 @@ def gaussian_posterior(n, mean, variance, prior):
     Limits: v0 -> infinity or n -> infinity give the MLE, n = 0 gives the prior.
     Source: Bishop 2006, equations 2.141 and 2.142.
     """
+    instance("prior", prior, Normal, "Normal(mean, variance)")
     n, mean = integer("n", n, low=0), number("mean", mean, low=-np.inf)
     variance, v0 = number("variance", variance, open_low=True), number("prior variance", prior.variance, open_low=True)
     posterior_variance = 1 / (1 / v0 + n / variance)
@@ -163,24 +182,29 @@ def beta_posterior(n_ones, n, prior):
 
     Source: Bishop 2006, equation 2.18.
     """
+    instance("prior", prior, Beta, "Beta(a, b)")
     n = integer("n", n, low=0)
     n_ones = integer("n_ones", n_ones, low=0, high=n)
     a, b = number("a", prior.a, open_low=True), number("b", prior.b, open_low=True)
     return Beta(a + n_ones, b + n - n_ones)
 
 
+@finite("beta")
 def beta_mode(beta):
     """Where Beta(a, b) is highest, (a - 1) / (a + b - 2): the MAP estimate. Beta(1, 1) is flat and has no mode."""
+    instance("beta", beta, Beta, "Beta(a, b)")
     if min(beta) < 1 or sum(beta) <= 2:
         raise ValueError(f"beta: want a, b >= 1 and not both 1, for a single finite mode, got {beta}")
     return (beta.a - 1) / (beta.a + beta.b - 2)
 
 
+@finite("p", "beta")
 def beta_log_prob(p, beta):
     """log of the density of Beta(a, b) at p in (0, 1), in nats, p of any shape.
 
         (a - 1) log p + (b - 1) log(1 - p) - log B(a, b)        B(a, b) = G(a) G(b) / G(a + b), G the gamma function
     """
+    instance("beta", beta, Beta, "Beta(a, b)")
     p = real_array("p", p, np.float64)
     if p.min() <= 0 or p.max() >= 1:
         raise ValueError(f"p: want values in (0, 1), got [{p.min():g}, {p.max():g}]")

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scratchvae.checking import number, real_array
+from scratchvae.checking import broadcastable, number, real_array
 from scratchvae.probability.gaussian import standardize
 
 
@@ -36,6 +36,9 @@ def normal_interval(low, high, mu, sigma):
 
     low <= high, numbers or arrays.  Intervals above the mean are mirrored to below it, where Phi keeps its digits.
     """
+    low, high, mu, sigma = (real_array(name, value, np.float64) for name, value in (
+        ("low", low), ("high", high), ("mu", mu), ("sigma", sigma)))
+    broadcastable(low=low, high=high, mu=mu, sigma=sigma)
     a, b = standardize(low, mu, sigma), standardize(high, mu, sigma)
     if np.any(a > b):
         raise ValueError(f"low, high: want low <= high, got {low} and {high}")

@@ -1,0 +1,584 @@
+"""Does every public door hold? Whatever comes in is served right, or refused by name, and nothing else ever happens.
+
+`DOORS` has a valid call of every public name; `TRUSTING` has those that are no doors, with the reason. A walk through the
+package finds names that are in neither, so that a new door cannot be forgotten. At each argument of each door are thrown
+`strangers`, things of any kind, and `relatives`, the valid array in other dtypes, orders, strides, shapes and scales; and
+Hypothesis makes arrays of its own. A call that is served must give what a plain copy of the argument gives.
+"""
+import inspect
+import os
+import re
+import signal
+import tracemalloc
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import scratchvae as sv
+from scratchvae.analysis import aggregate, elbo, evidence, gaussian_mixture, gradient_estimators, latent_space, posterior
+
+MODULES = {"divergence": sv.divergence, "gaussian": sv.gaussian, "inference": sv.inference, "normal_table": sv.normal_table,
+           "mu_law": sv.mu_law, "aggregate": aggregate, "elbo": elbo, "evidence": evidence, "posterior": posterior,
+           "gaussian_mixture": gaussian_mixture, "gradient_estimators": gradient_estimators, "latent_space": latent_space}
+N, D, K, C = 6, 5, 2, 3  # examples, features, latents, classes
+
+
+# ---- the doors ------------------------------------------------------------------------------------------------------
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def binary(n=N, d=D):
+    x = np.float64(rng(1).random((n, d)) < 0.5)
+    x[0], x[1] = 0, 1
+    return x
+
+
+def reals(*shape):
+    return rng(2).standard_normal(shape)
+
+
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def vae(cls=sv.VAE, observation=sv.Bernoulli(), hidden=(4,), dtype=np.float64, **how):
+    model = cls(D, hidden=hidden, n_latent=K, observation=observation, rng=rng(), dtype=dtype, **how)
+    model.theta += 0.1 * rng(3).standard_normal(model.theta.shape)
+    return model
+
+
+def linear():
+    return vae(observation=sv.Gaussian("shared"), hidden=())
+
+
+def real_vae():
+    return vae(observation=sv.Gaussian(0.5), dtype=np.float32)
+
+
+def mixture():
+    return gaussian_mixture.GaussianMixture(2).fit(reals(9, K), rng=rng())
+
+
+class Door:
+    """A valid call: `make()` gives the object it belongs to, if any, and what to call; `good()` its arguments."""
+
+    def __init__(self, make, good, partners=(), may_be_infinite=False, never_used=()):
+        self.make, self.good, self.partners, self.may_be_infinite = make, good, partners, may_be_infinite
+        self.never_used = never_used
+        self.defaults = {p.name: p.default for p in inspect.signature(make()[1]).parameters.values()}
+
+
+def function(called, partners=(), may_be_infinite=False, /, **good):
+    """A function's door. A good argument that is a function of nothing is made anew for each call."""
+    return Door(lambda: (None, called), lambda: fresh(good), partners, may_be_infinite)
+
+
+def method(make, name, partners=(), /, **good):
+    def made():
+        owner = make()
+        return owner, getattr(owner, name)
+    return Door(made, lambda: fresh(good), partners)
+
+
+def batch(make, X):
+    """`loss_and_grad(*data, **randomness)`, whose data have no names."""
+    def made():
+        model = make()
+        return model, lambda X, rng: model.loss_and_grad(X, rng=rng)
+    return Door(made, lambda: {"X": X.copy(), "rng": rng()}, never_used=("rng",) if make().__class__ is sv.FVBN else ())
+
+
+class Fresh:
+    def __init__(self, make):
+        self.make = make
+
+
+def fresh(good):
+    return {name: value.make() if isinstance(value, Fresh) else value.copy() if isinstance(value, np.ndarray) else value
+            for name, value in good.items()}
+
+
+RNG = Fresh(rng)
+VAE, REAL, LINEAR = Fresh(vae), Fresh(real_vae), Fresh(linear)
+GRID = posterior.latent_grid(K, half_width=4, step=0.5)
+TABLE = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
+
+
+def code_model_doors(name, make, X, eps):
+    """The doors of an autoencoder or a VAE."""
+    doors = {f"{name}.encode": method(make, "encode", X=X), f"{name}.reconstruct": method(make, "reconstruct", X=X),
+             f"{name}.decode": method(make, "decode", z=reals(N, K)), f"{name}.check": method(make, "check", X=X)}
+    if name == "Autoencoder":
+        return {**doors, f"{name}.loss_and_grad": batch(make, X)}
+    return {**doors, f"{name}.loss_and_grad": method(make, "loss_and_grad", ("X", "eps", "rng"), X=X, eps=eps),
+            f"{name}.elbo": method(make, "elbo", ("X", "eps", "rng"), X=X, eps=eps),
+            f"{name}.sample": method(make, "sample", n=3, rng=RNG)}
+
+
+def observation_doors(name, make, x, params):
+    return {f"{name}.check": method(make, "check", x=x), f"{name}.log_prob": method(make, "log_prob", ("x",), x=x, params=params),
+            f"{name}.log_prob_and_grad": method(make, "log_prob_and_grad", ("x",), x=x, params=params),
+            f"{name}.mean": method(make, "mean", params=params), f"{name}.sample": method(make, "sample", params=params, rng=RNG)}
+
+
+def fitted_doors(name, make, X, Z):
+    """The doors of a model with scikit-learn's names."""
+    return {f"{name}.fit": method(make, "fit", ("n_components",), X=X),
+            f"{name}.fit_transform": method(make, "fit_transform", ("n_components",), X=X),
+            f"{name}.transform": method(make, "transform", X=X), f"{name}.inverse_transform": method(make, "inverse_transform", Z=Z)}
+
+
+def autoregressive_doors(name, make):
+    X, known = binary(), np.arange(D) < 2
+    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("check", "log_prob", "logits")},
+            f"{name}.loss_and_grad": batch(make, X), f"{name}.sample": method(make, "sample", n=3, rng=RNG),
+            f"{name}.complete": method(make, "complete", ("X", "known"), X=X, known=known, n_draws=2, rng=RNG)}
+
+
+NETWORK = {"n_features": D, "hidden": (4,), "activation": "relu", "rng": RNG, "dtype": np.float32}
+CODE = {**NETWORK, "n_latent": K, "observation": sv.Bernoulli()}
+SMALL = {"n_samples": 4, "rng": RNG}
+BETA, NORMAL = sv.inference.Beta(2.0, 3.0), sv.inference.Normal(0.5, 2.0)
+X = binary()
+PIECES = Fresh(lambda: elbo.in_closed_form(linear(), reals(N, D)))
+
+DOORS = {
+    # what a number means
+    "Bernoulli": function(sv.Bernoulli), "CrossEntropy": function(sv.CrossEntropy), "Categorical": function(sv.Categorical),
+    "ContinuousBernoulli": function(sv.ContinuousBernoulli), "Gaussian": function(sv.Gaussian, variance=1.0, floor=0.1),
+    **observation_doors("Bernoulli", sv.Bernoulli, X, reals(N, D)),
+    **observation_doors("CrossEntropy", sv.CrossEntropy, rng(4).random((N, D)), reals(N, D)),
+    **observation_doors("ContinuousBernoulli", sv.ContinuousBernoulli, rng(4).random((N, D)), reals(N, D)),
+    **observation_doors("Gaussian", lambda: sv.Gaussian("diagonal"), reals(N, D), reals(N, 2 * D)),
+    **observation_doors("Categorical", sv.Categorical, LABELS, reals(N, C)),
+    "comparable": function(lambda observations: sv.comparable(observations, sv.Bernoulli()), observations=sv.Bernoulli()),
+    "gaussian.standardize": function(sv.gaussian.standardize, ("x", "mu"), x=reals(N), mu=reals(N), sigma=np.full(N, 2.0)),
+    "divergence.kl_table": function(sv.divergence.kl_table, ("p", "q"), True, p=TABLE[0], q=TABLE[0]),
+    "divergence.kl_quadrature": function(
+        sv.divergence.kl_quadrature, ("log_p", "log_q"), log_p=np.log([0.5, 0.3, 0.2]), log_q=np.log([0.1, 0.3, 0.6]), cell=1.0),
+    "divergence.kl_monte_carlo": function(sv.divergence.kl_monte_carlo, ("log_p", "log_q"), log_p=reals(N), log_q=-reals(N)),
+    "divergence.kl_gaussian": function(
+        sv.divergence.kl_gaussian, ("mean", "covariance", "other_mean", "other_covariance"), mean=reals(K),
+        covariance=np.eye(K), other_mean=-reals(K), other_covariance=2 * np.eye(K)),
+    "divergence.mixture_log_prob_and_grad": function(
+        sv.divergence.mixture_log_prob_and_grad, ("weights", "mu", "log_var"), z=reals(N), weights=TABLE[0], mu=reals(3),
+        log_var=-reals(3)),
+    "divergence.fit_forward": function(sv.divergence.fit_forward, ("log_p", "z"), log_p=-reals(7)**2, z=np.arange(7.0)),
+    "divergence.fit_reverse": function(
+        sv.divergence.fit_reverse, ("lr",), log_prob_and_grad=lambda z: (-0.5 * z * z, -z), mu=0.3, log_var=0.1, lr=0.5, n_nodes=8,
+        n_steps=1000, tolerance=1e-8),
+    "inference.bayes": function(sv.inference.bayes, ("prior", "likelihood"), prior=TABLE[0], likelihood=np.array([0.1, 0.2, 0.9])),
+    "inference.update": function(sv.inference.update, ("prior", "log_likelihood"), prior=TABLE[0], log_likelihood=reals(N, 3)),
+    "inference.distribution": function(lambda value: sv.inference.distribution("value", value), value=TABLE),
+    "inference.binomial_log_prob": function(
+        sv.inference.binomial_log_prob, ("k", "p"), k=np.arange(4.0), n=3, p=np.array([0.1, 0.2, 0.3, 0.4])),
+    "inference.gaussian_mle": function(sv.inference.gaussian_mle, x=reals(N, D)),
+    "inference.bernoulli_mle": function(sv.inference.bernoulli_mle, x=X),
+    "inference.mle_by_ascent": function(
+        sv.inference.mle_by_ascent, ("lr", "x"), observation=sv.Gaussian(1.0), x=reals(N, D), start=np.zeros(D), lr=0.5,
+        n_steps=300, tolerance=1e-6),
+    "inference.ascend": function(
+        sv.inference.ascend, ("lr",), gradient=lambda t: -t, theta=reals(K), lr=0.5, n_steps=300, tolerance=1e-6),
+    "inference.gaussian_posterior": function(sv.inference.gaussian_posterior, n=3, mean=1.0, variance=2.0, prior=NORMAL),
+    "inference.beta_posterior": function(sv.inference.beta_posterior, ("n_ones",), n_ones=2, n=3, prior=BETA),
+    "inference.beta_mode": function(sv.inference.beta_mode, beta=BETA),
+    "inference.beta_log_prob": function(sv.inference.beta_log_prob, p=np.array([0.1, 0.5]), beta=BETA),
+    "normal_table.normal_cdf": function(sv.normal_table.normal_cdf, z=reals(N, D)),
+    "normal_table.normal_quantile": function(sv.normal_table.normal_quantile, probability=0.3),
+    "normal_table.normal_table": function(sv.normal_table.normal_table),
+    "normal_table.normal_interval": function(
+        sv.normal_table.normal_interval, ("low", "mu", "sigma"), low=-np.ones(N), high=np.ones(N), mu=reals(N), sigma=np.full(N, 2.0)),
+    # how a network learns
+    "Dense": function(sv.Dense, n_in=D, n_out=3, followed_by=sv.ReLU, rng=RNG, dtype=np.float64),
+    "Append": function(sv.Append, n=2, dtype=np.float64), "Tanh": function(sv.Tanh), "ReLU": function(sv.ReLU),
+    "Sigmoid": function(sv.Sigmoid), "Network": function(sv.Network, layers=Fresh(lambda: [sv.Tanh(), sv.ReLU()])),
+    "SGD": function(sv.SGD, lr=0.1, momentum=0.5, weight_decay=0.1),
+    "Adam": function(sv.Adam, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1),
+    "SGD.step": method(lambda: sv.SGD(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
+    "Adam.step": method(lambda: sv.Adam(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
+    "check_gradient": function(
+        sv.check_gradient, ("theta", "grad"), f=lambda t: 0.5 * t @ t, theta=reals(N), grad=reals(N), names=None, h=1e-5,
+        tolerance=1e-7, floor=1e-8),
+    "History": function(sv.History),
+    "fit": function(sv.fit, ("X", "model"), model=VAE, X=X, labels=None, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam),
+                    rng=RNG, valid=X, callbacks=(), checkpoint=None),
+    "save": function(sv.save, model=VAE, path="model.npz"), "load": function(sv.load, path="kept.npz"),
+    "Callback": function(sv.Callback), "Progress": function(sv.Progress, interval=1.0), "KLWarmup": function(sv.KLWarmup, epochs=3),
+    "EarlyStopping": function(sv.EarlyStopping, patience=3, monitor="loss", sign=1),
+    "LearningRateDecay": function(sv.LearningRateDecay, start=0.5),
+    # models
+    "PCA": function(sv.PCA, n_components=2, solver="svd"),
+    **fitted_doors("PCA", lambda: sv.PCA(K).fit(reals(N, D)), reals(N, D), reals(N, K)),
+    "KernelPCA": function(sv.KernelPCA, n_components=2, kernel="rbf", gamma=0.5, degree=3, coef0=1.0, alpha=1.0),
+    **fitted_doors("KernelPCA", lambda: sv.KernelPCA(K, kernel="rbf").fit(reals(N, D)), reals(N, D), reals(N, K)),
+    "ProbabilisticPCA": function(sv.ProbabilisticPCA, n_components=2),
+    **fitted_doors("ProbabilisticPCA", lambda: sv.ProbabilisticPCA(K).fit(reals(N, D)), reals(N, D), reals(N, K)),
+    "ProbabilisticPCA.log_prob": method(lambda: sv.ProbabilisticPCA(K).fit(reals(N, D)), "log_prob", X=reals(N, D)),
+    "ProbabilisticPCA.posterior": method(lambda: sv.ProbabilisticPCA(K).fit(reals(N, D)), "posterior", X=reals(N, D)),
+    "ProbabilisticPCA.sample": method(lambda: sv.ProbabilisticPCA(K).fit(reals(N, D)), "sample", n=3, rng=RNG),
+    "Autoencoder": function(sv.Autoencoder, **CODE, noise=0.1, corruption="gaussian"),
+    **code_model_doors("Autoencoder", lambda: vae(sv.Autoencoder, observation=sv.Gaussian(1.0), noise=0.1), reals(N, D), None),
+    "VAE": function(sv.VAE, **CODE, beta=1.0, n_samples=1), "IWAE": function(sv.IWAE, **CODE, beta=1.0, n_samples=2),
+    **code_model_doors("VAE", real_vae, reals(N, D), reals(N, K)),
+    **code_model_doors("IWAE", lambda: vae(sv.IWAE), X, reals(3, N, K)),
+    "Classifier": function(sv.Classifier, **NETWORK, n_classes=C),
+    "Classifier.from_encoder": function(sv.Classifier.from_encoder, model=VAE, n_classes=C, rng=RNG),
+    **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name, X=reals(N, D))
+       for name in ("predict", "predict_proba", "features")},
+    **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name, ("X", "labels"),
+                                    X=reals(N, D), labels=LABELS) for name in ("check", "loss_and_grad", "score")},
+    "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
+    "MADE": function(sv.MADE, **NETWORK, n_orders=2, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
+    **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
+    **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
+    # what a trained model is worth
+    "log_evidence": function(sv.log_evidence, ("X",), vae=REAL, X=reals(N, D), method="defensive", **SMALL),
+    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), vae=VAE, X=X, k=3, n_repeats=2, rng=RNG, method="importance"),
+    "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
+    "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),
+                         ("method", "widen", "prior_share"), proposal=sv.Proposal(1.5, 0.1)),
+    "active_units": function(sv.active_units, vae=VAE, X=X, threshold=0.1),
+    "aggregate_kl": function(sv.aggregate_kl, vae=REAL, X=reals(N, D), **SMALL),
+    "latent_grid": function(sv.latent_grid, ("half_width", "step"), n_latent=2, half_width=2.0, step=0.5),
+    "grid_posterior": function(sv.grid_posterior, vae=VAE, X=X, grid=GRID),
+    "grid_log_evidence": function(sv.grid_log_evidence, vae=VAE, X=X, grid=GRID, n_rows=4),
+    "optimize_q": function(sv.optimize_q, ("X", "start", "mu", "log_var"), vae=VAE, X=X, start=(reals(N, K), reals(N, K)), steps=3, n_samples=2,
+                           lr=0.03, rng=RNG),
+    "pathwise_gradient": function(sv.pathwise_gradient, ("X", "eps", "mu", "log_var", "q"), vae=REAL, X=reals(N, D), eps=reals(3, N, K),
+                                  q=(reals(N, K), reals(N, K))),
+    "score_function_gradient": function(
+        sv.score_function_gradient, ("X", "eps", "mu", "log_var"), vae=REAL, X=reals(N, D), eps=reals(3, N, K), baseline=reals(N), q=None),
+    "gradient_estimators.mean_log_likelihood": function(
+        gradient_estimators.mean_log_likelihood, ("X", "eps", "mu", "log_var"), vae=VAE, X=X, eps=reals(3, N, K), q=None),
+    "gradient_estimators.encoder_gradient": function(
+        gradient_estimators.encoder_gradient, ("X", "dmu", "dlog_var"), vae=VAE, X=X, dmu=reals(N, K), dlog_var=reals(N, K)),
+    "elbo.on_grid": function(elbo.on_grid, ("X", "q", "mu", "log_var"), vae=VAE, X=X, q=(reals(N, K) / 9, np.zeros((N, K))), grid=GRID),
+    "elbo.in_closed_form": function(elbo.in_closed_form, ("X", "q", "mu", "log_var"), vae=LINEAR, X=reals(N, D),
+                                    q=(reals(N, K), reals(N, K))),
+    "gaussian_mixture.GaussianMixture": function(gaussian_mixture.GaussianMixture, n_components=2, floor=0.1, max_iter=9, tol=1e-5),
+    "gaussian_mixture.GaussianMixture.standard": function(gaussian_mixture.GaussianMixture.standard, K=2),
+    "gaussian_mixture.GaussianMixture.fit": method(mixture, "fit", Z=reals(9, K), rng=RNG),
+    "gaussian_mixture.GaussianMixture.log_prob": method(mixture, "log_prob", Z=reals(9, K)),
+    "gaussian_mixture.GaussianMixture.sample": method(mixture, "sample", n=3, rng=RNG),
+    "gaussian_mixture.GaussianMixture.grid": method(mixture, "grid", n_nodes=50),
+    "latent_space.off_centre": function(latent_space.off_centre, z=reals(N, K)),
+    "latent_space.class_log_areas": function(latent_space.class_log_areas, ("z", "labels"), z=reals(12, K), labels=np.tile(LABELS, 2)),
+    "latent_space.area_spread": function(latent_space.area_spread, ("z", "labels"), z=reals(12, K), labels=np.tile(LABELS, 2)),
+    "latent_space.isolated_share": function(latent_space.isolated_share, ("z",), z=reals(4, K), codes=reals(9, K), quantile=0.9),
+    "latent_space.grid_log_prob": function(latent_space.grid_log_prob, model=VAE, X=X, sampler=Fresh(mixture), n_nodes=50),
+    "latent_space.label_entropy": function(latent_space.label_entropy, labels=LABELS, n_classes=C),
+    "latent_space.frechet_distance": function(
+        latent_space.frechet_distance, ("features", "others"), features=reals(N, K), others=reals(9, K)),
+    # data
+    "load_digits": function(sv.load_digits), "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
+    "binarize": function(sv.binarize, X=reals(N, D), threshold=0.5),
+    "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
+    "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),
+    **{name: function(getattr(sv, name), n=3, noise=0.1, rng=RNG) for name in ("circle", "spiral", "s_curve")},
+    "speech_like": function(sv.speech_like, ("rate",), n=300, rate=8000.0, breath=0.1, rng=RNG),
+    "windows": function(sv.windows, ("x",), x=reals(9), width=2),
+    **{f"mu_law.{name}": function(getattr(sv.mu_law, name), **{argument: np.linspace(-1, 1, 6), "mu": 255.0})
+       for name, argument in (("compress", "x"), ("expand", "y"))},
+    "mu_law.encode": function(sv.mu_law.encode, x=np.linspace(-1, 1, 6), mu=255.0, n_codes=16),
+    "mu_law.decode": function(sv.mu_law.decode, ("codes",), codes=np.arange(6), mu=255.0, n_codes=16),
+    "mu_law.quantize": function(sv.mu_law.quantize, y=np.linspace(-1, 1, 6), n_codes=16),
+    "mu_law.dequantize": function(sv.mu_law.dequantize, ("codes",), codes=np.arange(6), n_codes=16),
+    "mu_law.signal_to_noise": function(
+        sv.mu_law.signal_to_noise, ("x", "x_restored"), True, x=reals(6), x_restored=reals(6) / 2),
+}
+
+TRUSTING = {  # a pattern of names -> why they are no doors
+    r".*\.(forward|backward|bind|forward_backward|evaluate|noise|damage)": "a training step: its input came through `fit`'s door",
+    r"gaussian\.(log_prob|kl|kl_standard|reparameterize)": "the arithmetic of a training step",
+    r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
+    r".*\.(load_arrays|load_state|from_config)": "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
+    r".*\.(begin|end|epoch_begin|epoch_end)": "called by `fit` with its run", "History.append": "called by `fit`",
+    r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)": "wants Pieces",
+    r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood|kl_to_posterior)": "inside `in_closed_form`",
+    r"evidence\.(log_weights|propose|log_likelihood|log_mean_exp|effective_sample_size)": "inside `log_evidence`",
+    r"evidence\.(as_proposal|checked_vae)|gradient_estimators\.checked_q": "is itself the check at a door",
+    r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
+    r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
+    r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
+}
+
+
+def public_names():
+    """All public functions, classes and methods of scratchvae's first level, of its modules there and of analysis."""
+    for home, module in {"": sv, **MODULES}.items():
+        for name, thing in vars(module).items():
+            here = home == "" or getattr(thing, "__module__", None) == module.__name__
+            if name.startswith("_") or inspect.ismodule(thing) or not callable(thing) or not here:
+                continue
+            if home and getattr(sv, name, None) is thing:
+                continue  # met at the first level
+            name = f"{home}.{name}" if home else name
+            is_tuple = inspect.isclass(thing) and issubclass(thing, tuple)  # a namedtuple holds what it is given
+            if not (home and is_tuple):
+                yield name
+            if inspect.isclass(thing) and not is_tuple:
+                yield from (f"{name}.{m}" for m in dir(thing) if not m.startswith("_") and callable(getattr(thing, m)))
+
+
+def test_no_door_is_forgotten():
+    names = set(public_names())
+    trusting = {name for name in names if any(re.fullmatch(pattern, name) for pattern in TRUSTING)} - DOORS.keys()
+    assert names - trusting - DOORS.keys() == set()
+    assert DOORS.keys() - names == set()
+    assert [p for p in TRUSTING if not any(re.fullmatch(p, name) for name in names)] == []
+    assert {name.split(".")[0] for name in names} >= {"VAE", "PCA", "fit"}
+    submodules = {n for n, m in vars(sv).items() if inspect.ismodule(m)}
+    assert submodules <= {*MODULES, "analysis", "checking", "data", "models", "nn", "probability", "plotting"}
+
+
+def test_no_argument_is_forgotten():
+    for name, door in DOORS.items():
+        parameters = inspect.signature(door.make()[1]).parameters.values()
+        wanted = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        free = {"rng", "eps", "labels", "order", "name", "n_features", "dtype", "label", "stream"}  # one of rng and eps; named elsewhere
+        assert wanted - free <= door.good().keys(), name
+
+
+# ---- what is thrown -------------------------------------------------------------------------------------------------
+
+def strangers():
+    """Things of every kind, none of which is an array that anything here wants."""
+    structured = np.zeros(N, [("a", float), ("b", int)])
+    return {
+        "None": None, "text": "text", "empty text": "", "bytes": b"bytes", "True": True, "0": 0, "-1": -1, "0.0": 0.0, "-1.5": -1.5,
+        "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "1e300": 1e300, "1e-300": 1e-300, "2^63": 2**63, "10^400": 10**400,
+        "-10^400": -(10**400), "10^5000": 10**5000, "long double": np.longdouble("1e4000"), "complex": 1j, "object": object(), "class": int,
+        "builtin": len, "dict": {"a": 1}, "set": {1, 2}, "empty list": [], "empty tuple": (), "ragged": [[1.0], [1.0, 2.0]],
+        "words": ["a", "b"], "list of None": [None, None], "generator": (i for i in range(3)), "array of object": np.array([None, 1]),
+        "0-d object": np.array(None), "words as array": np.array(["a", "b"]), "dates": np.array(["2020-01-01"], "M8[D]"),
+        "time": np.array([3], "m8[s]"), "structured": structured, "complex array": np.ones((N, D), complex),
+        "empty": np.zeros(0), "no rows": np.zeros((0, D)), "no columns": np.zeros((N, 0)), "0-d nan": np.array(np.nan),
+        "masked": np.ma.masked_array(np.ones((N, D)), np.eye(N, D)), "masked constant": np.ma.masked, 
+        "RandomState": np.random.RandomState(0), "seed sequence": np.random.SeedSequence(0), "pair": (None, None),
+        "strange dtype": np.dtype("f2"), "deep list": [[[[1.0]]]], "Fresh": Fresh(None)}
+
+
+def relatives(good):
+    """`good` (an array) in other dtypes, orders, strides, shapes and scales; name -> array."""
+    flat, wide = good.reshape(-1), np.asfortranarray(good)
+    doubled = np.repeat(good, 2, axis=0)
+    read_only = good.copy()
+    read_only.flags.writeable = False
+    thrown = {
+        "F": wide, "strided": doubled[::2], "reversed": good[::-1].copy()[::-1], "read-only": read_only,
+        "list": good.tolist(), "tuple": tuple(good.tolist()), "big-endian": good.astype(good.dtype.newbyteorder(">")),
+        "matrix": good.view(np.matrix) if good.ndim == 2 else good, "memoryview": memoryview(np.ascontiguousarray(good)),
+        "unaligned": np.frombuffer(b"x" + good.tobytes(), np.uint8)[1:].view(good.dtype).reshape(good.shape),
+        "transposed": good.T, "flat": flat, "one more dimension": good[None], "column": flat[:, None], "row": flat[None],
+        "one row": good[:1], "twice the rows": doubled, "one row less": good[:-1], "more columns": np.concatenate([good, good], -1),
+        "fewer columns": good[..., :-1], "0-d": np.array(good.flat[0]), "scalar": good.flat[0], "same everywhere": np.full_like(good, good.flat[0]),
+        "broadcast row": np.broadcast_to(good[:1], good.shape), "zeros": np.zeros_like(good), "ones": np.ones_like(good),
+        "negative": -1.0 * good - 1, "permuted": good[::-1], "object": good.astype(object), "words": good.astype(str),
+        "complex": good.astype(complex), "bytes": np.ascontiguousarray(good).view(np.uint8),
+    }
+    for dtype in (np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint8, np.int16, np.int64, np.uint64, bool):
+        with np.errstate(all="ignore"):
+            thrown[np.dtype(dtype).name] = np.abs(good).astype(dtype) if np.dtype(dtype).kind == "u" else good.astype(dtype)
+    for value in (np.nan, np.inf, -np.inf, 1e-320, 1e9, -1e9, 1e19, 3e38, -3e38, 1e39, 1e155, -1e155, 1.7e308, -1.7e308):
+        planted = good.astype(np.float64)
+        planted.flat[good.size // 2] = value
+        thrown[f"planted {value}"], thrown[f"all {value}"] = planted, np.full(good.shape, value)
+    return thrown
+
+
+NEVER_NUMBERS = {"text", "empty text", "bytes", "nan", "inf", "-inf", "complex", "object", "class", "builtin", "dict", "set", "words",
+                 "list of None", "generator", "array of object", "0-d object", "words as array", "dates", "time", "structured",
+                 "complex array", "0-d nan", "masked", "masked constant", "RandomState", "seed sequence",
+                 "strange dtype", "Fresh", "10^400", "-10^400", "10^5000", "long double", "ragged"}
+
+
+def never_served(door, argument, good, what):
+    """Whether this stranger must not be served at this argument, by the kind of what is good there."""
+    if argument in door.never_used:
+        return False
+    if what == "None":
+        return not (good is None or door.defaults.get(argument) is None)
+    if isinstance(good, np.ndarray):
+        return what != "long double" and what in NEVER_NUMBERS or what in ("empty", "no rows", "no columns", "empty list", "empty tuple")
+    if isinstance(good, (int, float)):
+        return what in NEVER_NUMBERS or (isinstance(good, int) and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
+    if isinstance(good, (np.random.Generator, sv.nn.model.Model)):
+        return True
+    return False
+
+
+# ---- what is asserted -----------------------------------------------------------------------------------------------
+
+def state_of(thing):
+    """Everything that a refused call must leave as it is: arrays bit for bit, numbers, texts; not `grad`, which is scratch."""
+    if thing is None or not hasattr(thing, "__dict__"):
+        return None
+    return {name: (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
+            for name, value in vars(thing).items() if name not in ("grad", "by_order", "networks", "encoder", "decoder", "network", "layer")}
+
+
+def fingerprint(value):
+    if isinstance(value, np.ndarray) and value is not np.ma.masked:
+        return value.dtype.str, value.shape, value.strides, value.tobytes() if not value.dtype.hasobject else repr(value)
+    if isinstance(value, tuple):
+        return tuple(fingerprint(v) for v in value)
+    return None
+
+
+def numbers_in(result):
+    """All numeric arrays in what a door returned."""
+    if isinstance(result, (tuple, list)):
+        return [a for part in result for a in numbers_in(part)]
+    if isinstance(result, dict):
+        return [a for part in result.values() for a in numbers_in(part)]
+    if isinstance(result, sv.History):
+        return numbers_in(result.train) + numbers_in(result.valid)
+    if isinstance(result, (np.ndarray, np.generic, float, int)):
+        return [np.asarray(result)]
+    if hasattr(result, "__dict__") and not callable(result):
+        return [a for name, part in vars(result).items() if name not in ("networks", "by_order") for a in numbers_in(part)]
+    return []
+
+
+def plain(value):
+    """The same numbers as a plain array of native bytes in C order, or the value itself if it is no array."""
+    if isinstance(value, (np.ndarray, list, memoryview)) or (isinstance(value, tuple) and type(value) is tuple):
+        array = np.array(value, order="C", subok=False)
+        return array.astype(array.dtype.newbyteorder("="))
+    return value
+
+
+@contextmanager
+def at_most(seconds):
+    """A hang is a failure, too (where there are alarms)."""
+    def ring(*arguments):
+        raise TimeoutError(f"took over {seconds} seconds")
+
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    old = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def check_served_or_refused(name, argument, value, what, must_refuse=False):
+    """One call with one strange argument; returns whether it was served."""
+    door = DOORS[name]
+    (owner, call), good = door.make(), door.good()
+    model = good.get("model", good.get("vae"))
+    before = [state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)]
+    is_step = name.endswith(".step")  # which changes theta: that is its service
+    with warnings.catch_warnings(), at_most(10):
+        warnings.simplefilter("error")
+        try:
+            result = call(**{**good, argument: value})
+        except (ValueError, TypeError, FloatingPointError) as error:
+            names = {argument, *(door.partners if argument not in ("rng", "vae") else ())}
+            message = f"{name}({argument}={what}): {type(error).__name__}: {error}"
+            is_path = argument in ("path", "directory", "checkpoint") and (str(value) in str(error) or repr(value) in str(error))
+            assert is_path or any(re.search(rf"\b{n}\b", str(error)) for n in names), f"not named: {message}"
+            after = [state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)]
+            assert after == before, f"changed, though refused: {message}"
+            return False
+        except AssertionError:
+            assert name == "check_gradient"
+            return False
+        except BaseException as error:
+            raise AssertionError(f"{name}({argument}={what}): {type(error).__name__}: {error}") from error
+    assert not must_refuse, f"{name}({argument}={what}) was served: {result!r}"
+    if not is_step:
+        assert [fingerprint(v) for v in (*good.values(), value)] == before[1], f"{name}({argument}={what}) changed its input"
+    got = numbers_in(result)
+    if not door.may_be_infinite:
+        assert all(np.isfinite(a).all() for a in got if a.dtype.kind == "f"), f"{name}({argument}={what}) gave {result!r}"
+    if isinstance(door.good()[argument], np.ndarray) and isinstance(value, (np.ndarray, list, memoryview)):
+        want = numbers_in(door.make()[1](**{**door.good(), argument: plain(value)}))
+        assert len(got) == len(want)
+        for one, other in zip(got, want):
+            scale = np.abs(other[np.isfinite(other)]).max(initial=0) if other.dtype.kind == "f" else 0
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * float(scale), err_msg=f"{name}({argument}={what})")
+    return True
+
+
+def arguments():
+    return [(name, argument) for name, door in DOORS.items() for argument in door.good()]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of its own, with a model in it."""
+    monkeypatch.chdir(tmp_path)
+    sv.save(vae(), "kept.npz")
+
+
+@pytest.mark.parametrize("name, argument", arguments())
+def test_strangers(name, argument, here):
+    good = DOORS[name].good()[argument]
+    for what, value in strangers().items():
+        if what == "10^5000" and not isinstance(good, (int, float)) or what in ("class", "builtin") and callable(good):
+            continue  # Python itself refuses to print it; a function's own errors are its own
+        check_served_or_refused(name, argument, value, what, never_served(DOORS[name], argument, good, what))
+
+
+def array_arguments():
+    return [(name, argument) for name, argument in arguments() if isinstance(DOORS[name].good()[argument], np.ndarray)]
+
+
+@pytest.mark.parametrize("name, argument", array_arguments())
+def test_relatives(name, argument, here):
+    good = DOORS[name].good()[argument]
+    served = set()
+    for what, value in relatives(good).items():
+        refuse = re.search("nan|inf|object|words|complex", what) is not None
+        if name.endswith(".step") and re.match("planted|all", what):
+            continue  # a step is arithmetic; `fit` looks at every loss and says what is not finite
+        if check_served_or_refused(name, argument, value, what, refuse):
+            served.add(what)
+    if not name.endswith(".step") and name != "check_gradient":  # which want theta's very dtype and kind
+        assert served >= {"F", "strided", "reversed", "read-only", "unaligned", "list"}
+
+
+@st.composite
+def arrays(draw):
+    """Any dtype that numbers come in, and some that they do not; any few sizes; any order and stride."""
+    dtype = draw(st.one_of(hnp.floating_dtypes(endianness="?"), hnp.integer_dtypes(endianness="?"), hnp.unsigned_integer_dtypes(),
+                           hnp.boolean_dtypes(), hnp.complex_number_dtypes(), hnp.unicode_string_dtypes(max_len=3)))
+    shape = draw(st.one_of(st.sampled_from([(N, D), (N, K), (N,), (3, N, K), (K,), (3,)]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=7)))
+    array = draw(hnp.arrays(dtype, shape))
+    if array.ndim and draw(st.booleans()):
+        array = array[::draw(st.sampled_from([-1, 2, -2]))]
+    return array.T if draw(st.booleans()) else array
+
+
+@settings(max_examples=int(os.environ.get("HOSTILE_EXAMPLES", 300)))
+@given(st.sampled_from(array_arguments()), arrays())
+def test_arbitrary_arrays(where, value):
+    if not where[0].endswith(".step"):  # whose numbers `fit` looks at
+        check_served_or_refused(*where, value, f"{value!r} {value.strides}", value.dtype.kind in "cU" or not value.size)
+
+
+def check_memory(name, argument):
+    """A bad array of 4 MB is refused in a small multiple of its size, wherever the bad number is."""
+    bad = np.ones((1 << 17, 4))
+    bad[-1, -1] = np.nan
+    tracemalloc.start()
+    check_served_or_refused(name, argument, bad, "a large array with NaN at its end", must_refuse=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * bad.nbytes, (name, argument, peak / bad.nbytes)  # its fingerprints, two copies, are among them
+
+
+@pytest.mark.parametrize("name, argument", array_arguments()[::3])
+def test_memory(name, argument):
+    check_memory(name, argument)
