@@ -3,4 +3,4 @@
 # In reading order.
 LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check",
            "latent_space", "unfolding", "elbo", "reparameterization", "vae", "explore", "evidence", "posterior",
-           "observation", "autoregressive", "mu_law", "speed")
+           "observation", "autoregressive", "mu_law", "mistakes", "speed")
