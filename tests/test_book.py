@@ -123,7 +123,7 @@ def test_quoted_code_is_in_the_linked_file_line_by_line():
 def test_every_lesson_has_a_chapter_with_question_and_command():
     assert list(chapters()) == list(LESSONS)
     for name, text in chapters().items():
-        assert re.match(r"\n\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
+        assert re.match(r"\s*\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
         assert [f"python -m demos {name}"] in [block[:1] for block in blocks("sh", text)]
         assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
 
