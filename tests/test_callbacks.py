@@ -168,6 +168,14 @@ def test_early_stopping_puts_back_the_best_after_divergence():
     assert np.array_equal(model.theta, script.thetas[1])
 
 
+def test_early_stopping_where_no_epoch_is_ever_better_keeps_the_start():
+    """Patience counts from the start, and the start is what is put back."""
+    model = sv.VAE(D, rng=np.random.default_rng(0))
+    before = model.theta.copy()
+    _, history = train(Script("loss", [np.inf] * 6), sv.EarlyStopping(2), model=model, valid=binary(9))
+    assert len(history.train["loss"]) == 2 and np.array_equal(model.theta, before)
+
+
 def test_early_stopping_without_validation_is_refused():
     model = sv.VAE(D, rng=np.random.default_rng(0))
     before = model.theta.copy()
@@ -203,6 +211,19 @@ def test_progress_in_a_log(interval, n_lines):
     assert lines[-1].startswith("vae epoch 6/6  loss ") and lines[-1].endswith("done") and "valid loss" in lines[-1]
     assert lines[0].startswith("vae epoch 1/6  loss ") and lines[0].endswith(" s left")
     assert all(word in lines[0] for word in ("elbo", "reconstruction", "kl"))
+
+
+def test_progress_tells_the_time_left(monkeypatch):
+    """Epochs of two seconds each: after e of 6, 2 (6 - e) s are left; and after a restart only new epochs are averaged."""
+    now, out = [100.0], io.StringIO()
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+
+    def two_seconds(run):
+        now[0] += 2
+    train(two_seconds, sv.Progress("", out, interval=0))
+    assert [line.split("  ")[-1] for line in out.getvalue().splitlines()] == [
+        "10 s left", "8 s left", "6 s left", "4 s left", "2 s left", "done"]
+    assert sv.Progress().interval == 5
 
 
 def test_progress_on_a_terminal():

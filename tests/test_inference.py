@@ -161,6 +161,12 @@ def test_quantile_inverts_the_cdf(p):
     assert float(normal_table.normal_cdf(normal_table.normal_quantile(p))) == pytest.approx(p, rel=1e-9)
 
 
+@pytest.mark.parametrize("p", [-0.5, 0, 1, 1.5, np.nan])
+def test_quantile_refuses_what_is_no_probability(p):
+    with pytest.raises(ValueError, match="^probability: "):
+        normal_table.normal_quantile(p)
+
+
 # ---- maximum likelihood ----------------------------------------------------------------------------------------------
 
 def check_gaussian_mle(x):

@@ -532,7 +532,7 @@ def refusals():
         yield name, good[:0], params[:0], ValueError, "empty"
         yield name, good[0], params, ValueError, "x: want shape"
         yield name, good, params[0], ValueError, "params: want shape"
-        yield name, good, params[:, 1:], ValueError, r"params: want shape \(2, \d\)"
+        yield name, good, params[:, 1:], ValueError, rf"params: want shape \(2, {params.shape[1]}\)"
         yield name, good, np.vstack([params, params]), ValueError, "params: want shape"
         yield name, good + 0j, params, TypeError, "x: want real numbers"
         yield name, [["a", "b", "c"]] * 2, params, TypeError, "x: want real numbers"

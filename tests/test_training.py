@@ -175,6 +175,21 @@ def test_epochs(n, batch_size):
     check_epochs(n, batch_size)
 
 
+def test_batches_hold_64_examples_by_default():
+    model = Witness()
+    training.fit(model, np.arange(130.0)[:, None], epochs=1, rng=np.random.default_rng(0))
+    assert [len(batch) for batch in model.seen] == [64, 64, 2]
+
+
+@pytest.mark.parametrize("given", [sv.EarlyStopping(), [3], [sv.Progress(), "often"]])
+def test_callbacks_that_are_none_are_refused_before_anything_is_changed(given):
+    model = new_vae()
+    before = model.theta.copy()
+    with pytest.raises(TypeError, match="^callbacks: want a list"):
+        training.fit(model, binary(), epochs=1, rng=np.random.default_rng(0), callbacks=given)
+    assert np.array_equal(model.theta, before)
+
+
 def test_zero_epochs_change_nothing():
     model = new_vae()
     before = model.theta.copy()

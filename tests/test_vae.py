@@ -427,6 +427,13 @@ def test_bad_arguments_are_refused_by_name(how, name):
         vae.VAE(**{"n_features": D, "rng": np.random.default_rng(0), **how})
 
 
+def test_what_is_not_said_is_as_the_documentation_says():
+    model = vae.VAE(D, rng=np.random.default_rng(0))
+    assert (model.hidden, model.n_latent, model.beta, model.n_samples) == ((128,), 2, 1.0, 1)
+    assert model.activation is sv.ReLU and isinstance(model.observation, sv.Bernoulli) and model.dtype is np.float32
+    assert vae.IWAE(D, rng=np.random.default_rng(0)).n_samples == 5
+
+
 def test_without_rng_no_model():
     with pytest.raises(TypeError, match="rng"):
         vae.VAE(D)
