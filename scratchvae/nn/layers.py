@@ -16,6 +16,8 @@ Backpropagation is the chain rule, read from the loss to the input. For a dense 
 
 and an activation y = f(x) works on each number alone: dx = f'(x) dy.
 """
+from math import prod
+
 import numpy as np
 
 from scratchvae.checking import float_type, generator, integer
@@ -29,14 +31,14 @@ class Layer:
     @property
     def n_parameters(self):
         """How many trainable numbers the layer holds."""
-        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+        return sum(prod(shape) for shape in self.shapes.values())
 
     def bind(self, theta, grad):
         """Make the parameters views into `theta` and their gradients views into `grad`, both (n_parameters,)."""
         self.theta, self.grad = theta, grad
         start = 0
         for name, shape in self.shapes.items():
-            stop = start + int(np.prod(shape))
+            stop = start + prod(shape)
             setattr(self, name, theta[start:stop].reshape(shape))
             setattr(self, "d" + name, grad[start:stop].reshape(shape))
             start = stop
