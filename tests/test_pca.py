@@ -180,6 +180,96 @@ def test_the_digits():
     np.testing.assert_allclose(fitted.explained_variance_ratio_, [0.14890594, 0.13618771], rtol=1e-6)
 
 
+# ---- the other solver, and blocks -----------------------------------------------------------------------------
+
+def check_covariance_agrees(X):
+    """The same variances and leading subspace as by "svd", which is compared with eigh above."""
+    svd, other = pca.PCA().fit(X), pca.PCA(solver="covariance").fit(X)
+    S = svd.singular_values_
+    np.testing.assert_allclose(other.mean_, svd.mean_, rtol=1e-13)
+    assert other.components_.shape == svd.components_.shape and (np.diff(other.singular_values_) <= 0).all()
+    np.testing.assert_allclose(other.components_ @ other.components_.T, np.eye(len(S)), rtol=0, atol=1e-12)
+    # squares are summed: S^2 is right to about 1e-16 of the largest S^2
+    np.testing.assert_allclose(other.singular_values_**2, S**2, rtol=1e-10, atol=1e-13 * S[0] ** 2)
+    np.testing.assert_allclose(other.explained_variance_ratio_, svd.explained_variance_ratio_, rtol=1e-10, atol=1e-13)
+    largest = other.components_[np.arange(len(S)), np.abs(other.components_).argmax(axis=1)]
+    assert (largest > 0).all()
+    gaps = [k for k in range(1, len(S)) if S[k - 1] ** 2 - S[k] ** 2 > 0.01 * S[0] ** 2]
+    for k in gaps:
+        np.testing.assert_allclose(projector(other.components_[:k]), projector(svd.components_[:k]), rtol=0, atol=1e-10)
+    return len(gaps)
+
+
+@FEW
+@given(SIZES, SEEDS)
+def test_covariance_agrees(size, seed):
+    check_covariance_agrees(data(*size, seed))
+
+
+def test_covariance_agrees_on_the_digits():
+    assert check_covariance_agrees(sv.load_digits()[0]) >= 5
+
+
+def test_covariance_loses_what_lies_below_the_root_of_the_precision():
+    """Singular values 1, 1e-4, 1e-11: the SVD has all three, the squares lose the last, which is below 1e-8."""
+    rng = np.random.default_rng(0)
+    U = np.linalg.qr(rng.standard_normal((50, 4)) - 0)[0]
+    U = np.linalg.qr(U - U.mean(axis=0))[0][:, :3]
+    true = np.array([1, 1e-4, 1e-11])
+    X = U * true @ np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    svd, other = pca.PCA().fit(X), pca.PCA(solver="covariance").fit(X)
+    np.testing.assert_allclose(svd.singular_values_, true, rtol=1e-4)
+    np.testing.assert_allclose(other.singular_values_[:2], true[:2], rtol=1e-7)
+    assert other.singular_values_[2] < 3e-8 and abs(other.singular_values_[2] / true[2] - 1) > 0.1
+    np.testing.assert_allclose(projector(other.components_[:1]), projector(svd.components_[:1]), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("n, d", [(9, 1), (30, 2), (100, 3), (101, 3), (1000, 5)])
+def test_blocks_give_what_one_factorisation_gives(n, d):
+    """A block holds 8 d rows here, so that all of these have several, the last one shorter, or exactly one row long."""
+    X = data(n, d)
+    assert n > 8 * d
+    S, Vt = pca.from_triangle(X, X.mean(axis=0))
+    R = np.linalg.qr(X - X.mean(axis=0), mode="r")
+    _, S_one, Vt_one = np.linalg.svd(R, full_matrices=False)
+    np.testing.assert_allclose(S, S_one, rtol=1e-12)
+    np.testing.assert_allclose(np.abs(np.sum(Vt * Vt_one, axis=1)), np.ones(d), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n, d", [(9, 1), (100, 3), (30, 4)])
+def test_blocks_of_the_covariance_add_up(monkeypatch, n, d):
+    X = data(n, d)
+    whole = pca.from_covariance(X, X.mean(axis=0))
+    blocks = pca.row_blocks
+    monkeypatch.setattr(pca, "row_blocks", lambda X: blocks(X, 3 * d))
+    for one, other in zip(pca.from_covariance(X, X.mean(axis=0)), whole):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+@pytest.mark.parametrize("n, d, rank", [(9, 4, 0), (2, 3, 1), (5, 40, 3), (30, 8, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_degenerate_data_by_either_solver(solver, n, d, rank, dtype):
+    """Rank r: r variances, the rest 0 to rounding; orthonormal components all the same; nothing is lost."""
+    rng = np.random.default_rng(1)
+    X = (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) + 0.25).astype(dtype)
+    fitted = pca.PCA(solver=solver).fit(X)
+    eps, k = np.finfo(dtype).eps, min(n, d)
+    np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(k), rtol=0, atol=20 * eps)
+    variance = fitted.explained_variance_
+    assert (variance >= 0).all() and (variance[rank:] <= 1e3 * eps * max(variance[0], eps)).all()
+    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X)), X, rtol=0, atol=100 * eps * max(np.abs(X).max(), 1))
+
+
+def test_a_refused_fit_leaves_what_was_fitted():
+    fitted = pca.PCA(2).fit(data())
+    before = {name: np.copy(a) for name, a in fitted.arrays().items()}
+    for bad in (np.full((9, 6), np.nan), data(9, 1), np.where(np.eye(40, 6), 1e300, 1.0)):
+        with pytest.raises((ValueError, FloatingPointError), match="X|n_components"):
+            fitted.fit(bad)
+        assert all(np.array_equal(a, before[name]) for name, a in fitted.arrays().items())
+
+
 # ---- numbers as they come -------------------------------------------------------------------------------------
 
 def test_float32_stays_float32_and_is_accurate():
