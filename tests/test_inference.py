@@ -258,6 +258,7 @@ def test_map_limits():
 
 @pytest.mark.parametrize("call", [
     lambda: inference.beta_mode(inference.Beta(1, 1)), lambda: inference.beta_mode(inference.Beta(0.5, 3)),
+    lambda: inference.beta_posterior(1, 3, inference.Beta(0, 1)), lambda: inference.beta_posterior(1, 3, inference.Beta(1, 0)),
     lambda: inference.beta_posterior(4, 3, inference.Beta(1, 1)), lambda: inference.beta_log_prob(0.0, inference.Beta(2, 2)),
     lambda: inference.gaussian_posterior(-1, 0, 1, inference.Normal(0, 1)),
     lambda: inference.gaussian_posterior(1, 0, 0, inference.Normal(0, 1))])

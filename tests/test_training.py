@@ -331,6 +331,26 @@ def test_divergence_seen_by_validation_alone():
         training.fit(Overfull(), np.ones((3, 1)), epochs=1, rng=np.random.default_rng(0), valid=np.ones((2, 1)))
 
 
+@pytest.mark.parametrize("place, named", list(enumerate(["da", "da", "db", "dc", "dc", "dc"])))
+def test_divergence_names_the_gradient_that_is_not_finite(place, named):
+    class Undefined(Witness):
+        """One number of its gradient is NaN, and so is its loss."""
+
+        def __init__(self):
+            super().__init__()
+            self.theta, self.grad = np.zeros(6), np.zeros(6)
+
+        def named_parameters(self):
+            return {"a": self.theta[:2], "b": self.theta[2:3], "c": self.theta[3:]}
+
+        def forward_backward(self, x, *, rng):
+            self.grad[place] = np.nan
+            return Terms(np.nan, 0)
+
+    with pytest.raises(FloatingPointError, match=f"first tensor that is not finite: {named};"):
+        training.fit(Undefined(), np.ones((3, 1)), epochs=1, rng=np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("n_batches", [1, 3])
 def test_divergence_in_the_last_step_of_an_epoch_is_found_in_it(n_batches):
     class Exploding(Witness):
