@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -259,6 +260,32 @@ def test_compressed_files_are_refused(path):
     with open(path, "wb") as file:
         np.savez_compressed(file, header=np.array(json.dumps({"format": checkpoint.FORMAT, "class": "VAE",
                                                               "config": model().config()})), theta=model().theta)
+    check_refused(path)
+
+
+@pytest.mark.parametrize("name, config", [
+    ("FVBN", {"n_features": 10_000}), ("MADE", {"n_features": 10_000, "hidden": [10_000], "n_orders": 1}),
+    ("VAE", {"n_features": 10_000, "hidden": [10_000], "n_latent": 2, "observation": ["Bernoulli", {}]}),
+    ("Classifier", {"n_features": 10_000, "hidden": [3, 10_000, 10_000], "n_classes": 3}),
+    ("Autoencoder", {"n_features": 20_000, "hidden": [], "n_latent": 5000, "observation": ["Bernoulli", {}]})])
+def test_a_model_far_larger_than_its_file_is_not_built(path, name, config):
+    """A few hundred bytes that ask for networks of 400 megabytes."""
+    checkpoint.write_arrays(path, {"class": name, "config": config}, {"theta": np.zeros(3, np.float32)})
+    tracemalloc.start()
+    check_refused(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+@pytest.mark.parametrize("name, change", [
+    ("KernelPCA", {"dual_coef_": np.zeros((3, 3))}), ("KernelPCA", {"gamma_": np.array(np.nan)}), ("KernelPCA", {"K_fit_rows_": None}),
+    ("ProbabilisticPCA", {"W_": np.zeros((2, 9))}), ("ProbabilisticPCA", {"noise_variance_": np.zeros(2)}),
+    ("ProbabilisticPCA", {"mean_": np.array(["a"] * 4)})])
+def test_fitted_arrays_that_do_not_fit_are_refused(path, name, change):
+    fitted = getattr(sv, name)(2).fit(np.random.default_rng(0).standard_normal((9, 4)))
+    arrays = {key: a for key, a in {**fitted.arrays(), **change}.items() if a is not None}
+    checkpoint.write_arrays(path, {"class": name, "config": fitted.config()}, arrays)
     check_refused(path)
 
 

@@ -37,11 +37,22 @@ def load(path):
     """The model that `save` wrote to `path`. ValueError, naming the file, if it holds no such thing."""
     header, arrays = read_arrays(checking.path("path", path))
     try:
+        _refuse_promise(header["config"], arrays)
         model = SAVED_CLASSES[header["class"]].from_config(header["config"])
         model.load_arrays(arrays)
     except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path}: want a saved model of this version, but {_reason(error)}") from error
     return model
+
+
+def _refuse_promise(config, arrays):
+    """Networks of these sizes are not built unless the file holds their parameters: layers multiply sizes, a header does not."""
+    if "n_features" in config:
+        D = config["n_features"]
+        widths = [D, *(config.get("hidden", [D]) or [config.get("n_latent", config.get("n_classes"))])]
+        promised = sum(a * b for a, b in zip(widths, widths[1:]))
+        if promised > arrays["theta"].size:
+            raise ValueError(f"its networks want more than {promised} parameters, it holds {arrays['theta'].size}")
 
 
 def write_arrays(path, header, arrays):
