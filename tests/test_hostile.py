@@ -409,7 +409,7 @@ def relatives(good):
     for dtype in (np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint8, np.int16, np.int64, np.uint64, bool):
         with np.errstate(all="ignore"):
             thrown[np.dtype(dtype).name] = np.abs(good).astype(dtype) if np.dtype(dtype).kind == "u" else good.astype(dtype)
-    for value in (np.nan, np.inf, -np.inf, 1e-320, 1e9, -1e9, 1e19, 3e38, -3e38, 1e39, 1e155, -1e155, 1.7e308, -1.7e308):
+    for value in (np.nan, np.inf, -np.inf, 1e-320, -1e9, 1e19, -3e38, 1e39, -1e155, 1.7e308):
         planted = good.astype(np.float64)
         planted.flat[good.size // 2] = value
         thrown[f"planted {value}"], thrown[f"all {value}"] = planted, np.full(good.shape, value)
