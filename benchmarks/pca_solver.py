@@ -29,7 +29,7 @@ def scikit_learn(solver):
 
 
 SOLVERS = {"scratchvae, svd": lambda: ours("svd"), "scratchvae, covariance": lambda: ours("covariance"),
-           "numpy.linalg.svd": lambda: plain_svd, "scikit-learn, full": lambda: scikit_learn("full"),
+           "numpy.linalg.svd": lambda: plain_svd,
            "scikit-learn, covariance": lambda: scikit_learn("covariance_eigh"),
            "scikit-learn, randomized": lambda: scikit_learn("randomized")}
 
