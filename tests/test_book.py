@@ -264,3 +264,9 @@ def check_squared_error_is_a_variance(beta):
 @pytest.mark.parametrize("beta", [0.1, 1.0, 64.0])
 def test_squared_error_is_a_variance(beta):
     check_squared_error_is_a_variance(beta)
+
+
+def test_every_number_block_of_the_readme_was_printed_by_a_lesson():
+    printed = {line for path in FIGURES.glob("*.txt") for line in path.read_text().splitlines()}
+    shown = [line for block in blocks("text", PAGES[0].read_text()) for line in block]
+    assert len(shown) > 10 and [line for line in shown if line not in printed] == []
