@@ -1,6 +1,7 @@
 """Is the table of contents whole? Every module stands in it with the question it answers."""
 import ast
-import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,6 @@ def test_the_contents_name_no_module_that_is_not_there():
     assert sorted(named) == [p.relative_to(PACKAGE).as_posix() for p in MODULES]
 
 
-def test_running_the_package_prints_the_contents(capsys):
-    runpy.run_module("scratchvae", run_name="__main__")
-    assert capsys.readouterr().out.strip() == scratchvae.__doc__.strip()
+def test_running_the_package_prints_the_contents():
+    done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.stdout.strip() == scratchvae.__doc__.strip() and done.stderr == ""
