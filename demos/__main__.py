@@ -2,12 +2,20 @@
 import argparse
 import difflib
 import importlib
+import os
 import sys
+
+# The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With one
+# thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import matplotlib
 
 from demos import LESSONS
 from demos.lesson import Lesson
+
+EPILOG = """Matrix products use one thread, so that a lesson prints the same numbers on any number of cores;
+for large --data set the environment's OMP_NUM_THREADS."""
 
 
 def lesson_module(name):
@@ -33,6 +41,7 @@ def parser(name):
     """The command line of one lesson, or of all."""
     about = "All lessons, in order; about 15 minutes." if name == "all" else lesson_module(name).__doc__
     p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=about,
+                                epilog=EPILOG,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seed", type=int, default=0, help="of every random draw (default 0)")
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")

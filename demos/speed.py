@@ -5,7 +5,7 @@ one core and on two, and prints medians and ratios. Beside it stands the floor: 
 JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been compared
 with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted slopes.
 
-Takes about 200 s. Writes speed_step, speed_scaling and speed_sampling (.png).
+Takes about 200 s. Writes speed_step, speed_scaling, speed_sampling and speed_memory (.png).
 """
 import importlib.util
 import json
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,9 @@ def run(lesson):
     here = [name for name, module in FRAMEWORKS.items() if importlib.util.find_spec(module)]
     absent = sorted({module for name, module in FRAMEWORKS.items() if name not in here})
     lesson.say(f"{', '.join(absent)} not installed: left out." if absent else "PyTorch and JAX are installed.")
-    cores = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     numbers = {}
-    for threads in range(1, lesson.pick(cores, 1) + 1):
+    for threads in range(1, lesson.pick(min(cores, 2), 1) + 1):
         for label in lesson.pick(list(CONFIGS), list(CONFIGS)[2:3]):
             numbers[label, threads] = race(lesson, label, threads, ["scratchvae", "floor", *here])
     contenders = ["floor", *here]
@@ -57,24 +58,28 @@ def run(lesson):
     lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one for each\n"
                "operation. The matrix products are the same library's work in both.")
     lesson.save(step_figure(numbers), "speed_step")
-    pca = pca_race(lesson)
+    pca = pca_race(lesson, cores)
     scaling = cost_against_size(lesson)
+    grown = memory_against_size(lesson)
     return {"steps": {f"{label}, {threads} threads": n for (label, threads), n in numbers.items()}, "shares": shares,
-            "pca": pca, "slopes": scaling}
+            "pca": pca, "slopes": scaling, "memory": grown}
 
 
 # ---- the race -------------------------------------------------------------------------------------------------------
+
+def pinned(threads):
+    """The environment of a process whose matrix products use that many threads."""
+    libraries = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    return {**os.environ, **libraries, "PYTHONPATH": str(BENCHMARKS.parent)}
+
 
 class Racer:
     """A contender's process: see benchmarks/contender.py."""
 
     def __init__(self, name, config):
-        threads = str(config["threads"])
-        pinned = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-                  "PYTHONPATH": str(BENCHMARKS.parent)}
         self.name = name
-        self.process = subprocess.Popen([sys.executable, str(BENCHMARKS / "contender.py"), name, json.dumps(config)], env=pinned, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, str(BENCHMARKS / "contender.py"), name, json.dumps(config)],
+                                        env=pinned(config["threads"]), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, command):
         """Send a command, return the answer."""
@@ -103,7 +108,13 @@ def race(lesson, label, threads, names):
         steps = max(2, round(lesson.pick(0.25, 0.02) / first))
         for racer in racers:
             racer.ask(f"steps {steps}")
-        rounds = [[1e3 * float(racer.ask(f"steps {steps}")) / steps for racer in racers] for _ in range(lesson.pick(9, 2))]
+        rounds = []
+        for _ in range(lesson.pick(9, 2)):
+            rounds.append([])
+            for racer in racers:
+                if threads > 1:  # the second thread of the racer before still spins for a while, waiting for work
+                    time.sleep(0.2)
+                rounds[-1].append(1e3 * float(racer.ask(f"steps {steps}")) / steps)
         memory = {racer.name: float(racer.ask("memory")) for racer in racers if racer.name != "floor"}
     finally:
         for racer in racers:
@@ -180,7 +191,8 @@ def step_figure(numbers):
                 ratios = [n[name] / n["scratchvae"] for n in rows.values()]
                 ax.bar(places, ratios, 0.75 / len(names), color=colours[name], label=name)
                 for place, ratio in zip(places, ratios):
-                    ax.annotate(f"{ratio:.2f}", (place, ratio), (0, 2), textcoords="offset points", ha="center", size=8)
+                    ax.annotate(f"{ratio:.2f}", (place, ratio), (0, 2), textcoords="offset points", ha="center", size=8,
+                                path_effects=plotting.HALO)
             ax.axhline(1, color=plotting.COLOURS["VAE"], label="scratchvae")
             ax.set_xticks(range(len(rows)), [label.replace(" ReLU", "\nReLU").replace(" tanh", "\ntanh") for label in rows])
             ax.set(ylabel="step time / ours", title=f"{t} thread{'s' if t > 1 else ''}")
@@ -191,7 +203,7 @@ def step_figure(numbers):
 
 # ---- PCA ------------------------------------------------------------------------------------------------------------
 
-def pca_race(lesson):
+def pca_race(lesson, cores):
     """PCA on N x 784 float32, 50 components: seconds and accuracy of our solvers, NumPy's SVD and scikit-learn's."""
     N, D, k = lesson.pick(60_000, 2_000), lesson.pick(784, 64), lesson.pick(50, 5)
     rng = lesson.rng(2)
@@ -213,14 +225,13 @@ def pca_race(lesson):
         for _ in range(lesson.pick(2, 1)):
             for name in solvers:
                 command = [sys.executable, str(BENCHMARKS / "pca_solver.py"), name, str(k), str(data), str(components)]
-                done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}, text=True,
-                                      check=True, capture_output=True)
+                done = subprocess.run(command, env=pinned(cores), text=True, check=True, capture_output=True)
                 seconds[name].append(float(done.stdout))
                 # The sine of the largest angle between the subspaces: the part of V that the exact one lacks.
                 V = np.load(components).T.astype(np.float64)
                 angles[name] = float(np.linalg.norm(V - exact @ (exact.T @ V), 2))
     medians = {name: float(np.median(s)) for name, s in seconds.items()}
-    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, all cores; the angle is to the float64 solution's subspace",
+    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores} threads; the angle is to the float64 solution's subspace",
                  ["solver", "seconds", "over numpy.linalg.svd", "largest angle, radians"],
                  [(name, f"{s:.2f}", f"{s / medians['numpy.linalg.svd']:.2f}", f"{angles[name]:.1e}") for name, s in medians.items()])
     return {name: {"seconds": s, "angle": angles[name]} for name, s in medians.items()}
@@ -243,7 +254,7 @@ def cost_against_size(lesson):
     slopes = {name: slope(sizes[-3:], ms[-3:]) for name, ms in curves.items()}
     figure = plotting.lines(
         sizes, {f"{name} (last slope {slopes[name]:.2f})": ms for name, ms in curves.items()},
-        "A step's time grows with batch and width, hardly with the code size",
+        "A step's time grows with batch and width, and with the code size once that is as large as a layer",
         "size (the others: batch 128, width 400, 20 latents, 784 pixels)", "ms a step", logx=True, logy=True)
     lesson.save(figure, "speed_scaling")
 
@@ -262,6 +273,34 @@ def cost_against_size(lesson):
     lesson.table("Slopes on log-log axes: time grows as size to this power", ["what", "power"],
                  [(name, f"{value:.2f}") for name, value in slopes.items()])
     return slopes
+
+
+def memory_against_size(lesson):
+    """Peak memory that `fit` and PCA ask for, over the data's own, against N; and of 1 epoch against 4."""
+    def peak(action):
+        tracemalloc.start()
+        action()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak / 2**20
+
+    def train(X, epochs):
+        rng = lesson.rng(4)
+        return lambda: sv.fit(sv.VAE(784, hidden=(64,), n_latent=20, rng=rng), X, epochs=epochs, batch_size=256, rng=rng)
+
+    sizes = lesson.pick(np.array([2_000, 8_000, 32_000]), np.array([1_000, 2_000]))
+    everything = (lesson.rng(4).random((sizes[-1], 784)) < 0.3).astype(np.float32)
+    methods = {"VAE, 1 epoch": lambda X: train(X, 1), "VAE, 4 epochs": lambda X: train(X, 4),
+               "PCA, svd": lambda X: lambda: sv.PCA(50, solver="svd").fit(X),
+               "PCA, covariance": lambda X: lambda: sv.PCA(50, solver="covariance").fit(X)}
+    grown = {name: np.array([peak(method(everything[:N])) for N in sizes]) for name, method in methods.items()}
+    data = sizes * 784 * 4 / 2**20
+    lesson.table("Memory asked for beyond the data, at its peak, in MiB", ["N", "the data", *grown],
+                 [(f"{N:,}", f"{d:.1f}", *(f"{mib[i]:.1f}" for mib in grown.values())) for i, (N, d) in enumerate(zip(sizes, data))])
+    lesson.save(plotting.lines(sizes, {"the data itself": data, **grown},
+                               "Training takes no more memory for more examples or epochs, PCA a few blocks of rows",
+                               "examples, 784 float32 each", "MiB", logx=True, logy=True), "speed_memory")
+    return grown
 
 
 def median_seconds(action, rounds):

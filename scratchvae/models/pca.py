@@ -12,7 +12,9 @@ The N x N factor U is never formed. Two ways lead to S and W from something smal
 
     "svd"          X_c = Q R with orthonormal Q: X_c and the triangle R (D, D) share S and W. The most accurate.
     "covariance"   X_c^T X_c = W S^2 W^T (D, D), an eigenvalue problem. Several times faster, but it squares the
-                   singular values: those below sqrt(precision) of the largest are lost, so it is summed in float64.
+                   singular values: those below sqrt(precision) of the largest are lost.
+
+Both work in float64, a block of rows at a time, and give back X's dtype.
 """
 import numpy as np
 
@@ -111,13 +113,14 @@ def from_triangle(X, mean):
     """S (min(N, D),) and V^T (min(N, D), D) of X - mean, through its QR factorisation.
 
     Row by row of blocks: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a block and a
-    triangle are ever in memory.
+    triangle are ever in memory. NumPy factorises in float64 whatever it is given, so the triangle costs nothing more there.
     """
-    R = np.zeros((0, X.shape[1]), X.dtype)
+    R = np.zeros((0, X.shape[1]))
     for rows in row_blocks(X, 8 * X.shape[1] ** 2):  # blocks much taller than R, which each of them carries along
         R = np.linalg.qr(np.concatenate([R, X[rows] - mean]), mode="r")
     # R = U S V^T
-    return np.linalg.svd(R, full_matrices=False)[1:]
+    _, S, Vt = np.linalg.svd(R, full_matrices=False)
+    return S.astype(X.dtype), Vt.astype(X.dtype)
 
 
 def from_covariance(X, mean):

@@ -240,4 +240,4 @@ def _log_mean_exp(log_w):
 
 def _repeat(x, S):
     """x (N, D) S times over : (S N, D); no copy for S = 1."""
-    return np.broadcast_to(x, (S, *x.shape)).reshape(-1, x.shape[1])
+    return x if S == 1 else np.tile(x, (S, 1))

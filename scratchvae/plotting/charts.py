@@ -87,7 +87,7 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
         _plain_numbers(axis)
     names, steps = [f"{value:g}" for value in x], np.diff(np.log(np.sort(x))) if logx else 0
-    if logx and len(x) > 1 and max(map(len, names)) < 5 and 9 * steps.min() > steps.sum():  # there is room for all x
+    if logx and len(x) > 1 and len("".join(names)) < 37 and 9 * steps.min() > steps.sum():  # there is room for all x
         ax.set_xticks(x, names)
         ax.set_xticks([], minor=True)
     ax.grid(color=PALE, linewidth=0.6)
