@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -70,12 +71,12 @@ def test_saving_again_replaces(path):
 
 # ---- a failed write -------------------------------------------------------------------------------------------
 
-def check_failed_write(path):
+def check_failed_write(path, reason=errno.ENOSPC):
     """An OSError that names the file, the old file whole, and no temporary one."""
     content = path.read_bytes()
     with pytest.raises(OSError, match=re.escape(str(path))) as caught:
         checkpoint.save(model(1), path)
-    assert caught.value.errno == errno.ENOSPC and "untouched" in str(caught.value)
+    assert caught.value.errno == reason and "untouched" in str(caught.value)
     assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
 
 
@@ -90,6 +91,24 @@ def test_a_full_disk_leaves_the_old_file(path, monkeypatch, module, name):
 
     monkeypatch.setattr(module, name, full)
     check_failed_write(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permission there")
+def test_a_read_only_folder_leaves_the_old_file():
+    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, into whose parents no one but we may look
+        path = Path(folder, "model.npz")
+        checkpoint.save(model(0), path)
+        path.chmod(0o644)
+        os.chmod(folder, 0o555)
+        root = os.geteuid() == 0
+        if root:  # to whom permissions mean nothing
+            os.seteuid(65534)
+        try:
+            check_failed_write(path, errno.EACCES)
+        finally:
+            if root:
+                os.seteuid(0)
+            os.chmod(folder, 0o755)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is POSIX")

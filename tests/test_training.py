@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections import namedtuple
@@ -466,14 +467,20 @@ OTHERS = {  # what is different in the other run -> what the message must say
 
 def fit_variant(path, model=new_vae, optimizer=sv.Adam, batch_size=16, X=binary(), callbacks=list, bits=np.random.PCG64,
                 valid=None):
-    model = model()
-    before = model.theta.copy()
+    """Train or continue; returns the end state. A refusal leaves model, optimizer and generator as they were."""
+    model, optimizer, rng = model(), optimizer(), np.random.Generator(bits(0))
+
+    def state():
+        return model.theta.tobytes(), sorted(optimizer.state()), optimizer.t, repr(rng.bit_generator.state)
+
+    before = state()
     try:
-        training.fit(model, X, epochs=2, batch_size=batch_size, optimizer=optimizer(), rng=np.random.Generator(bits(0)),
+        training.fit(model, X, epochs=2, batch_size=batch_size, optimizer=optimizer, rng=rng,
                      callbacks=callbacks(), checkpoint=path, valid=valid)
     except BaseException:
-        assert np.array_equal(model.theta, before)
+        assert state() == before
         raise
+    return state()
 
 
 @pytest.mark.parametrize("what", OTHERS)
@@ -500,6 +507,57 @@ def test_a_saved_model_is_not_a_checkpoint(tmp_path):
     sv.save(new_vae(), path)
     with pytest.raises(ValueError, match=re.escape(str(path))):
         fit_variant(path)
+
+
+@pytest.mark.parametrize("change", [
+    {"optimizer.m": np.zeros(3, np.float32)}, {"optimizer.v": None}, {"optimizer.t": np.array("x")},
+    {"callback0.best_theta": None}, {"theta": np.zeros(3, np.float32)}, {"theta": None},
+    {"rng": "{}"}, {"rng": "no json"}, {"rng": 3}, {"epoch": None}, {"epoch": "x"}, {"valid_seed": None}, {"class": "IWAE"}],
+    ids=str)
+def test_a_checkpoint_with_a_part_missing_or_wrong_is_refused(tmp_path, change):
+    path = tmp_path / "run.npz"
+    fit_variant(path, callbacks=lambda: [sv.EarlyStopping()], valid=binary(17))
+    header, arrays = training.read_arrays(path)
+    for name, value in change.items():
+        part = arrays if name in arrays else header
+        part.pop(name)
+        if value is not None:
+            part[name] = value
+    training.write_arrays(path, header, arrays)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        fit_variant(path, callbacks=lambda: [sv.EarlyStopping()], valid=binary(17))
+    assert path.read_bytes() == content
+
+
+def check_flipped_checkpoint(path, n=100):
+    """A flipped bit or a cut end is refused, or was in a place without meaning: training never continues from another state."""
+    want = fit_variant(path)
+    content, places, refused = path.read_bytes(), random.Random(0), 0
+    for i in range(n):
+        place, bit = places.randrange(len(content)), places.randrange(8)
+        flipped = content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1:]
+        path.write_bytes(flipped if i % 4 else content[:place])
+        try:
+            assert fit_variant(path) == want
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 0.8 * n
+
+
+def test_flipped_checkpoint(tmp_path):
+    check_flipped_checkpoint(tmp_path / "run.npz")
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_no_checkpoint(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.npz")
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            fit_variant(path)
+        assert path.read_bytes() == content
 
 
 def test_a_failed_checkpoint_says_so_and_leaves_the_old_one(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@
             optimizer.step(model.theta, model.grad)
 """
 import json
+from copy import deepcopy
 from inspect import signature
 from pathlib import Path
 
@@ -39,8 +40,7 @@ class Run:
         self.model, self.optimizer, self.rng, self.epochs = model, optimizer, rng, epochs
         self.callbacks, self.has_valid = callbacks, has_valid
         self.epoch, self.stop, self.history = 0, False, History()
-        # Validation always uses the same noise, so that epochs differ by the model alone.
-        self.valid_seed = int(rng.integers(2**62)) if has_valid else 0
+        self.valid_seed = 0
 
     def save(self, path, setup):
         """Write the whole state to `path`, whole or not at all."""
@@ -61,16 +61,21 @@ class Run:
         def part(name):
             return {key.removeprefix(name + "."): a for key, a in arrays.items() if key.startswith(name + ".")}
 
+        optimizer, rng = deepcopy((self.optimizer, self.rng))  # both are tried first: a refused file changes nothing
         try:
             self.epoch, self.stop, self.valid_seed = int(header["epoch"]), header["stop"], int(header["valid_seed"])
             self.history.train, self.history.valid = part("train"), part("valid")
-            self.optimizer.load_state(part("optimizer"))
+            optimizer.load_state(part("optimizer"))
+            if any(getattr(optimizer, name).shape != self.model.theta.shape for name in optimizer.moments if optimizer.t):
+                raise ValueError("optimizer: its moments are not shaped like theta")
+            rng.bit_generator.state = json.loads(header["rng"])
             for i, callback in enumerate(self.callbacks):
                 callback.load_state(part(f"callback{i}"))
-            self.rng.bit_generator.state = json.loads(header["rng"])
             self.model.load_arrays(arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: checkpoint of another run ({type(error).__name__}: {error})") from error
+        vars(self.optimizer).update(vars(optimizer))
+        self.rng.bit_generator.state = rng.bit_generator.state
 
 
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
@@ -111,6 +116,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     setup = json.loads(json.dumps(setup))  # as it comes back from a file
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint, setup)
+    elif run.has_valid:  # validation always uses the same noise, so that epochs differ by the model alone
+        run.valid_seed = int(rng.integers(2**62))
     _each(callbacks, "begin", run)
     try:
         while run.epoch < epochs and not run.stop:
