@@ -15,6 +15,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -192,6 +193,14 @@ def unpacked(theta, config):
     return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes(config))]
 
 
+def peak_memory():
+    """The peak resident memory of this process in MiB. (Linux's ru_maxrss begins with that of the process that started it.)"""
+    try:
+        return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+
 def main(name, config):
     """Serve commands until standard input closes, on the first `threads` cores where the system lets us choose."""
     if hasattr(os, "sched_setaffinity"):
@@ -212,7 +221,7 @@ def main(name, config):
             contender.finish()
             answer = time.perf_counter() - start
         else:
-            answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            answer = peak_memory()
         print(answer, flush=True)
 
 

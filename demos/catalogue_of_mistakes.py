@@ -220,7 +220,7 @@ MISTAKES = (
         ("nn.training:_validate", "np.random.default_rng(run.valid_seed)", "run.rng"),
     ], "test_training.check_validation_costs_one_draw", "VAE", "watching a run changes it"),
     Mistake("training", "a checkpoint without the optimizer's moments", [
-        ("nn.training:Run.load", 'self.optimizer.load_state(part("optimizer"))', "pass"),
+        ("nn.training:Run.load", 'optimizer.load_state(part("optimizer"))', "pass"),
     ], "test_training.check_resume", "VAE", "a bump after every restart, and other bits than without"),
     Mistake("training", "early stopping that keeps a view of the best parameters", [
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run.model.theta", "self.best_theta = run.model.theta"),

@@ -5,7 +5,7 @@ compared, on the same labels, with ones that start from the encoder of an autoen
 (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the nearest neighbour.
 5 seeds of 3 draws of labels each; differences are paired. What there is to choose was chosen on the validation digits.
 
-Takes about 70 s. Writes few_labels_accuracy, few_labels_gain (.png).
+Takes about 85 s. Writes few_labels_accuracy, few_labels_gain (.png).
 """
 import numpy as np
 

@@ -109,7 +109,7 @@ def race(lesson, label, threads, names):
         for racer in racers:
             racer.ask(f"steps {steps}")
         rounds = []
-        for _ in range(lesson.pick(9, 2)):
+        for _ in range(lesson.pick(7, 2)):
             rounds.append([])
             for racer in racers:
                 if threads > 1:  # the second thread of the racer before still spins for a while, waiting for work

@@ -4,7 +4,7 @@ Both compress the same binarised digits to two numbers with the same network; on
 where the training digits lie after so many epochs. The last frame's spread is printed: the root-mean-square distance of the
 codes from the origin, and how far their mean is off it.
 
-Takes about 15 s. Writes unfolding (.gif).
+Takes about 30 s. Writes unfolding (.gif).
 """
 import os
 
@@ -32,7 +32,8 @@ def run(lesson):
         sv.fit(model, images.train, epochs=epochs, batch_size=64, rng=rng,
                callbacks=[lambda run: film.append(codes()) if run.epoch in frames else None, lesson.progress(name)])
         films[name] = film
-    path = film_of(films, frames, labels, lesson.out / "unfolding.gif")
+    path = film_of(films, frames, labels, lesson.out / "unfolding.gif",
+                   hold=lesson.pick(12, 1))  # two seconds
     numbers = {name: {"radius": float(np.sqrt((film[-1] ** 2).sum(axis=1).mean())),
                       "offset": float(np.linalg.norm(film[-1].mean(axis=0)))} for name, film in films.items()}
     lesson.table(f"The codes after {epochs} epochs", ["model", "root-mean-square radius", "distance of the mean from the origin"],
@@ -43,8 +44,8 @@ def run(lesson):
     return numbers
 
 
-def film_of(films, frames, labels, path):
-    """Write the codes of every frame, all models side by side, as a GIF; whole or not at all."""
+def film_of(films, frames, labels, path, hold):
+    """Write the codes of every frame, all models side by side, as a GIF, the last one `hold` times more; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each panel is as wide as its last frame needs, so that the order in the end fills it.
     limits = {name: 1.1 * float(np.abs(film[-1]).max()) for name, film in films.items()}
@@ -52,7 +53,7 @@ def film_of(films, frames, labels, path):
     writer, temporary = PillowWriter(fps=6), path.with_name(f".{path.name}.{os.getpid()}.gif")
     try:
         with plotting.house_style(), writer.saving(figure, temporary, dpi=80):
-            for i, epoch in [*enumerate(frames), *[(len(frames) - 1, frames[-1])] * 12]:  # the last frame stays two seconds
+            for i, epoch in enumerate(frames):
                 for ax, (name, film) in zip(axes, films.items()):
                     ax.clear()
                     plotting.latent_scatter(film[i], labels, name, circles=name == "VAE", ax=ax)
@@ -60,6 +61,9 @@ def film_of(films, frames, labels, path):
                     ax.set(xlim=(-limits[name], limits[name]), ylim=(-limits[name], limits[name]))
                     ax.title.set_color(plotting.COLOURS[name])
                 figure.suptitle(f"Two numbers a digit, coloured by label: epoch {epoch}")
+                writer.grab_frame()
+                figure.set_layout_engine("none")  # it stays where the first frame put it
+            for _ in range(hold):
                 writer.grab_frame()
         os.replace(temporary, path)
     finally:

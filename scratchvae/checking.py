@@ -38,7 +38,8 @@ def real_array(name, value, dtype=None):
     """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
-        array = array if dtype is None else array.astype(dtype, copy=False)
+        # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
+        array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
     rows = array.reshape(1) if array.ndim == 0 else array
     if not all(np.isfinite(rows[block]).all() for block in row_blocks(rows)):
         raise ValueError(f"{name}: contains NaN or infinity (as {array.dtype})")

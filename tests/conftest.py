@@ -1,8 +1,11 @@
 """How many examples, and which? Two Hypothesis profiles: `ci` tries the same ones every time, `dev` looks for new ones.
 
 The environment variable CI, if it is set and not empty, chooses `ci`. No deadlines: a busy machine is not a mistake.
+The arrays here are small: one thread multiplies them as fast as many, and does not wait for the others where cores are shared.
 """
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy is first imported
 
 from hypothesis import settings
 

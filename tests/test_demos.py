@@ -85,7 +85,7 @@ def test_ctrl_c_ends_a_lesson_with_what_was_saved(capsys, monkeypatch):
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path):
     def numbers(seed):
-        return numbers_in(lesson_module("vae").run(Lesson("vae", quick=True, out=tmp_path, seed=seed)))
+        return numbers_in(lesson_module("reparameterization").run(Lesson("reparameterization", quick=True, out=tmp_path, seed=seed)))
     assert numbers(3) == numbers(3) != numbers(4)
 
 
