@@ -81,7 +81,7 @@ def samples_figure(lesson, X, references):
         plotting.lines(counts, {name: np.array([np.median(e.ess) for e in each]) for name, each in found.items()},
                        f"{model}: how many samples count", "samples", "effective, median", logx=True, logy=True,
                        ax=axes[2 + column])
-    for ax in axes[1:]:
+    for ax in axes[:3]:  # in the last there is room for it
         ax.get_legend().remove()
     lesson.save(figure, "evidence_samples")
 

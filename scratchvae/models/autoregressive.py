@@ -53,7 +53,7 @@ class MaskedDense(Dense):
         x, masked = cache
         np.matmul(x.T, dy, out=self.dW)
         self.dW *= self.mask
-        np.sum(dy, axis=0, out=self.db)
+        dy.sum(axis=0, out=self.db)
         return dy @ masked.T if need_dx else None
 
 

@@ -14,7 +14,7 @@ The N x N factor U is never formed. Two ways lead to S and W from something smal
     "covariance"   X_c^T X_c = W S^2 W^T (D, D), an eigenvalue problem. Several times faster, but it squares the
                    singular values: those below sqrt(precision) of the largest are lost.
 
-Both work in float64, a block of rows at a time, and give back X's dtype.
+Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype.
 """
 import numpy as np
 
@@ -51,18 +51,19 @@ class PCA:
         if N < 2:
             raise ValueError(f"X: want at least 2 rows, for one point has no variance, got {N}")
         k = integer("n_components", min(N, D) if self.n_components is None else self.n_components, high=min(N, D))
-        mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+        mean = X.mean(axis=0, dtype=np.float64)
         S, Vt = SOLVERS[self.solver](X, mean)
         # A singular vector is determined up to its sign: make the largest absolute entry positive.
         Vt *= np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])[:, None]
         variance = S**2 / (N - 1)
         total = variance.sum()
-        if not np.isfinite(total):
+        fitted = {"mean_": mean, "components_": Vt[:k], "singular_values_": S[:k], "explained_variance_": variance[:k],
+                  "explained_variance_ratio_": variance[:k] / (total or 1),  # constant rows have no variance to share
+                  "noise_variance_": variance[k:].mean() if k < len(S) else np.float64(0)}
+        fitted = {name: value.astype(X.dtype) for name, value in fitted.items()}
+        if not (np.isfinite(total) and all(np.isfinite(value).all() for value in fitted.values())):
             raise FloatingPointError("the variance is not finite")
-        self.mean_ = mean
-        self.components_, self.singular_values_, self.explained_variance_ = Vt[:k], S[:k], variance[:k]
-        self.explained_variance_ratio_ = variance[:k] / total if total > 0 else np.zeros_like(variance[:k])
-        self.noise_variance_ = variance[k:].mean() if k < len(S) else variance.dtype.type(0)
+        vars(self).update(fitted)
         return self
 
     @finite("X")
@@ -110,7 +111,7 @@ class PCA:
 
 
 def from_triangle(X, mean):
-    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, through its QR factorisation.
+    """S (min(N, D),) and V^T (min(N, D), D) of X - mean in float64, through its QR factorisation.
 
     Row by row of blocks: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a block and a
     triangle are ever in memory. NumPy factorises in float64 whatever it is given, so the triangle costs nothing more there.
@@ -120,20 +121,20 @@ def from_triangle(X, mean):
         R = np.linalg.qr(np.concatenate([R, X[rows] - mean]), mode="r")
     # R = U S V^T
     _, S, Vt = np.linalg.svd(R, full_matrices=False)
-    return S.astype(X.dtype), Vt.astype(X.dtype)
+    return S, Vt
 
 
 def from_covariance(X, mean):
-    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its Gram matrix in float64."""
+    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its Gram matrix, both in float64."""
     gram = np.zeros((X.shape[1],) * 2)
     for rows in row_blocks(X):
-        centred = X[rows].astype(np.float64) - mean
+        centred = X[rows] - mean
         gram += centred.T @ centred
     # X_c^T X_c = V S^2 V^T, eigenvalues ascending; rounding can leave a zero slightly negative
     squares, V = np.linalg.eigh(gram)
     n = min(X.shape)
     S = np.sqrt(np.maximum(squares[::-1][:n], 0))
-    return S.astype(X.dtype), V.T[::-1][:n].astype(X.dtype)
+    return S, V.T[::-1][:n]
 
 
 SOLVERS = {"svd": from_triangle, "covariance": from_covariance}

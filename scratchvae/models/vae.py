@@ -81,7 +81,7 @@ class VAE(CodeModel):
         dlog_var += 0.5 * self.beta / N * (sigma * sigma - 1)                 # dKL/dlog_var = 1/2 (sigma^2 - 1)
         self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)
 
-        return self._terms(log_px.mean(), kl.mean())
+        return self._terms(log_px.sum() / (S * N), kl.sum() / N)
 
     @finite("X", "eps")
     def elbo(self, X, *, rng=None, eps=None):

@@ -72,7 +72,7 @@ class Dense(Layer):
     def backward(self, dy, x, need_dx=True):
         # dW = x^T dy        db = sum_n dy_n        dx = dy W^T
         np.matmul(x.T, dy, out=self.dW)
-        np.sum(dy, axis=0, out=self.db)
+        dy.sum(axis=0, out=self.db)
         return dy @ self.W.T if need_dx else None
 
 
@@ -128,7 +128,7 @@ class Append(Layer):
     def backward(self, dy, cache, need_dx=True):
         # dc = sum_n dy_n over the appended columns        dx = dy over the others
         n = len(self.c)
-        np.sum(dy[:, -n:], axis=0, out=self.dc)
+        dy[:, -n:].sum(axis=0, out=self.dc)
         return dy[:, :-n] if need_dx else None
 
 
