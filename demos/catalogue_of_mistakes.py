@@ -127,7 +127,7 @@ MISTAKES = (
         (STEP, "(sigma * sigma - 1)", "(sigma - 1)"),
     ], "test_gaussian.check_reparameterized_moments", "VAE", "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL halved", [
-        (KL_STANDARD, "0.5 * np.sum", "0.25 * np.sum"), (STEP, "self.beta / N * mu", "0.5 * self.beta / N * mu"),
+        (KL_STANDARD, "0.5 * (mu", "0.25 * (mu"), (STEP, "self.beta / N * mu", "0.5 * self.beta / N * mu"),
         (STEP, "0.5 * self.beta / N * (sigma", "0.25 * self.beta / N * (sigma"),
     ], "test_gaussian.check_kl_standard_by_quadrature", "VAE", "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL off by a constant: the -1 forgotten", [

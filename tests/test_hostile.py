@@ -523,7 +523,9 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
         assert len(got) == len(want)
         for one, other in zip(got, want):
             scale = np.abs(other[np.isfinite(other)]).max(initial=0) if other.dtype.kind == "f" else 0
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * float(scale), err_msg=f"{name}({argument}={what})")
+            # What check_gradient gives is rounding error itself, another one for another memory layout.
+            atol = 1e-7 if name == "check_gradient" else 1e-5 * float(scale)
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=atol, err_msg=f"{name}({argument}={what})")
     return True
 
 

@@ -66,6 +66,8 @@ def kl_standard(mu, log_var):
     Its derivatives are dKL/dmu = mu and dKL/dlog_var = (sigma^2 - 1) / 2.
     Source: Kingma & Welling 2014, appendix B (theirs is -KL).
     """
+    if mu.shape != log_var.shape:
+        raise ValueError(f"want equal shapes, got mu {mu.shape} and log_var {log_var.shape}")
     return 0.5 * (mu * mu + (np.expm1(log_var) - log_var)).sum(axis=-1)
 
 
