@@ -5,14 +5,14 @@ an ellipse. The gap log p(x) - ELBO is what the encoder loses, because one netwo
 (amortisation: q is optimised for each image alone and the bound rises), and what no Gaussian could avoid.
 Then what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
 
-With --data DIR it does the same on MNIST-format files (fewer test images).
+With --data DIR it does the same on MNIST-format files (fewer test images, whose q the grid resolves).
 Takes about 30 s. Writes posterior_grid, posterior_gap (.png).
 """
 import numpy as np
 
 import scratchvae as sv
 from demos.lesson import Mean
-from demos.trained import digit_vae
+from demos.trained import digit_vae, fit_for_grid
 from scratchvae import plotting
 from scratchvae.analysis import elbo, posterior
 
@@ -23,8 +23,9 @@ def run(lesson):
     images = lesson.images(binary=True)
     vae = digit_vae(lesson, images, "VAE, 2 latents", 2, stream=1)
     n = lesson.pick(100 if lesson.data is None else 20, 6)
-    X, labels = images.test[:n], images.test_labels[:n]
-    grid = sv.latent_grid(2, step=lesson.pick(0.07, 0.1))
+    step = lesson.pick(0.07, 0.1) if lesson.data is None else 0.035
+    rows = fit_for_grid(lesson, vae, images.test, n, step)
+    X, labels, grid = images.test[rows], images.test_labels[rows], sv.latent_grid(2, step=step)
 
     q = vae.encode(X)
     rng, steps = lesson.rng(2), lesson.pick(200, 10)
