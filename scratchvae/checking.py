@@ -92,10 +92,7 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
         raise TypeError(f"{name}: want a number, got {value!r}")
     if isinstance(value, int) and abs(value) > 2**1023:
         raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
-    try:
-        got = float(value)
-    except OverflowError:  # an int beyond float's range
-        got = np.inf if value > 0 else -np.inf
+    got = float(value)
     inside = (got > low if open_low else got >= low) and (got < high if open_high else got <= high)
     if not (inside and abs(got) < np.inf):
         raise ValueError(f"{name}: want a number in {'(' if open_low else '['}{low:g}, {high:g}"

@@ -284,6 +284,10 @@ def test_compressed_files_are_refused(path):
 
 @pytest.mark.parametrize("name, config", [
     ("FVBN", {"n_features": 10_000}), ("MADE", {"n_features": 10_000, "hidden": [10_000], "n_orders": 1}),
+    ("MADE", {"n_features": 2, "hidden": [1], "n_orders": 10**9}),
+    ("MADE", {"n_features": 1, "hidden": [1], "n_orders": 10**9, "order": [[0]]}),
+    ("VAE", {"n_features": 1, "hidden": [1], "n_latent": 3_000_000, "observation": ["Bernoulli", {}]}),
+    ("Classifier", {"n_features": 1, "hidden": [1], "n_classes": 5_000_000}),
     ("VAE", {"n_features": 10_000, "hidden": [10_000], "n_latent": 2, "observation": ["Bernoulli", {}]}),
     ("Classifier", {"n_features": 10_000, "hidden": [3, 10_000, 10_000], "n_classes": 3}),
     ("Autoencoder", {"n_features": 20_000, "hidden": [], "n_latent": 5000, "observation": ["Bernoulli", {}]})])

@@ -56,11 +56,23 @@ def check_centring(seed=0):
 
 def check_kernels(seed=0):
     X, Y = data(6, 3, seed), data(4, 3, seed + 1)
-    expected = {"linear": lambda x, y: sum(x * y), "poly": lambda x, y: (0.3 * sum(x * y) + 0.7) ** 3,
+    c = Y.mean(axis=0)
+    expected = {"linear": lambda x, y: sum((x - c) * (y - c)), "poly": lambda x, y: (0.3 * sum(x * y) + 0.7) ** 3,
                 "rbf": lambda x, y: np.exp(-0.3 * sum((x - y) ** 2))}
     for name, k in expected.items():
         np.testing.assert_allclose(kernel_pca.kernel_matrix(X, Y, name, 0.3, 3, 0.7), [[k(x, y) for y in Y] for x in X],
                                    rtol=1e-11)
+
+
+def check_linear_kernel_far_from_the_origin(offset=1e8):
+    """As if the data lay at the origin, but for the rounding of the data themselves, which is offset eps."""
+    X = data(12, 5, 0)
+    near, far = (kernel_pca.KernelPCA(3).fit(Y) for Y in (X, X + offset))
+    same_up_to_sign(far.transform(X + offset), near.transform(X), 100 * offset * np.finfo(float).eps)
+
+
+def test_a_linear_kernel_far_from_the_origin():
+    check_linear_kernel_far_from_the_origin()
 
 
 def check_quadratic_kernel_is_pca_of_its_features(seed=0):

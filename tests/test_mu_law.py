@@ -55,6 +55,15 @@ def test_compress_and_expand_undo_each_other(x, mu):
     check_inverse(x, mu)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("n_codes", [256, 8192, 2**18, 2**26])
+def test_codes_of_narrow_floats_are_those_of_the_same_numbers_in_float64(dtype, n_codes):
+    y = np.linspace(-1, 1, 1001).astype(dtype)
+    codes = mu_law.quantize(y, n_codes)
+    assert codes.min() == 0 and codes.max() == n_codes - 1
+    assert np.array_equal(codes, mu_law.quantize(y.astype(np.float64), n_codes))
+
+
 @given(signals, st.sampled_from([2, 4, 16, 256, 4096]))
 def test_quantised_within_half_a_step(x, n_codes):
     check_half_a_step(x, n_codes)

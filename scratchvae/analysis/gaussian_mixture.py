@@ -51,36 +51,29 @@ class GaussianMixture:
         if np.trace(spread) == 0:
             raise ValueError("Z: all codes are equal, and no Gaussian has no width")
         floor = self.floor * np.trace(spread) / K * np.eye(K)
-        self.weights_, self.means_ = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
-        self.covariances_ = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1))
-        self.log_likelihood_ = np.zeros(0)
+        weights, means = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
+        covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
             # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            joint = self._log_joint(Z)                                         # (N, C)
+            joint = log_joint(Z, weights, means, covariances)                  # (N, C)
             log_s = np.logaddexp.reduce(joint, axis=1)
             r = np.exp(joint - log_s[:, None])
-            self.log_likelihood_ = np.append(self.log_likelihood_, log_s.mean())
-            if len(self.log_likelihood_) > 1 and np.diff(self.log_likelihood_[-2:])[0] < self.tol:
+            log_likelihood = np.append(log_likelihood, log_s.mean())
+            if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
             # M:  w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c likewise
             total = r.sum(axis=0) + 1e-10
-            self.weights_, self.means_ = total / total.sum(), r.T @ Z / total[:, None]
-            d = Z - self.means_[:, None]                                       # (C, N, K)
-            self.covariances_ = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+            weights, means = total / total.sum(), r.T @ Z / total[:, None]
+            d = Z - means[:, None]                                             # (C, N, K)
+            covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+        self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
         return self
-
-    def _log_joint(self, Z):
-        """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
-        L = np.linalg.cholesky(self.covariances_)                              # S = L L^T
-        u = np.linalg.solve(L, np.swapaxes(Z - self.means_[:, None], 1, 2))    # (C, K, N), L u = z - m
-        log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)         # 1/2 log det S
-        log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
-        return (log_n + np.log(self.weights_)[:, None]).T
 
     @finite("Z")
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        return np.logaddexp.reduce(self._log_joint(self._codes("Z", Z)), axis=1)
+        joint = log_joint(self._codes("Z", Z), self.weights_, self.means_, self.covariances_)
+        return np.logaddexp.reduce(joint, axis=1)
 
     def sample(self, n, *, rng):
         """n codes (n, K) drawn from s: a component by its weight, then a code from it."""
@@ -115,6 +108,15 @@ class GaussianMixture:
     def _want_fitted(self):
         if not hasattr(self, "weights_"):
             raise ValueError("this GaussianMixture is not fitted yet; call fit(Z, rng=...) first")
+
+
+def log_joint(Z, weights, means, covariances):
+    """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
+    L = np.linalg.cholesky(covariances)                                        # S = L L^T
+    u = np.linalg.solve(L, np.swapaxes(Z - means[:, None], 1, 2))              # (C, K, N), L u = z - m
+    log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)             # 1/2 log det S
+    log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
+    return (log_n + np.log(weights)[:, None]).T
 
 
 def spread_points(Z, C, rng):

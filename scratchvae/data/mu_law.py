@@ -48,7 +48,7 @@ def quantize(y, n_codes=N_CODES):
 
     y : any shape, in [-1, 1]      n_codes : even      returns : integers of the same shape
     """
-    y, half = _signal("y", y), _half(n_codes)
+    y, half = _signal("y", y).astype(np.float64, copy=False), _half(n_codes)  # float16 cannot even count the steps
     k = np.minimum(np.floor(half * np.abs(y)), half - 1).astype(np.intp)  # steps away from 0, 0..half-1
     return np.where(y >= 0, half + k, half - 1 - k)
 

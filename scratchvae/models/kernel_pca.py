@@ -29,14 +29,15 @@ MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minu
 
 
 def kernel_matrix(X, Y, kernel, gamma, degree, coef0):
-    """k(x_n, y_m) : (N, M), for X (N, D) and Y (M, D)."""
-    if kernel == "linear":
-        return X @ Y.T
+    """k(x_n, y_m) : (N, M), for X (N, D) and Y (M, D); the linear kernel with its origin at the mean of Y."""
     if kernel == "poly":
         return (gamma * (X @ Y.T) + coef0) ** degree
-    # |x - y|^2 = |x|^2 + |y|^2 - 2 x^T y, with the origin moved into the data, where least cancels
+    # The origin moves into the data, where least cancels. No distance changes, nor any centred inner product.
     centre = Y.mean(axis=0)
     X, Y = X - centre, Y - centre
+    if kernel == "linear":
+        return X @ Y.T
+    # |x - y|^2 = |x|^2 + |y|^2 - 2 x^T y
     squares = (X * X).sum(axis=1)[:, None] + (Y * Y).sum(axis=1) - 2 * X @ Y.T
     return np.exp(-gamma * np.maximum(squares, 0))
 

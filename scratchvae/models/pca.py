@@ -69,8 +69,9 @@ class PCA:
     @finite("X")
     def transform(self, X):
         """The codes z = (x - mean) V : (N, k)."""
-        # (X - mean) V = X V - mean V spares a centred copy of X
-        return self._door("X", X, 1) @ self.components_.T - self.mean_ @ self.components_.T
+        X = self._door("X", X, 1)
+        # in blocks of rows, which spares a centred copy of X; X V - mean V would cancel far from the origin
+        return np.concatenate([(X[rows] - self.mean_) @ self.components_.T for rows in row_blocks(X)])
 
     @finite("Z")
     def inverse_transform(self, Z):

@@ -94,6 +94,8 @@ class EarlyStopping(Callback):
             self.best, self.best_epoch, self.best_theta = np.inf, 0, run.model.theta.copy()
 
     def epoch_end(self, run):
+        if self.monitor not in run.history.valid:
+            raise ValueError(f"monitor: want one of {', '.join(run.history.valid)}, got {self.monitor!r}")
         value = self.sign * run.history.valid[self.monitor][-1]
         if value < self.best:
             self.best, self.best_epoch = value, run.epoch

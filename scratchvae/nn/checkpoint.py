@@ -46,13 +46,15 @@ def load(path):
 
 
 def _refuse_promise(config, arrays):
-    """Networks of these sizes are not built unless the file holds their parameters: layers multiply sizes, a header does not."""
+    """Networks are not built unless the file holds their parameters, nor orders that it does not hold one by one."""
     if "n_features" in config:
         D = config["n_features"]
-        widths = [D, *(config.get("hidden", [D]) or [config.get("n_latent", config.get("n_classes"))])]
+        widths = [D, *config.get("hidden", ()), config.get("n_latent", config.get("n_classes", D))]
         promised = sum(a * b for a, b in zip(widths, widths[1:]))
         if promised > arrays["theta"].size:
-            raise ValueError(f"its networks want more than {promised} parameters, it holds {arrays['theta'].size}")
+            raise ValueError(f"its networks want at least {promised} parameters, it holds {arrays['theta'].size}")
+    if "n_orders" in config and config["n_orders"] != len(config["order"]):
+        raise ValueError(f"it promises {config['n_orders']} orders and holds {len(config['order'])}")
 
 
 def write_arrays(path, header, arrays):

@@ -4,7 +4,8 @@ The central difference (f(t + h) - f(t - h)) / 2h has an error of f''' h^2 / 6 f
 |f| 1e-16 / h from rounding. They balance near h = 1e-5 in float64, which leaves about ten digits.
 
 What a gradient check cannot see: whether forward is the mathematics. A sampler that scales its noise by the variance
-instead of the standard deviation, with a backward that agrees, passes. DESIGN's other rungs are for that.
+instead of the standard deviation, with a backward that agrees, passes. Identities, closed forms and planted mistakes are
+for that: see the tests.
 """
 import numpy as np
 

@@ -169,6 +169,8 @@ def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=1
 
 
 def _cholesky(name, C):
+    if np.abs(C - np.swapaxes(C, -1, -2)).max() > 1e-10 * np.abs(C).max():  # only one triangle would be read
+        raise ValueError(f"{name}: want a symmetric matrix, got {C}")
     try:
         return np.linalg.cholesky(C)
     except np.linalg.LinAlgError:

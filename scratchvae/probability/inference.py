@@ -171,10 +171,11 @@ def gaussian_posterior(n, mean, variance, prior):
     Source: Bishop 2006, equations 2.141 and 2.142.
     """
     instance("prior", prior, Normal, "Normal(mean, variance)")
+    m0, v0 = number("prior.mean", prior.mean, low=-np.inf), number("prior.variance", prior.variance, open_low=True)
     n, mean = integer("n", n, low=0), number("mean", mean, low=-np.inf)
-    variance, v0 = number("variance", variance, open_low=True), number("prior variance", prior.variance, open_low=True)
+    variance = number("variance", variance, open_low=True)
     posterior_variance = 1 / (1 / v0 + n / variance)
-    return Normal(posterior_variance * (prior.mean / v0 + n * mean / variance), posterior_variance)
+    return Normal(posterior_variance * (m0 / v0 + n * mean / variance), posterior_variance)
 
 
 def beta_posterior(n_ones, n, prior):
@@ -182,17 +183,15 @@ def beta_posterior(n_ones, n, prior):
 
     Source: Bishop 2006, equation 2.18.
     """
-    instance("prior", prior, Beta, "Beta(a, b)")
-    n = integer("n", n, low=0)
+    prior, n = _beta("prior", prior), integer("n", n, low=0)
     n_ones = integer("n_ones", n_ones, low=0, high=n)
-    a, b = number("a", prior.a, open_low=True), number("b", prior.b, open_low=True)
-    return Beta(a + n_ones, b + n - n_ones)
+    return Beta(prior.a + n_ones, prior.b + n - n_ones)
 
 
 @finite("beta")
 def beta_mode(beta):
     """Where Beta(a, b) is highest, (a - 1) / (a + b - 2): the MAP estimate. Beta(1, 1) is flat and has no mode."""
-    instance("beta", beta, Beta, "Beta(a, b)")
+    beta = _beta("beta", beta)
     if min(beta) < 1 or sum(beta) <= 2:
         raise ValueError(f"beta: want a, b >= 1 and not both 1, for a single finite mode, got {beta}")
     return (beta.a - 1) / (beta.a + beta.b - 2)
@@ -204,9 +203,15 @@ def beta_log_prob(p, beta):
 
         (a - 1) log p + (b - 1) log(1 - p) - log B(a, b)        B(a, b) = G(a) G(b) / G(a + b), G the gamma function
     """
-    instance("beta", beta, Beta, "Beta(a, b)")
+    beta = _beta("beta", beta)
     p = real_array("p", p, np.float64)
     if p.min() <= 0 or p.max() >= 1:
         raise ValueError(f"p: want values in (0, 1), got [{p.min():g}, {p.max():g}]")
     log_b = lgamma(beta.a) + lgamma(beta.b) - lgamma(beta.a + beta.b)
     return (beta.a - 1) * np.log(p) + (beta.b - 1) * np.log1p(-p) - log_b
+
+
+def _beta(name, value):
+    """A Beta of two positive numbers."""
+    instance(name, value, Beta, "Beta(a, b)")
+    return Beta(number(f"{name}.a", value.a, open_low=True), number(f"{name}.b", value.b, open_low=True))

@@ -74,14 +74,15 @@ def comparable(*observations):
 
 
 def bernoulli_terms(x, a):
-    """x a - softplus(a) summed over features, and x - sigmoid(a), from a single tanh. Exact for x in {0, 1}.
+    """x a - softplus(a) summed over features, and x - sigmoid(a), from a single tanh.
 
         sigmoid(a) = 1/2 + tanh(a / 2) / 2
         softplus(a) = log(1 + e^a) = [a > 0] a - log sigmoid(|a|)
 
     Nothing overflows, and for x in {0, 1} no term is positive, so none cancel. sigmoid(|a|) is in [1/2, 1]: up to 64 of
     them are multiplied before one logarithm is taken, since sum log = log product and 2^-64 is far above the
-    smallest float32.
+    smallest float32. The error of a pixel is that of rounding 1, in float32 6e-8 nats: where a pixel is right and sure,
+    e^-|a| is lost in it.
     """
     t = np.tanh(0.5 * a)
     t *= 0.5
