@@ -166,6 +166,17 @@ def test_scatter_circles_are_one_and_two_standard_deviations(rng):
     assert texts(ax) == ["0", "1 sigma", "2 sigma"]
 
 
+@pytest.mark.parametrize("reach", [0.1, 3, 10, 20, 50, 1000])
+def test_labels_of_the_circles_never_overprint(reach, rng):
+    figure, axes = plotting.panels(2, "two", size=(5, 4.8))
+    plotting.latent_scatter(reach * rng.uniform(-1, 1, size=(50, 2)), np.zeros(50, dtype=int), "codes", circles=True, ax=axes[0])
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes[0].texts[1:]]
+    assert len(boxes) == (2 if reach < 5 else 1 if reach > 15 else len(boxes))
+    assert all(not a.overlaps(b) for a, b in zip(boxes, boxes[1:]))
+    assert texts(axes[0])[1:] in (["1 sigma", "2 sigma"], ["1 and 2 sigma"])
+
+
 def test_colours_are_all_different():
     for colours in (plotting.COLOURS.values(), plotting.DIGIT_COLOURS):
         assert len(set(colours)) == len(colours)
@@ -207,6 +218,35 @@ def test_long_curves_differ_in_their_dashes_and_a_logarithmic_axis_has_plain_num
     assert len({container.lines[0].get_linestyle() for container in ax.containers}) == 2
     shown = {label.get_text() for label in ax.get_yticklabels(which="both")}
     assert {"1", "10", "2", "50"} <= shown and not any("$" in text for text in shown)
+
+
+@pytest.mark.parametrize("low, high, plain", [(0.003, 0.6, True), (1e-4, 0.2, True), (1e-7, 0.2, False), (0.2, 3e6, False),
+                                              (2e-6, 3e-5, False), (30, 900, True), (1, 1, True)])
+def test_a_logarithmic_axis_has_one_notation(low, high, plain):
+    y = np.geomspace(low, high, 40)
+    figure = plotting.lines(np.arange(40), {"AE": y}, "t", "x", "y", logy=True)
+    figure.draw_without_rendering()
+    axis = figure.axes[0].yaxis
+    bottom, top = axis.get_view_interval()
+    shown = {place: label.get_text() for minor in (False, True)
+             for place, label in zip(axis.get_ticklocs(minor=minor), axis.get_ticklabels(minor=minor))
+             if label.get_text() and bottom <= place <= top}
+    assert shown and len(shown) >= min(2, high / low)
+    assert {"$" in text for text in shown.values()} == {not plain}
+    for place, text in shown.items():
+        number = float(text) if plain else eval(
+            text.strip("$").replace(r"\cdot ", "*").replace("^{", "**(").replace("}", ")"))
+        assert_allclose(number, place, rtol=1e-12)
+        assert not plain or "e" not in text
+
+
+def test_given_colours_win_over_the_table_and_over_the_free_ones():
+    given = {"PCA": "#123456", "b": "red"}
+    ax, = plotting.lines(X, {"a": X, "PCA": X, "b": X}, "t", "x", "y", colours=given).axes
+    assert [c.lines[0].get_color() for c in ax.containers] == [plotting.OTHER_COLOURS[0], "#123456", "red"]
+    ax, = plotting.bars({"a": 1, "PCA": 2, "b": 3}, "t", "y", colours=given).axes
+    assert [to_rgb(bar.get_facecolor()) for bar in ax.patches] == [*map(to_rgb, (plotting.OTHER_COLOURS[0], "#123456", "red"))]
+    assert given == {"PCA": "#123456", "b": "red"}
 
 
 def test_bars_print_their_values_beyond_the_error_bars():
@@ -371,6 +411,9 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("curves['AE']", lambda: plotting.lines(X, {"AE": X - 1}, "t", "x", "y", logy=True)),
     ("errors['AE']", lambda: plotting.lines(X, {"AE": (X, -X)}, "t", "x", "y")),
     ("errors", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", errors={"VAE": X})),
+    ("colours", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", colours={"VAE": "red"})),
+    ("colours['AE']", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", colours={"AE": "no colour"})),
+    ("colours", lambda: plotting.bars({"AE": 1}, "t", "y", colours={"VAE": "red"})),
     ("values", lambda: plotting.bars({}, "t", "y")),
     ("values['AE']", lambda: plotting.bars({"AE": np.nan}, "t", "y")),
     ("errors['AE']", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"AE": -1})),

@@ -3,7 +3,7 @@ from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.colors import is_color_like, to_rgb
 
 from scratchvae.checking import class_labels, integer, matrix, number
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of, house_style,
@@ -14,7 +14,8 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, O
 def latent_scatter(z, labels, title, circles=False, ax=None):
     """Codes z (N, 2) coloured by their labels (N,) in 0..9, each class's digit at its median.
 
-    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I)
+    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far apart
+    that two labels would overprint, both circles share one
     """
     z = matrix("z", z, 2)
     labels = class_labels("labels", labels, len(z), len(DIGIT_COLOURS))
@@ -26,11 +27,19 @@ def latent_scatter(z, labels, title, circles=False, ax=None):
                 color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
     for radius in (1, 2) if circles else ():
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
-        ax.annotate(f"{radius} sigma", (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center",
-                    va="top", color=GREY, path_effects=HALO, zorder=3)
+    for text, radius in _circle_labels(ax) if circles else ():
+        ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top", color=GREY,
+                    path_effects=HALO, zorder=3)
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
+
+
+def _circle_labels(ax):
+    """What the circles of radius 1 and 2 are called, and where: a line of text wants 14 points between them."""
+    inches = ax.get_position(original=True).size * ax.figure.get_size_inches()
+    points = 72 * np.min(inches / ax.dataLim.size)  # for one unit of z; the axes have equal units
+    return (("1 sigma", 1), ("2 sigma", 2)) if points >= 14 else (("1 and 2 sigma", 2),)
 
 
 def _named(name, value, known=None):
@@ -44,28 +53,36 @@ def _named(name, value, known=None):
     return value
 
 
-def _colours(names):
-    """The table's colour of each name, or else one that is not in the table."""
-    strangers = [name for name in names if name not in COLOURS]
-    return {**COLOURS, **{name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(strangers)}}
+def _colours(names, given):
+    """The colour of each name: the one given, or else the table's, or else one that is not in the table."""
+    for name, colour in _named("colours", given or {}, known=names).items():
+        if not is_color_like(colour):
+            raise ValueError(f"colours[{name!r}]: want a colour such as '#0072B2', got {colour!r}")
+    table = {**COLOURS, **(given or {})}
+    strangers = [name for name in names if name not in table]
+    return {**table, **{name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(strangers)}}
 
 
 def _plain_numbers(axis):
-    """Short numbers on a logarithmic axis: 0.1, 1, 10, powers of ten beyond, 2 and 5 between if it has few decades."""
-    def decade(value, _):
-        return f"{value:g}" if len(f"{value:g}") < 5 else f"$10^{{{np.log10(value):.0f}}}$"
+    """Short numbers on a logarithmic axis, 2 and 5 between the tens if it has few decades: all 0.01, 0.1, 1 or all powers of ten."""
+    def text(value, _):
+        low, high = np.sort(axis.get_view_interval())
+        digit, exponent = f"{value:e}"[0], int(np.floor(np.log10(value) + 1e-9))
+        if digit != "1" and (digit not in "25" or high / low > 300):
+            return ""
+        if low >= 5e-5 and high < 2e5:
+            return f"{value:.{max(0, -exponent)}f}"
+        return f"$10^{{{exponent}}}$" if digit == "1" else rf"${digit}\cdot 10^{{{exponent}}}$"
 
-    def between(value, _):
-        few = np.ptp(np.log10(axis.get_view_interval())) < 2.5
-        return f"{value:g}" if few and f"{value:e}"[0] in "25" else ""
-
-    axis.set_major_formatter(decade)
-    axis.set_minor_formatter(between)
+    axis.set_major_formatter(text)
+    axis.set_minor_formatter(text)
 
 
 @house_style()
-def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None, ax=None):
+def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None, colours=None, ax=None):
     """Curves over x (N,): a dict of name -> y (N,) or (y, standard error); `errors`, name -> (N,), gives them apart.
+
+    colours : name -> colour, for names that another figure shows too; the others have the table's, or one that is free
 
     On a page of its own the legend stands at the right, in the order in which the curves end.
     """
@@ -78,8 +95,8 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     for name, error in errors.items():
         if vector(f"errors[{name!r}]", error, len(x)).min() < 0:
             raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {np.min(error):g}")
+    colours, few = _colours(drawn, colours), len(x) <= 30  # the second cue besides colour: markers, or dashes on long curves
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
-    colours, few = _colours(drawn), len(x) <= 30  # the second cue besides colour: markers, or dashes on long curves
     for i, (name, y) in enumerate(drawn.items()):
         ax.errorbar(x, y, errors.get(name), color=colours[name], label=name, capsize=2.5, elinewidth=1.2,
                     marker="os^Dvp"[i % 6] if few else "", linestyle="-" if few else ("-", "--", "-.", ":")[i % 4])
@@ -99,12 +116,16 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
 
 
 @house_style()
-def bars(values, title, ylabel, errors=None, ax=None):
-    """One bar for each name -> number, with the number (and its standard error, if `errors` has one) at its end."""
+def bars(values, title, ylabel, errors=None, colours=None, ax=None):
+    """One bar for each name -> number, with the number (and its standard error, if `errors` has one) at its end.
+
+    colours : name -> colour, as `lines` takes them
+    """
     errors = _named("errors", errors or {}, known=_named("values", values))
     values = {name: number(f"values[{name!r}]", value, low=-np.inf) for name, value in values.items()}
     errors = {name: number(f"errors[{name!r}]", error) for name, error in errors.items()}
-    ax, colours = axes_of(ax, title, (max(4.5, min(9, 1.2 + 1.1 * len(values))), 4.2)), _colours(values)
+    colours = _colours(values, colours)
+    ax = axes_of(ax, title, (max(4.5, min(9, 1.2 + 1.1 * len(values))), 4.2))
     for i, (name, value) in enumerate(values.items()):
         error, sign = errors.get(name, 0), 1 if value >= 0 else -1
         ax.bar(i, value, 0.65, color=colours[name])
