@@ -214,12 +214,18 @@ def test_aggregate_kl_of_some_codes():
     assert 0.5 < told.mean() < np.log(300) and marginal.mean() > 0.1
 
 
-def test_active_units():
+def check_active_units():
+    """A latent whose mu is the same for every x is not active, wherever that mu is; the variance is that of mu alone."""
     vae, X = encoder_that_says([2.0, 0.0, 0.05], -1.0), normals(0, 500, D)
+    vae.encoder.layers[0].b[:2] = 1.0, -3.0
     active, variance = aggregate.active_units(vae, X)
     assert active.tolist() == [True, False, False] and variance[1] == 0
     np.testing.assert_allclose(variance, np.square([2.0, 0.0, 0.05]) * X[:, :3].var(axis=0), rtol=1e-12)
     assert aggregate.active_units(vae, X, threshold=1e-3).active.tolist() == [True, False, True]
+
+
+def test_active_units():
+    check_active_units()
 
 
 # ---- blocks, seeds, doors -------------------------------------------------------------------------------------------
@@ -273,3 +279,15 @@ def test_what_is_refused():
         evidence.log_evidence(sv.PCA(2), X, rng=rng())
     with pytest.raises(ValueError, match="is a loss, not a likelihood"):
         evidence.log_evidence(sv.VAE(D, observation=sv.CrossEntropy(), rng=rng()), np.zeros((N, D)), rng=rng())
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_a_grid_too_coarse_for_the_posterior_is_refused_and_a_fine_one_is_exact(K):
+    """A linear VAE whose posterior is 0.03 wide, and its closed form."""
+    scale = np.where(np.arange(4) < K, 1, 0.03)
+    model = sv.ProbabilisticPCA(K).fit(normals(0, 30, 4) * scale)
+    vae, X = probabilistic_pca.linear_vae(model), normals(1, 3, 4) * scale
+    with pytest.raises(ValueError, match="^grid: too coarse for the posterior of example"):
+        sv.grid_log_evidence(vae, X, sv.latent_grid(K, step=0.2))
+    fine = sv.grid_log_evidence(vae, X, sv.latent_grid(K, half_width=4, step=0.02))
+    np.testing.assert_allclose(fine, model.log_prob(X), rtol=0, atol=1e-6)

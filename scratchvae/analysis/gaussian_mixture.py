@@ -55,7 +55,7 @@ class GaussianMixture:
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
             # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            joint = log_joint(Z, weights, means, covariances)                  # (N, C)
+            joint = _log_joint(Z, weights, means, covariances)                  # (N, C)
             log_s = np.logaddexp.reduce(joint, axis=1)
             r = np.exp(joint - log_s[:, None])
             log_likelihood = np.append(log_likelihood, log_s.mean())
@@ -72,7 +72,7 @@ class GaussianMixture:
     @finite("Z")
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        joint = log_joint(self._codes("Z", Z), self.weights_, self.means_, self.covariances_)
+        joint = _log_joint(self._codes("Z", Z), self.weights_, self.means_, self.covariances_)
         return np.logaddexp.reduce(joint, axis=1)
 
     def sample(self, n, *, rng):
@@ -110,7 +110,7 @@ class GaussianMixture:
             raise ValueError("this GaussianMixture is not fitted yet; call fit(Z, rng=...) first")
 
 
-def log_joint(Z, weights, means, covariances):
+def _log_joint(Z, weights, means, covariances):
     """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
     L = np.linalg.cholesky(covariances)                                        # S = L L^T
     u = np.linalg.solve(L, np.swapaxes(Z - means[:, None], 1, 2))              # (C, K, N), L u = z - m

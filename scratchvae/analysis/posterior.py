@@ -5,7 +5,8 @@ With points z_g at the distance h from each other and every quantity a sum over 
     p(x) ~ h^K sum_g p(x given z_g) p(z_g)              p(z_g given x) = p(x given z_g) p(z_g) / p(x)
 
 For smooth functions that vanish at the grid's ends the sum is very good: for a Gaussian of standard deviation s its relative
-error is about 2 exp(-2 pi^2 s^2 / h^2), which is 5e-9 at h = s. Halve the step to see whether it was small enough.
+error is about 2 exp(-2 pi^2 s^2 / h^2), which is 5e-9 at h = s and 1.4 percent at h = 2 s. So every second point tells whether
+the step is small enough: where their sum agrees to 0.2 nats, that of all points is good to about 2e-4.
 
 The gap log p(x) - ELBO = KL(q || posterior) has two parts. The encoder must answer for every x with one network; given
 all the time for one x, the best q* of the same family does better. What is left is the family's:
@@ -65,17 +66,32 @@ def grid_posterior(vae, X, grid=None):
         log_evidence (N,) = log h^K sum_g p(x given z_g) p(z_g)
         log_posterior (N, G) = log_likelihood (N, G) + log_prior (G,) - log_evidence, a density over z
 
-    X : (N, D)      grid : of `latent_grid`, by default 141 points in each dimension      ValueError for K > 2.
+    X : (N, D)      grid : of `latent_grid`, by default 141 points in each dimension
+    ValueError for K > 2, and where a posterior is too narrow for the grid: every second point would sum to something else.
     """
     x = checked_vae(vae, X)
     grid = latent_grid(vae.n_latent) if grid is None else grid
     log_likelihood = grid_log_likelihood(vae, x, grid)
     log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(grid.z.shape[1]))
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
-    top = log_posterior.max(axis=1)
-    log_evidence = np.log(np.exp(log_posterior - top[:, None]).sum(axis=1)) + top + grid.log_cell
+    log_evidence = _log_sum(log_posterior) + grid.log_cell
+    K, n = vae.n_latent, round(len(grid.z) ** (1 / vae.n_latent))
+    if n**K != len(grid.z):
+        raise ValueError(f"grid: want n^{K} points, as `latent_grid` gives, got {len(grid.z)}")
+    thinned = (slice(None), *[slice(None, None, 2)] * K)
+    every_second = log_posterior.reshape(len(x), *[n] * K)[thinned].reshape(len(x), -1)
+    apart = np.abs(_log_sum(every_second) + grid.log_cell + K * np.log(2) - log_evidence)
+    if not apart.max() < 0.2:
+        raise ValueError(f"grid: too coarse for the posterior of example {apart.argmax()}, or not over it: every second "
+                         f"point gives a log p(x) that is {apart.max():.2g} nats away; give a smaller step")
     log_posterior -= log_evidence[:, None]
     return GridPosterior(grid, log_likelihood, log_prior, log_evidence, log_posterior)
+
+
+def _log_sum(log_p):
+    """log sum_g e^log_p : (N,), of (N, G), without overflow."""
+    top = log_p.max(axis=1)
+    return np.log(np.exp(log_p - top[:, None]).sum(axis=1)) + top
 
 
 @finite("X", "grid")
