@@ -18,6 +18,7 @@ How a network learns
     nn/checkpoint.py                  How does a model survive the end of the program?
 
 Models
+    models/fit_once.py                What do models share that are fitted once, in closed form?
     models/pca.py                     Which flat subspace lies closest to the data?
     models/kernel_pca.py              Can PCA follow a curve?
     models/autoencoder.py             How far can x be compressed and still be restored?

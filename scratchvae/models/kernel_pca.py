@@ -22,7 +22,8 @@ The price: K has N x N numbers and its eigenvectors take of the order of N^3 ope
 """
 import numpy as np
 
-from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, real_array, row_blocks
+from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, row_blocks
+from scratchvae.models.fit_once import FitOnce
 from scratchvae.nn.checkpoint import saveable
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
@@ -53,7 +54,7 @@ def centred(K, rows, mean):
 
 
 @saveable
-class KernelPCA:
+class KernelPCA(FitOnce):
     """The k directions of largest variance in feature space, in scikit-learn's names.
 
     n_components : k, or None for as many as the data's rank in feature space
@@ -68,6 +69,7 @@ class KernelPCA:
     pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's.
     """
 
+    OPTIONS = ("n_components", "kernel", "gamma", "degree", "coef0", "alpha")
     FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
               "K_fit_rows_", "K_fit_all_")
 
@@ -116,7 +118,7 @@ class KernelPCA:
     @finite("X")
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
-        self._want_fitted()
+        self._check_fitted()
         X = matrix("X", X, self.X_fit_.shape[1], np.float64)
         a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
         return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
@@ -125,7 +127,7 @@ class KernelPCA:
     @finite("Z")
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
-        self._want_fitted()
+        self._check_fitted()
         Z = matrix("Z", Z, len(self.eigenvalues_), np.float64)
         return np.concatenate([self.mean_ + self._k(Z[rows], self.X_transformed_fit_) @ self.dual_coef_
                                for rows in self._blocks(Z)])
@@ -138,26 +140,7 @@ class KernelPCA:
         """`fit(X)`, then the codes of X."""
         return self.fit(X).X_transformed_fit_
 
-    def _want_fitted(self):
-        if not hasattr(self, "dual_coef_"):
-            raise ValueError("this KernelPCA is not fitted yet; call fit(X) first")
-
-    def config(self):
-        return {name: getattr(self, name) for name in ("n_components", "kernel", "gamma", "degree", "coef0", "alpha")}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-    def arrays(self):
-        self._want_fitted()
-        return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
-
-    def load_arrays(self, arrays):
+    def _shapes(self, arrays):
         (N, D), (_, k) = (matrix(name, arrays[name]).shape for name in ("X_fit_", "eigenvectors_"))
-        shapes = {"eigenvalues_": (k,), "eigenvectors_": (N, k), "X_fit_": (N, D), "X_transformed_fit_": (N, k),
-                  "dual_coef_": (N, D), "gamma_": (), "mean_": (D,), "K_fit_rows_": (N,), "K_fit_all_": ()}
-        for name in self.FITTED:
-            if real_array(name, arrays[name]).shape != shapes[name]:
-                raise ValueError(f"{name}: want shape {shapes[name]}, got {arrays[name].shape}")
-            setattr(self, name, arrays[name][()])
+        return {"eigenvalues_": (k,), "eigenvectors_": (N, k), "X_fit_": (N, D), "X_transformed_fit_": (N, k),
+                "dual_coef_": (N, D), "gamma_": (), "mean_": (D,), "K_fit_rows_": (N,), "K_fit_all_": ()}

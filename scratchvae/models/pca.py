@@ -18,12 +18,13 @@ Both work in float64, a block of rows at a time; only what is kept is rounded to
 """
 import numpy as np
 
-from scratchvae.checking import choice, finite, integer, matrix, real_array, row_blocks
+from scratchvae.checking import choice, finite, integer, matrix, row_blocks
+from scratchvae.models.fit_once import FitOnce
 from scratchvae.nn.checkpoint import saveable
 
 
 @saveable
-class PCA:
+class PCA(FitOnce):
     """The k directions of largest variance, in scikit-learn's names.
 
     n_components : k, or None for all min(N, D)
@@ -36,6 +37,7 @@ class PCA:
     float32 stays float32; anything else is computed in float64.
     """
 
+    OPTIONS = ("n_components", "solver")
     FITTED = ("mean_", "components_", "singular_values_", "explained_variance_", "explained_variance_ratio_",
               "noise_variance_")
 
@@ -78,37 +80,14 @@ class PCA:
         """The points x = mean + z V^T of the subspace : (N, D)."""
         return self._door("Z", Z, 0) @ self.components_ + self.mean_
 
-    def fit_transform(self, X):
-        """`fit(X)`, then `transform(X)`."""
-        return self.fit(X).transform(X)
-
     def _door(self, name, value, axis):
         self._check_fitted()
         return _floats(name, value, self.components_.shape[axis])
 
-    def _check_fitted(self):
-        if not hasattr(self, "components_"):
-            raise ValueError("this PCA is not fitted yet; call fit(X) first")
-
-    def config(self):
-        return {"n_components": self.n_components, "solver": self.solver}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-    def arrays(self):
-        self._check_fitted()
-        return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
-
-    def load_arrays(self, arrays):
+    def _shapes(self, arrays):
         k, D = matrix("components_", arrays["components_"]).shape
         shapes = {"mean_": (D,), "components_": (k, D), "noise_variance_": ()}
-        for name in self.FITTED:
-            array, shape = real_array(name, arrays[name]), shapes.get(name, (k,))
-            if array.shape != shape:
-                raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
-            setattr(self, name, array[()])  # a number, where the shape is ()
+        return {name: shapes.get(name, (k,)) for name in self.FITTED}
 
 
 def from_triangle(X, mean):

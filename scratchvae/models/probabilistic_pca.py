@@ -30,7 +30,8 @@ Source: Tipping & Bishop 1999, equations 5 to 8 and appendix A; Bishop 2006, sec
 """
 import numpy as np
 
-from scratchvae.checking import finite, generator, integer, matrix, real_array
+from scratchvae.checking import finite, generator, integer, matrix
+from scratchvae.models.fit_once import FitOnce
 from scratchvae.models.pca import PCA
 from scratchvae.models.vae import VAE
 from scratchvae.nn.checkpoint import saveable
@@ -39,7 +40,7 @@ from scratchvae.probability.observation import Gaussian
 
 
 @saveable
-class ProbabilisticPCA:
+class ProbabilisticPCA(FitOnce):
     """The linear-Gaussian model of K latents that makes the data most likely, in closed form and in float64.
 
     After `fit(X)`, X : (N, D), with the maximum-likelihood denominator N, not N - 1:
@@ -47,6 +48,7 @@ class ProbabilisticPCA:
         noise_variance_ : v, the mean of the D - K others           W_ (K, D), rows sqrt(l_j - v) times a component
     """
 
+    OPTIONS = ("n_components",)
     FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_")
 
     def __init__(self, n_components):
@@ -95,13 +97,9 @@ class ProbabilisticPCA:
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
         return self._door("Z", Z, 0) @ self.W_ + self.mean_
 
-    def fit_transform(self, X):
-        """`fit(X)`, then `transform(X)`."""
-        return self.fit(X).transform(X)
-
     def sample(self, n, *, rng):
         """n new x (n, D): z ~ N(0, I), then x = z W + mean + sqrt(v) eps."""
-        self._require_fit()
+        self._check_fitted()
         K, D = self.W_.shape
         z = generator("rng", rng).standard_normal((integer("n", n), K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
@@ -109,32 +107,13 @@ class ProbabilisticPCA:
     def _parameters(self):
         return self.W_, self.mean_, self.noise_variance_
 
-    def _require_fit(self):
-        if not hasattr(self, "W_"):
-            raise ValueError("this ProbabilisticPCA is not fitted yet; call fit(X) first")
-
     def _door(self, name, value, axis):
-        self._require_fit()
+        self._check_fitted()
         return matrix(name, value, self.W_.shape[axis], np.float64)
 
-    def config(self):
-        return {"n_components": self.n_components}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-    def arrays(self):
-        self._require_fit()
-        return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
-
-    def load_arrays(self, arrays):
+    def _shapes(self, arrays):
         K, D = matrix("W_", arrays["W_"]).shape
-        shapes = {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D)}
-        for name in self.FITTED:
-            if real_array(name, arrays[name]).shape != shapes[name]:
-                raise ValueError(f"{name}: want shape {shapes[name]}, got {arrays[name].shape}")
-            setattr(self, name, arrays[name][()])  # a number comes back as a number
+        return {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D)}
 
 
 # ---- any linear-Gaussian model, fitted or not ---------------------------------------------------------------------
