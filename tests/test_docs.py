@@ -14,3 +14,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(scratchvae.__path__, "scratchva
 def test_docstrings(name):
     module = importlib.import_module(name)
     assert module.__doc__ and doctest.testmod(module).failed == 0
+
+
+def test_there_are_examples():
+    assert sum(doctest.testmod(importlib.import_module(name)).attempted for name in MODULES) >= 7

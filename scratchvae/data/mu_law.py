@@ -62,7 +62,11 @@ def dequantize(codes, n_codes=N_CODES):
 
 
 def encode(x, mu=MU, n_codes=N_CODES):
-    """The mu-law codes 0..n_codes-1 of x in [-1, 1]: `compress`, then `quantize`."""
+    """The mu-law codes 0..n_codes-1 of x in [-1, 1]: `compress`, then `quantize`.
+
+    >>> encode([-1, -0.01, 0, 0.01, 1])  # a hundredth of full scale is a quarter of the way
+    array([  0,  98, 128, 157, 255])
+    """
     return quantize(compress(x, mu), n_codes)
 
 

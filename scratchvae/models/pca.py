@@ -35,6 +35,9 @@ class PCA(FitOnce):
         singular_values_ (k,)    explained_variance_ (k,) = S^2 / (N - 1)    explained_variance_ratio_ (k,)
         noise_variance_ : mean of the discarded variances, 0 if there are none
     float32 stays float32; anything else is computed in float64.
+
+    >>> PCA(1).fit([[0, 0], [1, 1], [3, 3]]).components_
+    array([[0.70710678, 0.70710678]])
     """
 
     OPTIONS = ("n_components", "solver")

@@ -43,6 +43,9 @@ def kl_table(p, q):
         KL = sum_c p_c log (p_c / q_c)        0 log 0 = 0; infinite if some q_c = 0 where p_c > 0
 
     p, q : (..., C), each summing to 1, broadcast together      returns : (...)
+
+    >>> kl_table([[0.5, 0.5], [0.25, 0.75]], [[0.25, 0.75], [0.5, 0.5]])  # the order matters
+    array([0.14384104, 0.13081204])
     """
     p, q = distribution("p", p), distribution("q", q)
     broadcastable(p=p, q=q)

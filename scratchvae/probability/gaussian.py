@@ -65,6 +65,9 @@ def kl_standard(mu, log_var):
     mu, log_var : (N, K)      returns : (N,)
     Its derivatives are dKL/dmu = mu and dKL/dlog_var = (sigma^2 - 1) / 2.
     Source: Kingma & Welling 2014, appendix B (theirs is -KL).
+
+    >>> kl_standard(mu=np.array([[0.0, 0.0], [1.0, 2.0]]), log_var=np.zeros((2, 2)))
+    array([0. , 2.5])
     """
     if mu.shape != log_var.shape:
         raise ValueError(f"want equal shapes, got mu {mu.shape} and log_var {log_var.shape}")

@@ -42,6 +42,9 @@ def bayes(prior, likelihood):
 
     prior : (H,), sums to 1      likelihood : (H,), p(x given h) >= 0 of what was observed
     ValueError if the evidence is 0: every hypothesis that was held possible is refuted.
+
+    >>> bayes(prior=[0.5, 0.5], likelihood=[0.9, 0.3]).posterior
+    array([0.75, 0.25])
     """
     prior = _one_distribution("prior", prior)
     likelihood = real_array("likelihood", likelihood, np.float64)

@@ -35,6 +35,9 @@ def normal_interval(low, high, mu, sigma):
     """P(low <= X <= high) of X ~ N(mu, sigma^2): standardise both ends, look both up, subtract. One point has 0.
 
     low <= high, numbers or arrays.  Intervals above the mean are mirrored to below it, where Phi keeps its digits.
+
+    >>> normal_interval([85, 70], [115, 130], mu=100, sigma=15)  # within one sigma, within two
+    array([0.68268949, 0.95449974])
     """
     low, high, mu, sigma = (real_array(name, value, np.float64) for name, value in (
         ("low", low), ("high", high), ("mu", mu), ("sigma", sigma)))

@@ -108,6 +108,9 @@ class Bernoulli(Observation):
         log p = sum_j x_j a_j - log(1 + e^a_j)        d log p / da_j = x_j - sigmoid(a_j)
 
     params : logits (N, D).  Refuses x outside {0, 1}: grey pixels go to `ContinuousBernoulli`.
+
+    >>> Bernoulli().log_prob([[1, 0]], params=[[0, 0]])  # two fair coins: -2 log 2
+    array([-1.38629436])
     """
 
     measure = "counting"
