@@ -10,6 +10,7 @@ import pytest
 import scratchvae as sv
 from demos import LESSONS, linear_autoencoder, observation
 from demos.__main__ import parser
+from demos.catalogue_of_mistakes import MISTAKES, plant
 from demos.vae import independent_pixels
 from scratchvae.models.probabilistic_pca import linear_vae
 
@@ -129,6 +130,14 @@ def test_every_lesson_has_a_chapter_with_question_and_command():
         assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
 
 
+def test_a_lesson_asks_the_same_question_everywhere():
+    asked = dict(re.findall(r"^\| \[`(\w+)`\]\([^)]*\) \| (.*?) \|$", PAGES[0].read_text(), re.MULTILINE))
+    assert list(asked) == list(LESSONS)
+    for name, text in chapters().items():
+        assert re.match(r"\s*\*([^*]+\?)\*\n", text)[1] == asked[name]
+        assert importlib.import_module(f"demos.{name}").__doc__.startswith(asked[name])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
 def test_every_command_names_a_lesson_or_the_package(page):
     text = page.read_text()
@@ -214,6 +223,42 @@ def test_turned_axis(angle):
     check_turned_axis(angle)
 
 
+def check_autoencoder_is_a_vae_without_noise_and_kl():
+    """(9.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
+    x, how = digits(binary=True), {"hidden": (6,), "n_latent": 3, "activation": "tanh", "dtype": np.float64}
+    ae = sv.Autoencoder(64, rng=np.random.default_rng(0), **how)
+    for beta in (0.0, 1.0):
+        vae = sv.VAE(64, rng=np.random.default_rng(1), beta=beta, **how)
+        mine, theirs = vae.named_parameters(), ae.named_parameters()
+        for name in mine:  # the last encoder layer's second half makes log_var, of which the autoencoder knows nothing
+            mine[name][..., :theirs[name].shape[-1]] = theirs[name]
+        terms = vae.loss_and_grad(x, eps=np.zeros((100, 3)))
+        loss = ae.loss_and_grad(x).loss
+        np.testing.assert_allclose(terms.loss, loss + beta * terms.kl, rtol=1e-12)
+        np.testing.assert_allclose(vae.grad[-ae.decoder.theta.size:], ae.grad[-ae.decoder.theta.size:], rtol=1e-9, atol=1e-14)
+        if beta == 0:
+            first = ae.encoder.layers[0].W.size
+            np.testing.assert_allclose(vae.grad[:first], ae.grad[:first], rtol=1e-9, atol=1e-14)
+
+
+def test_autoencoder_is_a_vae_without_noise_and_kl():
+    check_autoencoder_is_a_vae_without_noise_and_kl()
+
+
+def check_radius_of_the_codes(seed):
+    """(9.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
+    rng = np.random.default_rng(seed)
+    mu, log_var = rng.standard_normal((2, 7, 4))
+    squares = [w * sv.gaussian.reparameterize(mu, log_var, np.full((7, 4), node)) ** 2
+               for node, w in ((-np.sqrt(3), 1 / 6), (0.0, 2 / 3), (np.sqrt(3), 1 / 6))]
+    np.testing.assert_allclose(np.sum(squares, axis=(0, 2)), (mu**2 + np.exp(log_var)).sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_radius_of_the_codes(seed):
+    check_radius_of_the_codes(seed)
+
+
 def check_decoder_that_ignores_z():
     """(10.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
     x = digits(binary=True)
@@ -264,6 +309,60 @@ def check_squared_error_is_a_variance(beta):
 @pytest.mark.parametrize("beta", [0.1, 1.0, 64.0])
 def test_squared_error_is_a_variance(beta):
     check_squared_error_is_a_variance(beta)
+
+
+def planted(name):
+    """The context in which the library has the mistake of that name."""
+    (mistake,) = [m for m in MISTAKES if m.name == name]
+    return plant(mistake)
+
+
+def trained_vae():
+    """A small VAE in float64, its parameters moved, with real digits and noise."""
+    rng = np.random.default_rng(0)
+    vae = sv.VAE(64, hidden=(6,), n_latent=3, activation="tanh", rng=rng, dtype=np.float64)
+    vae.theta += 0.2 * rng.standard_normal(vae.theta.shape)
+    return vae, digits(binary=True), rng.standard_normal((100, 3))
+
+
+def check_what_a_wrong_sampler_reports():
+    """(19.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
+    vae, x, eps = trained_vae()
+    log_var = vae.encode(x)[1]
+    with planted("sigma is exp(log_var), the variance"):
+        reported = vae.elbo(x, eps=eps).elbo
+    for array in (vae.encoder.layers[-1].W, vae.encoder.layers[-1].b):
+        array[..., 3:] *= 2  # sigma becomes sigma^2: the right code's z is now the wrong code's
+    excess = 0.5 * (np.exp(2 * log_var) - np.exp(log_var) - log_var).sum(axis=1)
+    assert (excess > 0).all()
+    np.testing.assert_allclose(reported - vae.elbo(x, eps=eps).elbo, excess, rtol=1e-9, atol=1e-11)
+
+
+def test_what_a_wrong_sampler_reports():
+    check_what_a_wrong_sampler_reports()
+
+
+def check_what_a_wrong_kl_reports():
+    """(19.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
+    vae, x, eps = trained_vae()
+
+    def gradient():
+        vae.loss_and_grad(x, eps=eps)
+        return vae.grad.copy()
+
+    right, right_gradient = vae.elbo(x, eps=eps), gradient()
+    with planted("the KL off by a constant: the -1 forgotten"):
+        np.testing.assert_allclose(vae.elbo(x, eps=eps).elbo, right.elbo - 3 / 2, rtol=1e-12)
+        np.testing.assert_array_equal(gradient(), right_gradient)
+    with planted("the KL halved"):
+        np.testing.assert_allclose(vae.elbo(x, eps=eps).elbo, right.elbo + right.kl / 2, rtol=1e-12)
+        halved = gradient()
+    vae.beta = 0.5
+    np.testing.assert_allclose(halved, gradient(), rtol=1e-9, atol=1e-14)
+
+
+def test_what_a_wrong_kl_reports():
+    check_what_a_wrong_kl_reports()
 
 
 def test_every_number_block_of_the_readme_was_printed_by_a_lesson():
