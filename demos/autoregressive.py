@@ -89,8 +89,8 @@ def densities(lesson, train, test, fvbn, single, several, vae):
         {name: values.mean() for name, values in log_p.items()},
         f"The VAE against the MADE of 4 orders: {by_bound:+.1f} nats judged by its bound, {by_estimate:+.1f} by its "
         "log p(x)",
-        "log p(x) or its bound, nats per image", {name: Mean.of(values).error for name, values in log_p.items()}),
-        "autoregressive_log_prob")
+        "log p(x) or its bound, nats per image", {name: Mean.of(values).error for name, values in log_p.items()},
+        {"MADE, 4 orders": plotting.COLOURS["MADE"], "VAE's ELBO": plotting.COLOURS["VAE"]}), "autoregressive_log_prob")
     return log_p
 
 

@@ -21,7 +21,7 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     binary, grey = lesson.images(binary=True), lesson.images()
     return {"rule": uncover(lesson, binary), "likelihood": two_readings(lesson), "mle": two_roads(lesson, binary, grey),
-            "map": with_a_prior(lesson, binary), "standardising": standardising(lesson, grey)}
+            "map": with_a_prior(lesson, binary), "map of a mean": mean_with_a_prior(lesson, grey), "standardising": standardising(lesson, grey)}
 
 
 # ---- Bayes' rule --------------------------------------------------------------------------------------------------
@@ -86,11 +86,11 @@ def two_readings(lesson):
     figure, axes = plotting.panels(2, "The same formula: a probability over the data, a likelihood of the parameter",
                                    size=(4.2, 3.4))
     with plotting.house_style():
-        axes[0].bar(np.arange(n + 1), probability, color=plotting.COLOURS["independent"])
-        axes[0].bar(k, probability[k], color=plotting.COLOURS["VAE"])
+        axes[0].bar(np.arange(n + 1), probability, color="#BBBBBB")
+        axes[0].bar(k, probability[k], color=plotting.OTHER_COLOURS[0])
         axes[0].set(title="p = 0.3 fixed: the bars sum to 1", xlabel="ones k among 10 throws", ylabel="p(k given p)")
-        axes[1].plot(p, likelihood, color=plotting.COLOURS["VAE"])
-        axes[1].fill_between(p, likelihood, color=plotting.COLOURS["VAE"], alpha=0.2, linewidth=0)
+        axes[1].plot(p, likelihood, color=plotting.OTHER_COLOURS[0])
+        axes[1].fill_between(p, likelihood, color=plotting.OTHER_COLOURS[0], alpha=0.2, linewidth=0)
         axes[1].axvline(0.3, color=plotting.GREY, linestyle=":", linewidth=1.2)
         axes[1].set(title="k = 3 seen: the area is 1/11, not 1", xlabel="parameter p", ylim=(0, None))
     lesson.save(figure, "bayes_likelihood")
@@ -153,6 +153,33 @@ def with_a_prior(lesson, images):
     return numbers
 
 
+def mean_with_a_prior(lesson, images):
+    """MAP of a Gaussian's mean: the ink of a digit 1, with the ink of all digits as prior; and both limits."""
+    ink, labels = images.train.mean(axis=1, dtype=np.float64), images.train_labels
+    ones = ink[labels == 1]
+    variance, prior = ones.var(), inference.Normal(float(ink.mean()), float(ink.var()))
+    rng = lesson.rng(2)
+    rows, numbers = [], {}
+
+    def row(what, n, mle, prior):
+        posterior = inference.gaussian_posterior(n, mle, variance, prior)
+        share = (posterior.mean - prior.mean) / (mle - prior.mean) if n else 0.0
+        numbers[what] = {"MLE": mle, "MAP": posterior.mean, "share": share}
+        rows.append((what, f"{prior.mean:.4f}", f"{mle:.4f}" if n else "none", f"{posterior.mean:.4f}", f"{share:.3f}",
+                     f"{np.sqrt(posterior.variance):.4f}"))
+
+    row("no image", 0, 0.0, prior)
+    for n in (1, 3, 10, 100):
+        row(f"{n} images" if n > 1 else "1 image", n, float(rng.choice(ones, n).mean()), prior)
+    row("1 image, flat prior", 1, numbers["1 image"]["MLE"], inference.Normal(prior.mean, 1e12))
+    lesson.table(f"The mean ink of a 1, known to vary by {np.sqrt(variance):.3f}; prior: the ink of any digit, "
+                 f"N({prior.mean:.3f}, {np.sqrt(prior.variance):.3f}^2)",
+                 ["seen", "prior's mode", "MLE", "MAP", "way from prior to MLE", "posterior sigma"], rows)
+    lesson.say("MAP lies between the prior's mode and the MLE, weighed by 1 / (prior variance) and n / (data variance). With no "
+               "data it is\nthe prior's mode, with a flat prior or many images the MLE.\n")
+    return numbers
+
+
 # ---- standardising ------------------------------------------------------------------------------------------------
 
 def standardising(lesson, images):
@@ -166,6 +193,10 @@ def standardising(lesson, images):
     lesson.table(f"z = (ink - {mean:.3f}) / {np.sqrt(variance):.3f}: shares of the test images between two z",
                  ["interval", "normal table", "counted (+- standard error)"],
                  [(k, f"{v['table']:.4f}", v["counted"]) for k, v in numbers.items()])
+    both_ways = {share: normal_table.normal_quantile(share) for share in (0.5, 0.9, 0.95, 0.975, 0.995)}
+    lesson.table("The normal table, read both ways, and the ink it means", ["share below", "z", "share below z again", "ink", "counted below"],
+                 [(f"{share:g}", f"{q:.4f}", f"{normal_table.normal_cdf(q):.4f}", f"{mean + np.sqrt(variance) * q:.4f}",
+                   Mean.of(z < q)) for share, q in both_ways.items()])
     # In standard errors of a share whose true value the table gives
     off = {k: abs(v["table"] - v["counted"].value) / np.sqrt(v["table"] * (1 - v["table"]) / len(z))
            for k, v in numbers.items()}
@@ -173,4 +204,4 @@ def standardising(lesson, images):
     lesson.say("One table serves every Gaussian. Whether ink, a sum over many pixels, is one: the interval "
                f"that fits worst, {worst},\n"
                f"is {off[worst]:.1f} standard errors off; among {len(off)} intervals up to about 2.5 is chance.\n")
-    return numbers
+    return numbers | {f"z below which {share:g} lie": q for share, q in both_ways.items()}

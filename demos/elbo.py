@@ -16,8 +16,8 @@ from scratchvae import plotting
 from scratchvae.analysis import elbo
 from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_vae
 
-COLOURS = {"log p(x)": plotting.COLOURS["truth"], "reconstruction": "#56B4E9", "KL(q || prior)": "#E69F00",
-           "ELBO": plotting.COLOURS["VAE"], "KL(q || posterior)": "#8C8C8C"}
+COLOURS = {"log p(x)": plotting.COLOURS["truth"], "ELBO": plotting.COLOURS["VAE"],
+           **dict(zip(("reconstruction", "KL(q || prior)", "KL(q || posterior)"), plotting.OTHER_COLOURS[1:]))}
 
 
 def run(lesson):
@@ -105,10 +105,10 @@ def raised(lesson, exact, x):
         q = sv.optimize_q(exact, x, start=q, steps=20, lr=0.05, rng=rng)
     steps = 20.0 * np.arange(rounds)
     figure, axes = plotting.panels(2, "Raising the ELBO in q moves only q: what the bound gains, KL(q || posterior) loses", size=(4.3, 3.5))
-    plotting.lines(steps, {"log p(x)": np.array(evidence), "ELBO": np.array(bound)}, "The bound rises to log p(x)",
-                   "gradient steps in q", "nats per image", ax=axes[0])
-    plotting.lines(steps, {"KL(q || posterior)": np.array(gap)}, "The gap closes", "gradient steps in q", "nats per image",
-                   logy=True, ax=axes[1])
+    curves = {"log p(x)": np.array(evidence), "ELBO": np.array(bound)}, {"KL(q || posterior)": np.array(gap)}
+    for ax, drawn, title in zip(axes, curves, ("The bound rises to log p(x)", "The gap closes")):
+        plotting.lines(steps, drawn, title, "gradient steps in q", "nats per image", logy=ax is axes[1],
+                       colours={name: COLOURS[name] for name in drawn}, ax=ax)
     lesson.save(figure, "elbo_raised")
     lesson.say(f"Raising the ELBO in q alone, in {20 * (rounds - 1)} steps: ELBO {bound[0]:.2f} to {bound[-1]:.4f}, KL(q || posterior) "
                f"{gap[0]:.2f} to {gap[-1]:.4f},\nlog p(x) {evidence[0]:.4f} throughout.\n")

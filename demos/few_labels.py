@@ -16,6 +16,10 @@ from scratchvae import plotting
 SIZES = (10, 20, 50, 100, 200)
 WIDTH = 256
 RANDOM = "random start"
+COLOURS = {RANDOM: plotting.COLOURS["independent"], "AE, fine-tuned": plotting.COLOURS["AE"],
+           "denoising AE, fine-tuned": plotting.OTHER_COLOURS[1], "AE, frozen": plotting.OTHER_COLOURS[0],
+           "denoising AE, frozen": plotting.OTHER_COLOURS[2], "linear on PCA": plotting.COLOURS["PCA"],
+           "linear on pixels": plotting.OTHER_COLOURS[3], "1 nearest neighbour": plotting.OTHER_COLOURS[5]}
 # t distribution: a mean beyond this many standard errors comes once in 20 times by chance, with 5 seeds, or the 2 of --quick.
 T_LIMIT = {5: 2.78, 2: 12.7}
 
@@ -74,15 +78,8 @@ def run(lesson):
     lesson.say(f"\nThe best mean at each size:\n{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
-    x = np.array(sizes, dtype=float)
-    as_curve = {m: tuple(np.array([accuracy[m][n] for n in sizes]).T) for m in methods if not m.startswith("AE")}
-    lesson.save(plotting.lines(x, as_curve, "Every method learns most from the first labels; how it starts matters less",
-                               "labelled images", "test accuracy, percent", logx=True), "few_labels_accuracy")
-    # in the order that gives a method the colour it has in the first figure
-    shown = ("denoising AE, fine-tuned", "denoising AE, frozen", "AE, fine-tuned", "AE, frozen", "1 nearest neighbour")
-    gains = {RANDOM: np.zeros(len(sizes)), **{m: tuple(np.array([gain[m][n] for n in sizes]).T) for m in shown}}
-    lesson.save(plotting.lines(x, gains, gain_title(sign, sizes), "labelled images", "points gained over a random start", logx=True),
-                "few_labels_gain")
+    accuracy_figure(lesson, accuracy, sizes)
+    gain_figure(lesson, gain, sign, sizes)
     return {"accuracy": accuracy, "gain": gain, f"{frozen} - {flat}": over}
 
 
@@ -136,8 +133,31 @@ def verdict(method, signs):
     return f"{method}: {' and '.join(parts) or 'no clear difference from a random start at any size'}."
 
 
-def gain_title(sign, sizes):
-    """What the measured gains say."""
-    denoising, plain = (sum(sign[f"{name}, fine-tuned"][n] > 0 for n in sizes) for name in ("denoising AE", "AE"))
-    return (f"Fine-tuned from a denoising autoencoder, the gain is clear at {denoising} of {len(sizes)} sizes, "
-            f"from a plain one at {plain}")
+def accuracy_figure(lesson, accuracy, sizes):
+    """All methods side by side at each size, for as lines they would lie on each other."""
+    figure, (ax,) = plotting.panels(1, "Every method learns most from the first labels; how it starts matters less", size=(8.6, 4.4))
+    with plotting.house_style():
+        for i, (method, colour) in enumerate(COLOURS.items()):
+            means = [accuracy[method][n] for n in sizes]
+            ax.errorbar(np.arange(len(sizes)) + 0.09 * (i - (len(COLOURS) - 1) / 2), [m.value for m in means],
+                        [m.error for m in means], fmt="os^Dvp<>"[i], color=colour, capsize=2, elinewidth=1.2, label=method)
+        ax.set_xticks(range(len(sizes)), [f"{n} labels" for n in sizes])
+        ax.set_ylabel("test accuracy, percent")
+        ax.grid(axis="y", color=plotting.PALE, linewidth=0.6)
+        ax.legend(loc="lower right", ncols=2)
+    lesson.save(figure, "few_labels_accuracy")
+
+
+def gain_figure(lesson, gain, sign, sizes):
+    """Points gained over the random start: by networks from a trained encoder, and by models that train few weights or none."""
+    deep, flat = ([m for m in COLOURS if m in gain and m.endswith("fine-tuned") == tuned] for tuned in (True, False))
+    often = {m: sum(s > 0 for s in sign[m].values()) for m in gain}
+    figure, axes = plotting.panels(2, "A clear gain over a random start: fine-tuned from a denoising autoencoder at "
+                                   f"{often['denoising AE, fine-tuned']} of {len(sizes)} sizes, from a plain one at "
+                                   f"{often['AE, fine-tuned']}; linear on PCA, with no encoder, at {often['linear on PCA']}", size=(4.8, 4.2))
+    for ax, methods, title in ((axes[0], deep, "all weights trained, from an encoder"), (axes[1], flat, "few weights trained, or none")):
+        plotting.lines(np.array(sizes, dtype=float), {m: tuple(np.array([gain[m][n] for n in sizes]).T) for m in methods}, title,
+                       "labelled images", "points gained over a random start", logx=True, colours={m: COLOURS[m] for m in methods}, ax=ax)
+        ax.axhline(0, color=plotting.INK, linewidth=0.8)
+    axes[0].set_ylim(axes[1].get_ylim())
+    lesson.save(figure, "few_labels_gain")

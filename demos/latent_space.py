@@ -152,7 +152,7 @@ def draw(lesson, images, first, generation):
     figure, axes = plotting.panels(1, "The VAE needs only N(0, I); the autoencoder needs a density fitted to its codes", size=(6.6, 3.2))
     for i, ((name, sampler), mean) in enumerate(zip(generation, means.values())):
         axes[0].errorbar(mean.value, -i, xerr=mean.error, fmt="o", color=plotting.COLOURS[name], capsize=3)
-        axes[0].annotate(str(mean), (mean.value, -i), (0, 6), textcoords="offset points", ha="center", size=8.5)
+        axes[0].annotate(str(mean).replace("+-", "±").replace("-", "\N{MINUS SIGN}"), (mean.value, -i), (0, 6), textcoords="offset points", ha="center", size=8.5)
     axes[0].set_yticks(-np.arange(len(means)), list(means))
     axes[0].set(xlabel="log p(x), nats per test image (right is better)")
     axes[0].margins(x=0.12, y=0.15)

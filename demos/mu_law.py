@@ -28,6 +28,7 @@ from scratchvae import mu_law, plotting
 RATE = 8000             # samples a second
 WIDTH, HIDDEN, EPOCHS, WEIGHT_DECAY = 32, (128, 128), 8, 0.1
 REACH = 128             # samples before each next one that are kept, so that all models guess the same ones
+COLOURS = dict(zip(("mu-law", "equal steps", "network"), plotting.OTHER_COLOURS))
 QUIET = 1e-3            # added to the loudness, so that silence can be divided by
 
 
@@ -51,7 +52,8 @@ def companding(lesson):
     x = np.linspace(-1, 1, 401)
     lesson.save(plotting.lines(x, {"mu = 255": mu_law.compress(x), "mu = 15": mu_law.compress(x, 15), "equal steps": x},
                                "The compressed scale gives half of its steps to the quietest 6 % of the range",
-                               "sample x", "companded sample y"), "mu_law_curve")
+                               "sample x", "companded sample y", colours={
+                                   "mu = 255": COLOURS["mu-law"], "equal steps": COLOURS["equal steps"]}), "mu_law_curve")
     voice = sv.speech_like(lesson.pick(40_000, 4000), rate=RATE, rng=lesson.rng(10))
     levels = np.arange(-60, 1, 6)
     companded, equal = np.transpose([(mu_law.signal_to_noise(v, mu_law.decode(mu_law.encode(v))),
@@ -71,7 +73,8 @@ def companding(lesson):
     lesson.save(plotting.lines(levels, {"mu-law, 8 bits": companded, "equal steps, 8 bits": equal},
                                f"A voice at -24 dB is still {companded[quieter]:.0f} dB above mu-law's noise, and "
                                f"{equal[quieter]:.0f} dB above that of equal steps", "level of the voice (dB)",
-                               "signal-to-noise ratio (dB)"), "mu_law_noise")
+                               "signal-to-noise ratio (dB)", colours={
+                                   f"{code}, 8 bits": colour for code, colour in COLOURS.items() if code != "network"}), "mu_law_noise")
     return {f"{level} dB": {"mu-law": m, "equal steps": u} for level, m, u in zip(levels, companded, equal)}
 
 
@@ -168,7 +171,8 @@ def score(lesson, network, train, valid, test):
     means = {name: float(b.mean()) for name, b in bits.items()}
     errors = {name: Mean.of(b).error for name, b in bits.items() if name != "equal odds"}
     lesson.save(plotting.bars(means, f"Of 8 bits, a line through the past saves {8 - means[linear]:.1f}, a network "
-                              f"{8 - means[ours]:.1f}", "bits per sample", errors), "mu_law_bits")
+                              f"{8 - means[ours]:.1f}", "bits per sample", errors, {
+                                  "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"]}), "mu_law_bits")
     return {name: Mean.of(b) for name, b in bits.items()}, differences
 
 
@@ -215,7 +219,7 @@ def draw_voices(lesson, real, spoken):
     milliseconds = 1000 * np.arange(real.shape[1]) / RATE
     pieces = [(x, title, colour) for voices, title, colour in (
         (real, "the made-up voice", plotting.COLOURS["truth"]),
-        (spoken, "the network, one sample after another", plotting.OTHER_COLOURS[3]))
+        (spoken, "the network, one sample after another", COLOURS["network"]))
         for x in voices[np.argsort(-np.abs(voices).max(axis=1))[:2]]]
     with plotting.house_style():
         for ax, (x, title, colour) in zip(axes, pieces):

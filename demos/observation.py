@@ -117,7 +117,9 @@ def collapse(lesson, images):
         axes[0].axhline(v, color=plotting.GREY, linewidth=1.2, linestyle="--")
         axes[0].annotate(f"noise variance {v:g}", (count[-1], v), (0, 3), textcoords="offset points", size=9, ha="right",
                          path_effects=plotting.HALO)
-    axes[0].set(title="what the data offers", xlabel="principal direction", ylabel="eigenvalue of the covariance",
+    with plotting.house_style():
+        axes[0].set_title("what the data offers")
+    axes[0].set(xlabel="principal direction", ylabel="eigenvalue of the covariance",
                 ylim=(0, max(1.1, 1.1 * values[0])))
     kl = np.array([numbers[v]["kl"] for v in variances]).T
     plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]}, "what the latents say",
@@ -162,40 +164,55 @@ def disguise(lesson, images):
 # ---- a variance learned for each pixel ----------------------------------------------------------------------------
 
 def runaway(lesson, images):
-    """How log p(x) on images follows the floor, and which pixels pay for it."""
+    """Which pixels sit on the floor, how much of log p(x given z) they bring, and what the floor does not enter."""
     test, numbers, rows = images.test[:1000], {}, []
     dead, zero = images.train.max(axis=0) == 0, test == 0
     for floor in FLOORS:
         observation = sv.Gaussian("diagonal", floor=floor)
         vae = trained(lesson, images, observation, f"diagonal, floor {floor:g}", stream=4)
         m, s = np.split(decoded(vae, test), 2, axis=1)
-        v = floor + np.exp(s)
-        on_zeros, elsewhere = on_and_off(sv.gaussian.log_prob(test[..., None], m[..., None], np.log(v)[..., None]), zero)
-        numbers[floor] = {"elbo": Mean.of(vae.elbo(test, rng=lesson.rng(9)).elbo), "on zeros": on_zeros,
-                          "elsewhere": elsewhere, "error": Mean.of(squared_error(vae, test)),
-                          "dead variance / floor": float(np.median(v[:, dead]) / floor) if dead.any() else 1.0}
-        rows.append((f"{floor:g}", *list(numbers[floor].values())[:4], f"{numbers[floor]['dead variance / floor']:.2f}"))
-    lesson.table(f"A variance for each pixel; {int(dead.sum())} pixels are 0 in all training images, "
+        on = np.exp(s) < floor                                # v = floor + e^s is mostly floor
+        log_p = sv.gaussian.log_prob(test[..., None], m[..., None], np.log(floor + np.exp(s))[..., None])
+        numbers[floor] = {"on the floor": float(on.mean()), "of these 0": float((on & zero).sum() / max(1, on.sum())),
+                          "share": float(log_p[on].sum() / log_p.sum()), "most a pixel": float(-0.5 * np.log(2 * np.pi * floor)),
+                          "error": Mean.of(((m - test) ** 2).sum(axis=1)),
+                          "error, not 0": Mean.of(((m - test) ** 2 * ~zero).sum(axis=1))}
+        row = numbers[floor]
+        rows.append((f"{floor:g}", *(f"{100 * row[key]:.1f}" for key in ("on the floor", "of these 0", "share")),
+                     f"{row['most a pixel']:.2f}", row["error"], row["error, not 0"]))
+    lesson.table(f"A variance v for each pixel; {int(dead.sum())} pixels are 0 in all training images, "
                  f"{zero.mean():.0%} of all test pixels are 0",
-                 ["floor", "test ELBO", "log p, pixels at 0", "log p, the others", "squared error",
-                  "dead pixels: v / floor"], rows)
+                 ["floor", "pixels with v < 2 floor, %", "of these exactly 0, %", "their share of log p(x given z), %",
+                  "nats for a hit", "squared error", "of it where x > 0"], rows)
     first, last = numbers[FLOORS[0]], numbers[FLOORS[-1]]
-    gain = {key: last[key].value - first[key].value for key in ("elbo", "on zeros", "elsewhere", "error")}
+    best = min(FLOORS, key=lambda floor: numbers[floor]["error"].value)
     lesson.say(
-        f"From the first floor to the last the ELBO changes by {gain['elbo']:+.0f} nats: pixels at 0 bring "
-        f"{gain['on zeros']:+.0f}, all others {gain['elsewhere']:+.0f}, and the\n"
-        f"squared error changes by {gain['error']:+.2f}. A variance that sits on its floor gains 1/2 log 10 = "
-        f"{0.5 * np.log(10):.2f} nats a pixel for every\n"
-        "power of ten that the floor is lowered. There is no maximum; these rows are no ranking, their order "
-        "is the floor's.")
+        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, nearly all of them exactly 0, and bring "
+        f"{last['share']:.0%} of log p(x given z). A hit\n"
+        f"there is worth -1/2 log(2 pi floor), {0.5 * np.log(10):.2f} nats more for every power of ten that the floor is "
+        "lowered, without end and\n"
+        "whatever was learned. So no log-density stands in this table: between its rows it would compare floors, which "
+        "were chosen\n"
+        "by hand. What may be compared is what the floor does not enter: how far the means are from x. The squared error "
+        f"is {first['error'].value:.2f}\n"
+        f"at the first floor, {last['error'].value:.2f} at the last and smallest at {best:g}.")
     sv.comparable(*(sv.Gaussian("diagonal", floor=floor) for floor in FLOORS))
-    lesson.say("sv.comparable lets them pass, for all are densities in the same units. It sees the measure, not "
-               "who chose the floor.")
-    curves = {label: tuple(np.array([numbers[f][key] for f in FLOORS]).T) for label, key in (
-        ("pixels that are 0", "on zeros"), ("all other pixels", "elsewhere"))}
-    lesson.save(plotting.lines(
-        np.array(FLOORS), curves, "What a lower floor adds, it adds on pixels that are 0", "floor of the learned variance",
-        "log p(x given z), nats per image", logx=True), "observation_floor")
+    lesson.say("sv.comparable would let the densities pass, for all are in the same units. It sees the measure, not who "
+               "chose the floor.")
+    figure, axes = plotting.panels(2, f"At the lowest floor {last['on the floor']:.0%} of the pixels bring {last['share']:.0%} of "
+                                   f"the density; the means are best at floor {best:g}", size=(4.4, 3.5))
+    plotting.lines(np.array(FLOORS), {name: 100 * np.array([numbers[f][key] for f in FLOORS]) for name, key in (
+        ("of log p(x given z)", "share"), ("of all pixels", "on the floor"))}, "what sits on the floor",
+        "floor of the learned variance", "percent", logx=True, ax=axes[0])
+    axes[0].set_ylim(0, 105)
+    plotting.lines(np.array(FLOORS), {name: tuple(np.array([numbers[f][key] for f in FLOORS]).T) for name, key in (
+        ("all pixels", "error"), ("pixels that are not 0", "error, not 0"))}, "what may be compared",
+        "floor of the learned variance", "squared error per test image", logx=True,
+        colours=dict(zip(("all pixels", "pixels that are not 0"), plotting.OTHER_COLOURS[2:])), ax=axes[1])
+    axes[1].set_ylim(0, None)
+    for ax in axes:
+        ax.invert_xaxis()
+    lesson.save(figure, "observation_floor")
     return numbers
 
 
@@ -270,6 +287,6 @@ def compare(lesson, images, deep):
         np.concatenate([test[shown], *pictures]), "The same network under different noise: variance 1 sees one average image",
         n_columns=len(shown),
         row_labels=["original", "variance 1", "variance 0.1", "learned variance", "continuous B.", "cross-entropy",
-                    "its density's mean"]),
+                    "cross-entropy, read as c. B."]),
         "observation_reconstructions")
     return numbers

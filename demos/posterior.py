@@ -8,6 +8,7 @@ Then what the KL term buys: information about x, or only distance from the prior
 With --data DIR it does the same on MNIST-format files (fewer test images, whose q the grid resolves).
 Takes about 30 s. Writes posterior_grid, posterior_gap (.png).
 """
+import matplotlib.pyplot as plt
 import numpy as np
 
 import scratchvae as sv
@@ -15,6 +16,9 @@ from demos.lesson import Mean
 from demos.trained import digit_vae, fit_for_grid
 from scratchvae import plotting
 from scratchvae.analysis import elbo, posterior
+
+# Where a Gaussian's density has fallen at 3, 2 and 1 sigma, as shares of its peak, and the greys of what lies above
+LEVELS, SHADES = {"1.1 %": np.exp(-4.5), "14 %": np.exp(-2), "61 %": np.exp(-0.5)}, ("#CCCCCC", "#969696", "#525252")
 
 
 def run(lesson):
@@ -95,9 +99,9 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             ax.scatter(*codes.T, s=2, color=plotting.PALE, linewidths=0)
             density = np.exp(log_p - log_p.max()).reshape(m, m)
             z = window.z[:m, 0]
-            ax.contourf(z, z, density, levels=np.exp(-0.5 * np.array([9, 4, 1, 0])), extend="max", cmap="Greys", vmin=-0.4, vmax=1.2)
-            for (mu, log_var), name, colour, line in ((q, "q, the encoder's", plotting.COLOURS["VAE"], "-"),
-                                                      (best, "q*, the best Gaussian", plotting.COLOURS["AE"], "--")):
+            ax.contourf(z, z, density, levels=[*LEVELS.values(), 1], colors=SHADES)
+            for (mu, log_var), name, colour, line in ((q, "q, the encoder's: 1 and 2 sigma", plotting.COLOURS["VAE"], "-"),
+                                                      (best, "q*, the best Gaussian: 1 and 2 sigma", plotting.OTHER_COLOURS[0], "--")):
                 for radius in (1, 2):
                     ax.plot(*(mu[i] + radius * np.exp(0.5 * log_var[i]) * circle).T, line, color=colour, linewidth=1.3,
                             label=name if radius == 1 else None)
@@ -105,7 +109,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             points = np.concatenate([window.z.reshape(m, m, 2)[inside], q[0][[i]], best[0][[i]]])
             centre, reach = (points.max(axis=0) + points.min(axis=0)) / 2, 0.75 * np.ptp(points, axis=0).max() + 0.25
             ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach), aspect="equal",
-                   title=f"a {labels[i]}, gap {gap[i]:.2f} nats")
+                   title=f"{'an' if labels[i] == 8 else 'a'} {labels[i]}, gap {gap[i]:.2f} nats")
             inset = ax.inset_axes((0.02, 0.74, 0.24, 0.24))
             inset.imshow(X[i].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
             inset.set(xticks=[], yticks=[])
@@ -114,7 +118,9 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             ax.set_xlabel("z1")
         for ax in axes[::3]:
             ax.set_ylabel("z2")
-        axes[0].legend(loc="lower right", fontsize=8)
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.legend([plt.Rectangle((0, 0), 1, 1, color=shade) for shade in SHADES] + handles,
+                      [f"p(z given x) above {share} of its peak" for share in LEVELS] + names, loc="outside lower center", ncols=2)
     lesson.save(figure, "posterior_grid")
 
 
