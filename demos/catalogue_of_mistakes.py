@@ -1,8 +1,8 @@
 """Which mistakes does everyone make? A catalogue: each one as an edit of the source, and the check that rejects it.
 
 A mistake is planted into the running program by replacing a piece of a function's source and giving the function the
-code that results; everything that holds the function then has the mistake, until `plant` puts the old code back. Where a
-mistake is one that somebody could make in good faith, forward and backward are edited together, so that they agree.
+code that results; everything that holds the function then has the mistake, until `plant` puts the old code back. Where
+a mistake is one that somebody could make in good faith, forward and backward are edited together, so that they agree.
 
 The tests plant every entry and want its check, which the ordinary tests call, to fail; the lesson `mistakes` prints it.
 """
@@ -24,7 +24,7 @@ Mistake = namedtuple("Mistake", "topic name edits check gradient look")
 
 @contextmanager
 def plant(mistake):
-    """The library with the mistake in it, as long as the context lasts. ValueError if the source is not as the edits say."""
+    """The library with the mistake in it, as long as the context lasts. ValueError if the source is not as edited."""
     kept = []
     try:
         for where in dict.fromkeys(where for where, _, _ in mistake.edits):
@@ -100,7 +100,7 @@ GRADIENTS = {
 
 
 def gradient_check_fails(kind):
-    """Whether a gradient check of the whole model, tensor by tensor and with the noise held fixed, finds a difference."""
+    """Whether a gradient check of a whole model, tensor by tensor and with the noise held fixed, finds a difference."""
     model, data, randomness = GRADIENTS[kind]()
     model.loss_and_grad(*data, **randomness)
     grad = model.grad.copy()
@@ -125,11 +125,13 @@ MISTAKES = (
         ("probability.gaussian:reparameterize", "np.exp(0.5 * log_var)", "np.exp(log_var)"),
         (STEP, "np.exp(0.5 * log_var)", "np.exp(log_var)"), (STEP, "* (0.5 * sigma)", "* sigma"),
         (STEP, "(sigma * sigma - 1)", "(sigma - 1)"),
-    ], "test_gaussian.check_reparameterized_moments", "VAE", "a better ELBO than the right code's, not a bound any more"),
+    ], "test_gaussian.check_reparameterized_moments", "VAE",
+        "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL halved", [
         (KL_STANDARD, "0.5 * (mu", "0.25 * (mu"), (STEP, "self.beta / N * mu", "0.5 * self.beta / N * mu"),
         (STEP, "0.5 * self.beta / N * (sigma", "0.25 * self.beta / N * (sigma"),
-    ], "test_gaussian.check_kl_standard_by_quadrature", "VAE", "a better ELBO than the right code's, not a bound any more"),
+    ], "test_gaussian.check_kl_standard_by_quadrature", "VAE",
+        "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL off by a constant: the -1 forgotten", [
         (KL_STANDARD, "np.expm1(log_var)", "np.exp(log_var)"),
     ], "test_gaussian.check_kl_standard_by_quadrature", "VAE", "the same training, every ELBO K/2 nats too low"),
@@ -138,18 +140,50 @@ MISTAKES = (
          "mu * mu * np.exp(-log_var) + (np.expm1(-log_var) + log_var)"),
         (STEP, "self.beta / N * mu", "self.beta / N * mu / sigma**2"),
         (STEP, "(sigma * sigma - 1)", "(1 - (1 + mu * mu) / sigma**2)"),
-    ], "test_gaussian.check_kl_standard_by_quadrature", "VAE", "a curve like the right one's; the model is worse than it says"),
+    ], "test_gaussian.check_kl_standard_by_quadrature", "VAE",
+        "a curve like the right one's; the model is worse than it says"),
     Mistake("Gaussian", "the KL by exp(r) - 1 - r, which cancels", [
         (KL_STANDARD, "np.expm1(log_var) - log_var", "np.exp(log_var) - 1 - log_var"),
-    ], "test_gaussian.check_kl_near_the_prior", "VAE", "nothing; unused latents have a KL of a rounding error, also below 0"),
+    ], "test_gaussian.check_kl_near_the_prior", "VAE",
+        "nothing; unused latents have a KL of rounding, also below 0"),
+    Mistake("Gaussian", "standardised by the variance", [
+        ("probability.gaussian:standardize", "return (x - mu) / sigma", "return (x - mu) / sigma**2"),
+    ], "test_inference.check_interval", None, "right for sigma = 1, the case that everybody tries"),
+    # ---- inference and divergence
+    Mistake("inference", "Phi by the error function, without the root of 2", [
+        ("probability.normal_table:normal_cdf", " / sqrt(2))", ")"),
+    ], "test_inference.check_normal_table", None, "probabilities that are right at the mean and far out"),
+    Mistake("inference", "Bayes' rule without the prior", [
+        ("probability.inference:bayes", "joint = likelihood * prior", "joint = likelihood / len(prior)"),
+    ], "test_inference.check_bayes_by_fractions", None, "a positive test that always means the disease"),
+    Mistake("inference", "MAP with the prior forgotten", [
+        ("probability.inference:beta_posterior", "prior.a + n_ones, prior.b + n", "1 + n_ones, 1 + n"),
+    ], "test_inference.check_beta_posterior", None, "it is the MLE: nothing, for much data"),
+    Mistake("inference", "MAP whose prior weighs as much as one value", [
+        ("probability.inference:gaussian_posterior", "(m0 / v0 + n *", "(m0 / variance + n *"),
+    ], "test_inference.check_gaussian_posterior", None,
+        "nothing, where prior and values are equally wide"),
+    Mistake("inference", "a Gaussian's MLE with the denominator N - 1", [
+        ("probability.inference:gaussian_mle", "x.var(axis=0)", "x.var(axis=0, ddof=1)"),
+    ], "test_inference.check_gaussian_mle", None, "nothing, for large N"),
+    Mistake("divergence", "the KL between tables with its arguments swapped", [
+        ("probability.divergence:kl_table", "p, q = distribution(", "q, p = distribution("),
+    ], "test_divergence.check_kl_table", None, "a KL like any other; finite where it should be infinite"),
+    Mistake("divergence", "a sum over the grid without its cell", [
+        ("probability.divergence:kl_quadrature", "(log_p - log_q)) * cell", "(log_p - log_q))"),
+    ], "test_divergence.check_quadrature_agrees_with_closed_form", None, "a KL that grows as the grid is refined"),
+    Mistake("divergence", "a standard error without the root of S", [
+        ("probability.divergence:kl_monte_carlo", "terms.std(ddof=1) / np.sqrt(len(terms))", "terms.std(ddof=1)"),
+    ], "test_divergence.check_monte_carlo_agrees_with_closed_form", None, "error bars that no sample size narrows"),
     # ---- observation models
     Mistake("observation", "a Bernoulli's mean by softplus", [
         ("probability.observation:Bernoulli.mean", "return sigmoid(", "return np.logaddexp(0, "),
-    ], "test_observation.check_log_probability_is_not_positive", "VAE", "nothing; probabilities above 1 in the pictures"),
+    ], "test_observation.check_log_probability_is_not_positive", "VAE",
+        "nothing; probabilities above 1 in the pictures"),
     Mistake("observation", "softplus where the derivative has sigmoid", [
         (BERNOULLI_TERMS, "half -= t", "half += 0.5 - np.logaddexp(0, a)"),
     ], "test_observation.check_observation_gradient", "VAE", "it learns, slower and worse"),
-    Mistake("observation", "grey pixels under Bernoulli's formula, no normaliser", [
+    Mistake("observation", "grey pixels by Bernoulli's formula as it is", [
         (f"{GREY}.evaluate", "params * half - log_sinhc", "params * half - np.logaddexp(0.5 * params, -0.5 * params)"),
         (f"{GREY}.evaluate", "half -= 0.5 * langevin", "half -= 0.5 * np.tanh(0.5 * params)"),
     ], "test_observation.check_normalised", "VAE, grey", "nothing; the number is no likelihood"),
@@ -160,13 +194,14 @@ MISTAKES = (
     Mistake("observation", "a Gaussian sampler that multiplies by the variance", [
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
-    Mistake("observation", "a shared log variance counted once, not for each feature", [
+    Mistake("observation", "a shared log variance counted once, not D times", [
         (f"{GAUSSIAN}.evaluate", "(len(x), D)).sum(", "(len(x), D)).mean("),
         (f"{GAUSSIAN}.evaluate", "0.5 * (squares - 1)", "0.5 * (squares - 1 / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [
         (f"{GAUSSIAN}.evaluate", " + D * LOG_2PI", ""),
-    ], "test_observation.check_normalised", "VAE, Gaussian", "the same training, an ELBO too high by 0.92 nats a feature"),
+    ], "test_observation.check_normalised", "VAE, Gaussian",
+        "the same training, an ELBO too high by 0.92 nats a feature"),
     Mistake("observation", "softmax without taking out the largest logit", [
         ("probability.observation:_softmax_terms", "a - a.max(axis=1, keepdims=True)", "a - 0"),
     ], "test_observation.check_nothing_overflows", "classifier", "nothing, until a logit passes 88 and all is NaN"),
@@ -193,17 +228,32 @@ MISTAKES = (
     Mistake("network", "a network that forgets its layers' initial weights", [
         ("nn.network:pack", "np.concatenate(thetas) if", "0 * np.concatenate(thetas) if"),
     ], "test_network.check_packing_keeps_values", "VAE", "equal units: a late start, and a low end"),
+    # ---- the gradient check itself
+    Mistake("gradient check", "one-sided differences", [
+        ("nn.gradcheck:numerical_gradient", "theta[i] = value - step", "theta[i] = value"),
+    ], "test_gradcheck.check_error_curve_is_v_shaped", "VAE",
+        "right gradients refused, until one loosens the tolerance"),
+    Mistake("gradient check", "a step that is much too large", [
+        ("nn.gradcheck:numerical_gradient", "step = h * ", "step = 1e3 * h * "),
+    ], "test_gradcheck.check_error_curve_is_v_shaped", "VAE",
+        "right gradients refused, until one loosens the tolerance"),
+    Mistake("gradient check", "a comparison that NaN passes", [
+        ("nn.gradcheck:check_gradient", "if not errors[name] < tolerance", "if errors[name] >= tolerance"),
+    ], "test_gradcheck.check_not_finite_fails", "VAE", "nothing: a check that says yes to what is no number"),
     # ---- optimizers and training
     Mistake("optimizers", "Adam without bias correction", [
         (ADAM, "(1 - self.beta1) / (1 - self.beta1**self.t)", "1 - self.beta1"),
         (ADAM, "((1 - self.beta2) / (1 - self.beta2**self.t)) ** 0.5", "(1 - self.beta2) ** 0.5"),
     ], "test_optimizers.check_adam_first_step", "VAE", "nothing: steps three times too long at first, then right"),
     Mistake("optimizers", "Adam's epsilon under the root", [
-        (ADAM, "np.sqrt(v, out=step)", "np.sqrt(v + self.eps / v_scale**2, out=step)"), (ADAM, "step += self.eps / v_scale", ""),
+        (ADAM, "np.sqrt(v, out=step)", "np.sqrt(v + self.eps / v_scale**2, out=step)"),
+        (ADAM, "step += self.eps / v_scale", ""),
     ], "test_optimizers.check_adam_is_the_textbook", "VAE", "nothing, until gradients are below 1e-4; then it crawls"),
     Mistake("optimizers", "Adam's weight decay added to the gradient", [
-        ("nn.optimizers:Optimizer._begin", "theta *= 1 - self.lr * self.weight_decay", "grad += self.weight_decay * theta"),
-    ], "test_optimizers.check_weight_decay_is_decoupled", "VAE", "nothing; it decays little and evenly, whatever is asked"),
+        ("nn.optimizers:Optimizer._begin",
+         "theta *= 1 - self.lr * self.weight_decay", "grad += self.weight_decay * theta"),
+    ], "test_optimizers.check_weight_decay_is_decoupled", "VAE",
+        "nothing; it decays little and evenly, whatever is asked"),
     Mistake("optimizers", "momentum that scales the gradient by 1 - momentum", [
         ("nn.optimizers:SGD.step", "self.v += grad", "self.v += (1 - self.momentum) * grad"),
     ], "test_optimizers.check_sgd_is_the_textbook", "VAE", "as with a tenth of the learning rate"),
@@ -223,21 +273,35 @@ MISTAKES = (
         ("nn.training:Run.load", 'optimizer.load_state(part("optimizer"))', "pass"),
     ], "test_training.check_resume", "VAE", "a bump after every restart, and other bits than without"),
     Mistake("training", "early stopping that keeps a view of the best parameters", [
-        ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run.model.theta", "self.best_theta = run.model.theta"),
+        ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
+    # ---- callbacks
+    Mistake("callbacks", "a warm-up by the whole run, never reaching 1", [
+        ("nn.callbacks:KLWarmup.epoch_begin", "(run.epoch + 1) / self.epochs", "run.epoch / run.epochs"),
+    ], "test_callbacks.check_warmup", "VAE", "a fine loss, and codes far wider than the prior"),
+    Mistake("callbacks", "a learning rate that decays the wrong way", [
+        ("nn.callbacks:LearningRateDecay.epoch_begin", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
+    ], "test_callbacks.check_decay", "VAE", "a slow start, and an end that is noisier than need be"),
+    Mistake("callbacks", "beta that is not put back after the warm-up", [
+        ("nn.callbacks:KLWarmup.end", "run.model.beta = self.beta", "pass"),
+    ], "test_callbacks.check_warmup", "VAE",
+        "nothing, if the run outlasts the warm-up; else another beta"),
     # ---- PCA and its kin
     Mistake("PCA", "data that are not centred", [
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),
     ], "test_pca.check_centred", None, "the first component points at the mean"),
+    Mistake("PCA", "data that are not centred, in the covariance's route", [
+        ("models.pca:from_covariance", "centred = X[rows] - mean", "centred = X[rows]"),
+    ], "test_pca.check_covariance_agrees", None, "nothing, where the other solver is what is tested"),
     Mistake("PCA", "variances with the denominator N", [
         ("models.pca:PCA.fit", "S**2 / (N - 1)", "S**2 / N"),
     ], "test_pca.check_against_eigenvectors", None, "nothing, for large N"),
     Mistake("PCA", "codes of data from which the mean was not taken", [
-        ("models.pca:PCA.transform", " - self.mean_ @ self.components_.T", ""),
+        ("models.pca:PCA.transform", "(X[rows] - self.mean_)", "X[rows]"),
     ], "test_pca.check_identities", None, "a reconstruction that is off by the mean"),
     Mistake("kernel PCA", "a kernel matrix that is not centred", [
         ("models.kernel_pca:centred", "return K - K.mean(axis=1, keepdims=True) - rows + mean", "return K"),
-    ], "test_kernel_pca.check_linear_kernel_is_pca", None, "the first component says how near the middle a point is"),
+    ], "test_kernel_pca.check_centring", None, "the first component says how near the middle a point is"),
     Mistake("kernel PCA", "new points centred by their own mean", [
         ("models.kernel_pca:centred", "- rows + mean", "- K.mean(axis=0) + K.mean()"),
     ], "test_kernel_pca.check_centring", None, "nothing on the training data; new codes move with their batch"),
@@ -250,15 +314,23 @@ MISTAKES = (
     Mistake("probabilistic PCA", "the denominator N - 1 in a maximum likelihood", [
         ("models.probabilistic_pca:ProbabilisticPCA.fit", "S**2 / N", "S**2 / (N - 1)"),
     ], "test_probabilistic_pca.check_fit", None, "nothing, for large N"),
-    Mistake("probabilistic PCA", "a posterior covariance without the noise variance", [
+    Mistake("probabilistic PCA", "a posterior covariance without the noise", [
         ("models.probabilistic_pca:linear_posterior", "variance * M_inverse", "M_inverse"),
     ], "test_probabilistic_pca.check_posterior", None, "nothing; every code's uncertainty is wrong by one factor"),
+    Mistake("probabilistic PCA", "a log-determinant with D, not D - K, noises", [
+        ("models.probabilistic_pca:linear_log_prob", "(D - len(S)) * np.log(variance)", "D * np.log(variance)"),
+    ], "test_probabilistic_pca.check_log_prob", None,
+        "a likelihood off by a constant; a bad v, where v is fitted"),
     # ---- autoencoder, VAE and its bounds
-    Mistake("autoencoder", "a denoising autoencoder that restores the damage, too", [
-        ("models.autoencoder:Autoencoder.forward_backward", "z, encoder_cache = self.encoder.forward(self.damage(x, rng, eps) "
-         "if self.noise else x)", "x = self.damage(x, rng, eps) if self.noise else x\n"
-         "        z, encoder_cache = self.encoder.forward(x)"),
+    Mistake("autoencoder", "a denoising target that has the damage, too", [
+        ("models.autoencoder:Autoencoder.forward_backward",
+         "z, encoder_cache = self.encoder.forward(self.damage(x, rng, eps) if self.noise else x)",
+         "x = self.damage(x, rng, eps) if self.noise else x\n        z, encoder_cache = self.encoder.forward(x)"),
     ], "test_autoencoder.check_target_is_the_whole_x", "autoencoder", "a fine curve; it does not denoise"),
+    Mistake("classifier", "a gradient summed under a loss that is averaged", [
+        ("models.classifier:Classifier.forward_backward", "dlogits *= -1 / len(x)", "dlogits *= -1"),
+    ], "test_classifier.check_gradient", "classifier",
+        "with Adam nothing; with SGD, a rate N times too large"),
     Mistake("VAE", "fresh noise between forward and backward", [
         (STEP, "(dz * eps).sum(axis=0)", "(dz * np.random.default_rng(0).standard_normal(eps.shape)).sum(axis=0)"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
@@ -280,13 +352,29 @@ MISTAKES = (
     Mistake("VAE", "new images from uniform z", [
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
-    Mistake("multi-sample bound", "the mean of logarithms for the logarithm of the mean", [
+    Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
         ("models.vae:_log_mean_exp", "np.log(np.exp(log_w - top).mean(axis=0)) + top", "log_w.mean(axis=0)"),
         ("models.vae:IWAE.forward_backward", "np.exp(log_w - log_w.max(axis=0))", "np.ones_like(log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
         ("models.vae:_log_mean_exp", ".mean(axis=0)", ".sum(axis=0)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
+    Mistake("multi-sample bound", "log q's gradient without its -1/2", [
+        ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
+    ], "test_iwae.check_iwae_gradients", "IWAE", "nothing holds q wide: sigma shrinks, and the bound with it"),
+    Mistake("multi-sample bound", "dlog p(z)/dz forgotten", [
+        ("models.vae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
+    ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
+        "the bound rises, turns, and falls as codes move away"),
+    Mistake("multi-sample bound", "weights normalised over examples, not samples", [
+        ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
+    ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
+    Mistake("evidence", "active units by mu squared, not mu's variance", [
+        ("analysis.aggregate:active_units", "vae.encode(x)[0].var(", "np.square(vae.encode(x)[0]).mean("),
+    ], "test_evidence.check_active_units", None, "a latent that says the same of every x counts as used"),
+    Mistake("evidence", "the aggregate posterior as a sum instead of a mean", [
+        ("analysis.aggregate:aggregate_kl", "log_aggregate = log_mean_exp(", "log_aggregate = np.logaddexp.reduce("),
+    ], "test_evidence.check_aggregate_kl_parts", None, "a mutual information below 0, log N too low"),
     Mistake("evidence", "weights that are not divided by the proposal", [
         ("analysis.evidence:log_weights", "+ log_pz - log_r", "+ log_pz"),
     ], "test_evidence.check_log_evidence", None, "log p(x) too low or too high, with a small error bar"),
@@ -297,6 +385,34 @@ MISTAKES = (
     Mistake("evidence", "the score of log_var without its -1", [
         ("analysis.gradient_estimators:score_function_gradient", "(eps * eps - 1)", "(eps * eps)"),
     ], "test_gradient_estimators.check_estimators_have_the_exact_mean", None, "a biased gradient among much noise"),
+    Mistake("posterior", "a grid's sum without the cell's volume", [
+        ("analysis.posterior:latent_grid", "Grid(points, K * np.log(step))", "Grid(points, 0.0)"),
+    ], "test_elbo.check_grid_posterior", None, "log p(x) that rises by K log 2 whenever the step is halved"),
+    Mistake("posterior", "q optimised downhill", [
+        ("analysis.posterior:optimize_q", "[-d.mean(", "[d.mean("),
+    ], "test_elbo.check_optimize_q", None, "an amortisation gap below 0: the encoder beats the best q"),
+    Mistake("ELBO", "the gap with the wrong sign", [
+        ("analysis.elbo:two_divergences", "+ p.kl_posterior", "- p.kl_posterior"),
+    ], "test_elbo.check_lines", None, "a bound that lies above log p(x)"),
+    Mistake("ELBO", "KL(q || posterior) with its log-determinant upside down", [
+        ("analysis.elbo:kl_to_posterior", "+ log_det - log_var.sum", "- log_det - log_var.sum"),
+    ], "test_elbo.check_kl_to_posterior", None, "a divergence below 0 for narrow posteriors"),
+    Mistake("latent space", "every training code's nearest is itself", [
+        ("analysis.latent_space:isolated_share", "skip_self=True", "skip_self=False"),
+    ], "test_latent_space.check_isolated_share", None, "every sampled code lies in a gap, whatever the sampler"),
+    Mistake("latent space", "areas from variances instead of standard deviations", [
+        ("analysis.latent_space:class_log_areas", "np.log(S).sum() - 0.5 * K", "2 * np.log(S).sum() - 1.0 * K"),
+    ], "test_latent_space.check_areas", None, "classes that look twice as uneven as they are"),
+    Mistake("latent space", "a Frechet distance that counts the common part once", [
+        ("analysis.latent_space:frechet_distance", "- 2 * cross", "- cross"),
+    ], "test_latent_space.check_frechet", None, "real images that are far from real images"),
+    Mistake("Gaussian mixture", "an E-step without the weights", [
+        ("analysis.gaussian_mixture:_log_joint", " + np.log(weights)[:, None]", ""),
+    ], "test_latent_space.check_density_of_a_mixture", None, "clusters come out right; the density sums to C"),
+    Mistake("Gaussian mixture", "covariances divided by N, not by a share of it", [
+        ("analysis.gaussian_mixture:GaussianMixture.fit", "/ total[:, None, None]", "/ len(Z)"),
+    ], "test_latent_space.check_em_never_loses", None,
+        "right for one component; with several the likelihood falls"),
     # ---- exact likelihoods
     Mistake("FVBN", "a mask that lets a pixel see itself", [
         ("models.fvbn:order_mask", "position[:, None] < position", "position[:, None] <= position"),
@@ -305,18 +421,24 @@ MISTAKES = (
         ("models.made:degree_masks", "degrees[-1][:, None] <= position ", "degrees[-1][:, None] <= position + 1 "),
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
-        ("models.autoregressive:Autoregressive._log_prob", "by_order = [np.concatenate([self.observation.evaluate(x[rows], "
-         "network.forward(x[rows])[0])[0]\n                                    for rows in row_blocks(x)]) for network in "
-         "self.by_order]\n        return log_mean(np.stack(by_order))",
+        ("models.autoregressive:Autoregressive._log_prob", "return log_mean(np.stack(by_order))",
          "logits = np.mean([network.forward(x)[0] for network in self.by_order], axis=0)\n"
          "        return self.observation.evaluate(x, logits)[0]"),
-    ], "test_autoregressive.check_probability_is_the_average", "MADE", "a better number than the average's, of no distribution"),
+    ], "test_autoregressive.check_probability_is_the_average", "MADE",
+        "a better number than the average's, of no distribution"),
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
     Mistake("MADE", "pixels drawn in raster order, whatever the model's order", [
         ("models.autoregressive:Autoregressive._draw", "for j in self.orders[k]", "for j in range(self.n_features)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("FVBN", "a completion that ignores what is known", [
+        ("models.autoregressive:Autoregressive.complete", "x.copy(), known,", "x.copy(), known & False,"),
+    ], "test_autoregressive.check_completion", "FVBN", "nothing in training; new images where halves were to be kept"),
+    Mistake("MADE", "proposals for a completion that are not weighed", [
+        ("models.autoregressive:Autoregressive.complete", "np.argmax(log_w + rng.gumbel", "np.argmax(rng.gumbel"),
+    ], "test_autoregressive.check_completion_from_behind", "MADE",
+        "nothing in training; halves that do not fit together"),
     # ---- data
     Mistake("mu-law", "cut into equal steps without companding", [
         ("data.mu_law:encode", "quantize(compress(x, mu), n_codes)", "quantize(x, n_codes)"),

@@ -143,6 +143,19 @@ def check_one_component_is_the_maximum_likelihood_gaussian(seed=0):
     assert model.log_prob(Z).mean() == pytest.approx(-0.5 * (log_det + 3), rel=1e-10)
 
 
+def check_density_of_a_mixture(seed=0):
+    """s(z) = sum_c w_c N(z; m_c, S_c), written out, of clusters that overlap and are of different sizes; it sums to one."""
+    Z = np.concatenate([rng(seed).normal(size=(90, 2)), rng(seed + 1).normal(size=(20, 2)) @ [[0.5, 0.3], [0, 0.4]] + 1.5])
+    model = gaussian_mixture.GaussianMixture(2).fit(Z, rng=rng(seed))
+    s = sum(w * np.exp(-0.5 * np.einsum("ni,ij,nj->n", Z - m, np.linalg.inv(S), Z - m)) / np.sqrt(np.linalg.det(2 * np.pi * S))
+            for w, m, S in zip(model.weights_, model.means_, model.covariances_))
+    assert np.ptp(model.weights_) > 0.2
+    np.testing.assert_allclose(model.log_prob(Z), np.log(s), rtol=1e-11, atol=1e-12)
+    axis, step = np.linspace(-9, 9, 181, retstep=True)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    assert np.exp(model.log_prob(grid)).sum() * step**2 == pytest.approx(1, abs=1e-9)
+
+
 def check_grid(seed=0):
     """Weights add up to 1; moments are exact; the density agrees with the one that weights stand for."""
     model = gaussian_mixture.GaussianMixture(3).fit(rng(seed).normal(size=(80, 2)) * [1, 3] + [2, 0], rng=rng(seed))
@@ -166,6 +179,10 @@ def test_em_never_lowers_the_likelihood(seed):
 
 def test_one_component_is_the_fitted_gaussian():
     check_one_component_is_the_maximum_likelihood_gaussian()
+
+
+def test_density_of_a_mixture():
+    check_density_of_a_mixture()
 
 
 def test_the_grid_integrates():

@@ -1,12 +1,13 @@
-"""Would the tests notice? Every mistake of the catalogue is planted, and a check that the ordinary tests call rejects it.
+"""Would the tests notice? Every mistake of the catalogue is planted, and a check of the ordinary tests rejects it.
 
 A mistake's own gradient check is run as well: not that it must find anything, but so that the lesson `mistakes`, which
 measures with a check of its own, says the truth about what a gradient check alone would have found.
 """
+import ast
 import importlib
 import inspect
-import re
-from collections import Counter
+import pkgutil
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -16,11 +17,16 @@ import test_autoregressive
 import test_callbacks
 import test_classifier
 import test_data
+import test_divergence
+import test_elbo
 import test_evidence
 import test_gaussian
+import test_gradcheck
 import test_gradient_estimators
+import test_inference
 import test_iwae
 import test_kernel_pca
+import test_latent_space
 import test_layers
 import test_mu_law
 import test_network
@@ -68,26 +74,51 @@ def autoregressive(check, kinds, X=test_autoregressive.binary(9, 6)):
             check(model, X, k) if "k" in inspect.signature(check).parameters else check(model, X)
 
 
+def completed():
+    """A model and the pixels that its completions keep: the first two of its order."""
+    model = test_autoregressive.build("FVBN", seed=4, n_features=4)
+    return model, np.isin(np.arange(4), model.orders[0][:2])
+
+
+def pieces():
+    """The derivation's terms for a linear VAE and a q that is not its posterior."""
+    return test_elbo.elbo.in_closed_form(test_elbo.linear(5, 2, 0), normals(0, 3, 5), test_elbo.some_q(3, 2, 0))
+
+
 # The checks that the catalogue names, with arguments such as the ordinary tests give them.
 CHECKS = {
     "test_gaussian.check_reparameterized_moments": lambda check, _: check(normals(0, 5, 3), normals(1, 5, 3)),
     "test_gaussian.check_kl_standard_by_quadrature": lambda check, _: check(normals(0, 5, 3), normals(1, 5, 3)),
+    "test_inference.check_interval": lambda check, _: check(-1.0, 2.5, 0.3, 1.7),
+    "test_inference.check_normal_table": lambda check, _: check(),
+    "test_inference.check_bayes_by_fractions": lambda check, _: check(),
+    "test_inference.check_beta_posterior": lambda check, _: check(3, 10, test_inference.inference.Beta(2.5, 4.0)),
+    "test_inference.check_gaussian_posterior": lambda check, _: check(
+        3, 1.0, 0.7, test_inference.inference.Normal(-0.5, 2.0)),
+    "test_inference.check_gaussian_mle": lambda check, _: check(normals(0, 25, 3)),
+    "test_divergence.check_kl_table": lambda check, _: check(test_divergence.table(0, 5), test_divergence.table(1, 5)),
+    "test_divergence.check_quadrature_agrees_with_closed_form": lambda check, _: check(0.5, -0.3, -0.4, 0.6),
+    "test_divergence.check_monte_carlo_agrees_with_closed_form": lambda check, _: check(),
     "test_gaussian.check_kl_near_the_prior": lambda check, _: [check(dtype) for dtype in (np.float32, np.float64)],
-    "test_observation.check_log_probability_is_not_positive": lambda check, _: check("bernoulli", 0, 3, 5, 10, np.float64),
+    "test_observation.check_log_probability_is_not_positive": lambda check, _: check(
+        "bernoulli", 0, 3, 5, 10, np.float64),
     "test_observation.check_observation_gradient": lambda check, _: check("bernoulli", 0, 4, 3),
     "test_observation.check_normalised": lambda check, _: [
         check(name, normals(2, 1, test_observation.model(name).n_params(1), scale=1.5))
         for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal")],
     "test_observation.check_sample_moments": lambda check, _: [check(name) for name in test_observation.LIKELIHOODS],
-    "test_observation.check_gaussian_textbook": lambda check, _: [check(v, 0, 4, 3) for v in (0.7, "shared", "diagonal")],
-    "test_observation.check_nothing_overflows": lambda check, _: [check("categorical", d) for d in (np.float32, np.float64)],
+    "test_observation.check_gaussian_textbook": lambda check, _: [
+        check(v, 0, 4, 3) for v in (0.7, "shared", "diagonal")],
+    "test_observation.check_nothing_overflows": lambda check, _: [
+        check("categorical", dtype) for dtype in (np.float32, np.float64)],
     "test_layers.check_adjoint": lambda check, _: for_kinds(check),
     "test_layers.check_backward_overwrites": lambda check, _: for_kinds(check),
     "test_layers.check_interleaved_forwards": lambda check, _: for_kinds(check),
     "test_layers.check_initial_variance": lambda check, _: check(None, 2 / 500),
     "test_network.check_one_vector": lambda check, _: check(
         sv.Network([test_network.dense(4, 3), sv.Tanh(), test_network.dense(3, 5)])),
-    "test_network.check_packing_keeps_values": lambda check, _: check([test_network.dense(4, 3), sv.ReLU(), test_network.dense(3, 5)]),
+    "test_network.check_packing_keeps_values": lambda check, _: check(
+        [test_network.dense(4, 3), sv.ReLU(), test_network.dense(3, 5)]),
     "test_optimizers.check_adam_first_step": lambda check, _: check(normals(0, 6)),
     "test_optimizers.check_adam_is_the_textbook": lambda check, _: check(0, 5, eps=1e-3),
     "test_optimizers.check_weight_decay_is_decoupled": lambda check, _: check("adam"),
@@ -96,23 +127,43 @@ CHECKS = {
     "test_training.check_validation_costs_one_draw": lambda check, _: check(),
     "test_training.check_resume": lambda check, tmp_path: resumed(tmp_path),
     "test_callbacks.check_early_stopping": lambda check, _: check([5.0, 4.0, 3.0, 4.0, 5.0, 1.0], 2, 5, 3),
+    "test_gradcheck.check_error_curve_is_v_shaped": lambda check, _: check(),
+    "test_gradcheck.check_not_finite_fails": lambda check, _: check(np.nan),
+    "test_callbacks.check_warmup": lambda check, _: [check(6, n_warm) for n_warm in (4, 20)],
+    "test_callbacks.check_decay": lambda check, _: check(6, 0.25),
     "test_pca.check_centred": lambda check, _: check(),
+    "test_pca.check_covariance_agrees": lambda check, _: check(test_pca.data()),
     "test_pca.check_against_eigenvectors": lambda check, _: check(test_pca.data()),
     "test_pca.check_identities": lambda check, _: check(test_pca.data()),
-    "test_kernel_pca.check_linear_kernel_is_pca": lambda check, _: check(),
     "test_kernel_pca.check_centring": lambda check, _: check(),
     "test_kernel_pca.check_training_points": lambda check, _: [check(how) for how in test_kernel_pca.ALL],
     "test_probabilistic_pca.check_fit": lambda check, _: check(test_probabilistic_pca.cloud(0), 3),
+    "test_probabilistic_pca.check_log_prob": lambda check, _: check(
+        test_probabilistic_pca.cloud(0, n=7), *test_probabilistic_pca.random_model(0)),
     "test_probabilistic_pca.check_posterior": lambda check, _: check(
         test_probabilistic_pca.cloud(0, n=7), *test_probabilistic_pca.random_model(0)),
     "test_autoencoder.check_target_is_the_whole_x": lambda check, _: check({"noise": 0.4, "corruption": "gaussian"}),
+    "test_classifier.check_gradient": lambda check, _: check((4, 3), "tanh"),
     "test_vae.check_gradients": lambda check, _: check(*bernoulli_vae()),
     "test_vae.check_linear_elbo": lambda check, _: check(0.3, 2, 0),
     "test_vae.check_affine_in_beta": lambda check, _: check(0.4, 3.0),
     "test_vae.check_sample_moments": lambda check, _: check(),
+    "test_iwae.check_iwae_gradients": lambda check, _: check(),
+    "test_iwae.check_one_sample_is_the_elbo": lambda check, _: check("bernoulli"),
     "test_iwae.check_bound_by_the_definition": lambda check, _: check(),
     "test_iwae.check_equal_samples": lambda check, _: check(),
     "test_evidence.check_log_evidence": lambda check, _: check("importance"),
+    "test_evidence.check_active_units": lambda check, _: check(),
+    "test_evidence.check_aggregate_kl_parts": lambda check, _: check(),
+    "test_elbo.check_grid_posterior": lambda check, _: check(0),
+    "test_elbo.check_optimize_q": lambda check, _: check(1),
+    "test_elbo.check_lines": lambda check, _: check(pieces(), 1e-12),
+    "test_elbo.check_kl_to_posterior": lambda check, _: check(0),
+    "test_latent_space.check_isolated_share": lambda check, _: check(),
+    "test_latent_space.check_areas": lambda check, _: check(),
+    "test_latent_space.check_frechet": lambda check, _: check(),
+    "test_latent_space.check_density_of_a_mixture": lambda check, _: check(),
+    "test_latent_space.check_em_never_loses": lambda check, _: check(),
     "test_gradient_estimators.check_estimators_have_the_exact_mean": lambda check, _: check(),
     "test_autoregressive.check_sums_to_one": lambda check, _: [
         check(test_autoregressive.build(kind)) for kind in test_autoregressive.KINDS],
@@ -121,6 +172,8 @@ CHECKS = {
     "test_autoregressive.check_masked_gradient_is_zero": lambda check, _: autoregressive(
         check, test_autoregressive.KINDS, test_autoregressive.binary(40, 6)),
     "test_autoregressive.check_samples": lambda check, _: check(test_autoregressive.build("deep", 2, n_features=4)),
+    "test_autoregressive.check_completion": lambda check, _: check(*completed()),
+    "test_autoregressive.check_completion_from_behind": lambda check, _: check(),
     "test_mu_law.check_half_a_step": lambda check, _: check(test_mu_law.GRID, 256),
     "test_data.check_binarize": lambda check, _: check(),
     "test_data.check_split": lambda check, _: check(sv.load_digits()[1], (1000, 297, 500)),
@@ -154,10 +207,13 @@ def run(name, tmp_path):
 
 
 def fails(check):
-    """Whether a check fails, as a test fails; a number that is not finite may also be found by NumPy, told to raise."""
+    """Whether a check fails, as a test fails: by an assertion, or where it wants an error and none comes.
+
+    A number that is not finite may also be found by NumPy, told to raise.
+    """
     try:
         check()
-    except (AssertionError, FloatingPointError):
+    except (AssertionError, pytest.fail.Exception, FloatingPointError):
         return True
     return False
 
@@ -187,23 +243,66 @@ def test_the_lesson_says_what_a_gradient_check_alone_finds(name):
         assert catalogue.gradient_check_fails(kind) == fails(GRADIENT_CHECKS[kind])
 
 
+@lru_cache
+def called_by_tests(module):
+    """The names of the module's functions that its tests call: themselves, through one another, or from a list."""
+    tree = ast.parse(inspect.getsource(module))
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+    def names(node):  # also those that are handed on: a list of checks, a decorator's list of them
+        return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+
+    lists = {node.targets[0].id: names(node.value) for node in tree.body
+             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    reached, todo = set(), [name for name in functions if name.startswith("test_")]
+    while todo:
+        name = todo.pop()
+        for other in (names(functions[name]) if name in functions else lists.get(name, set())) - reached:
+            reached.add(other)
+            todo.append(other)
+    return reached & functions.keys()
+
+
 def test_the_ordinary_tests_call_every_check():
     for name in CHECKS:
         module, function = name.split(".")
-        source = inspect.getsource(importlib.import_module(module))
-        used = re.findall(rf"(?<!def )\b{function}\b", source)
-        assert used, f"{name} is called by no test"
+        assert function in called_by_tests(importlib.import_module(module)), f"{name} is called by no test"
+
+
+def test_a_comment_a_text_and_a_check_that_no_test_reaches_are_no_calls(tmp_path, monkeypatch):
+    (tmp_path / "some_tests.py").write_text(
+        '"""check_text"""\n'
+        "def check_called(): pass\ndef check_in_a_list(): pass\ndef check_within(): pass\ndef check_text(): pass\n"
+        "def check_unreached(): check_unreached()\n"
+        "ALL = [check_in_a_list]\ndef helper(): check_within()\n"
+        "def test_it():\n    # check_text() is not called\n    check_called(), helper(), ALL, 'check_text()'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert called_by_tests(importlib.import_module("some_tests")) == {
+        "check_called", "check_in_a_list", "check_within", "helper"}
+
+
+# Nothing is planted in these: they hold, carry or draw what the others compute, and have tests of their own.
+WITHOUT_MISTAKES = {"checking", "data.waveform", "nn.model", "nn.checkpoint", "models.fit_once"}
 
 
 def test_the_catalogue_covers_what_it_should():
-    """Enough mistakes, over all modules, no two of one name; every check named is one that is run here, and none more."""
+    """Enough mistakes on all topics, no two of one name; every check named is one that is run here, and none more."""
     assert len(MISTAKES) == len(catalogue.MISTAKES) >= 25
     assert {mistake.check for mistake in catalogue.MISTAKES} == set(CHECKS)
-    assert {mistake.gradient for mistake in catalogue.MISTAKES} == {*GRADIENT_CHECKS, None} == {*catalogue.GRADIENTS, None}
-    topics = Counter(mistake.topic for mistake in catalogue.MISTAKES)
-    assert set(topics) == {
-        "Gaussian", "observation", "layers", "network", "optimizers", "training", "PCA", "kernel PCA", "probabilistic PCA",
-        "autoencoder", "VAE", "multi-sample bound", "evidence", "FVBN", "MADE", "mu-law", "data"}
+    named = {mistake.gradient for mistake in catalogue.MISTAKES}
+    assert named == {*GRADIENT_CHECKS, None} == {*catalogue.GRADIENTS, None}
+    assert {mistake.topic for mistake in catalogue.MISTAKES} == {
+        "Gaussian", "inference", "divergence", "observation", "layers", "network", "gradient check", "optimizers",
+        "training", "callbacks", "PCA", "kernel PCA", "probabilistic PCA", "autoencoder", "classifier", "VAE",
+        "multi-sample bound", "evidence", "posterior", "ELBO", "latent space", "Gaussian mixture", "FVBN", "MADE",
+        "mu-law", "data"}
+
+
+def test_no_module_is_without_a_mistake():
+    planted = {where.partition(":")[0] for mistake in catalogue.MISTAKES for where, _, _ in mistake.edits}
+    modules = {module.name.removeprefix("scratchvae.") for module in pkgutil.walk_packages(sv.__path__, "scratchvae.")
+               if not module.ispkg and not module.name.startswith(("scratchvae.plotting", "scratchvae.__main__"))}
+    assert modules - planted <= WITHOUT_MISTAKES and not planted & WITHOUT_MISTAKES
 
 
 def test_a_mistake_is_gone_after_its_context_and_after_a_failure():
@@ -216,7 +315,8 @@ def test_a_mistake_is_gone_after_its_context_and_after_a_failure():
 
 
 def test_a_source_that_has_changed_is_said_so_and_nothing_is_planted():
-    stale = MISTAKES["the KL halved"]._replace(edits=[*MISTAKES["the KL halved"].edits, ("nn.network:pack", "no such thing", "")])
+    halved = MISTAKES["the KL halved"]
+    stale = halved._replace(edits=[*halved.edits, ("nn.network:pack", "no such thing", "")])
     right = sv.gaussian.kl_standard(normals(0, 4, 3), normals(1, 4, 3))
     with pytest.raises(ValueError, match="nn.network:pack: want 'no such thing' once in the source, found it 0 times"):
         with catalogue.plant(stale):
