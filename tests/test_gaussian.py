@@ -70,6 +70,12 @@ def check_kl_near_the_prior(dtype):
     # e^r - 1 carries a rounding error of eps |r|, divided by the true r^2 / 2
     error = np.abs(value / (r[:, 0].astype(np.float64) ** 2 / 4) - 1)
     assert (error <= 4 * np.finfo(dtype).eps / np.abs(r[:, 0]) + np.abs(r[:, 0])).all()
+    # at 1e-8 in float32, too, where r^2 / 4 is lost in that rounding error: not negative, and no farther off than it
+    r = np.array([1e-8, -1e-8], dtype)
+    zero = np.zeros((2, 1), dtype)
+    for value in (gaussian.kl_standard(zero, r[:, None]), gaussian.kl(zero, r[:, None], zero, zero)):
+        assert (value >= 0).all()
+        assert (np.abs(value - r.astype(np.float64) ** 2 / 4) <= np.finfo(dtype).eps * np.abs(r) + np.abs(r) ** 3).all()
 
 
 def check_kl_standard_derivatives(mu, log_var, cotangent):
@@ -140,6 +146,17 @@ def test_kl_adds_over_dimensions(pair):
     mu, log_var = pair
     parts = sum(gaussian.kl_standard(mu[:, [j]], log_var[:, [j]]) for j in range(mu.shape[1]))
     np.testing.assert_allclose(gaussian.kl_standard(mu, log_var), parts, rtol=1e-14)
+
+
+@given(strategies.seeds, strategies.sizes(2))
+def test_kl_to_any_prior_is_even_in_the_difference_of_means_and_adds_over_dimensions(seed, shape):
+    mu, log_var, m, s = (strategies.normals(seed + i, *shape) for i in range(4))
+    value = gaussian.kl(mu, log_var, m, s)
+    np.testing.assert_array_equal(gaussian.kl(-mu, log_var, -m, s), value)
+    np.testing.assert_array_equal(gaussian.kl(m, log_var, mu, s), value)  # mu - m -> m - mu, the variances stay
+    parts = [gaussian.kl(mu[:, [j]], log_var[:, [j]], m[:, [j]], s[:, [j]]) for j in range(shape[1])]
+    assert (np.array(parts) > 0).all()
+    np.testing.assert_allclose(value, sum(parts), rtol=1e-13)
 
 
 @given(mu_log_var())

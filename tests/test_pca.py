@@ -113,10 +113,10 @@ def test_no_basis_beats_it(seed, k):
     check_no_basis_beats_it(seed, k)
 
 
-def check_translation_rotation_scale(seed, k):
+def check_translation_rotation_scale(seed, k, solver):
     """Translating X moves mean_ alone; rotating X turns the subspace; scaling X scales the variances."""
     X, rng = data(seed=seed), np.random.default_rng(seed)
-    fitted = pca.PCA(k).fit(X)
+    fitted = pca.PCA(k, solver=solver).fit(X)
     P, variances = projector(fitted.components_), fitted.explained_variance_
     shift, Q, scale = 10 * rng.standard_normal(6), np.linalg.qr(rng.standard_normal((6, 6)))[0], rng.uniform(0.1, 10)
     values = np.append(pca.PCA().fit(X).explained_variance_, 0)
@@ -124,16 +124,29 @@ def check_translation_rotation_scale(seed, k):
     for name, moved, P_moved, factor, mean in (
             ("translation", X + shift, P, 1, fitted.mean_ + shift), ("rotation", X @ Q, Q.T @ P @ Q, 1, fitted.mean_ @ Q),
             ("scaling", X * scale, P, scale**2, fitted.mean_ * scale)):
-        other = pca.PCA(k).fit(moved)
+        other = pca.PCA(k, solver=solver).fit(moved)
         np.testing.assert_allclose(other.explained_variance_, variances * factor, rtol=1e-11, err_msg=name)
         np.testing.assert_allclose(projector(other.components_), P_moved, **same_subspace, err_msg=name)
         np.testing.assert_allclose(other.mean_, mean, rtol=1e-11, atol=1e-12, err_msg=name)
 
 
 @FEW
-@given(SEEDS, st.integers(1, 6))
-def test_translation_rotation_scale(seed, k):
-    check_translation_rotation_scale(seed, k)
+@given(SEEDS, st.integers(1, 6), st.sampled_from(["svd", "covariance"]))
+def test_translation_rotation_scale(seed, k, solver):
+    check_translation_rotation_scale(seed, k, solver)
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+@pytest.mark.parametrize("dtype, offset", [(np.float64, 1e6), (np.float32, 1e3)])
+def test_codes_far_from_the_origin(dtype, offset, solver):
+    """The codes of the same points, moved. `mean_` is rounded at the size of the offset, which moves all codes alike; their
+    differences are as exact as near the origin, for the mean is subtracted before anything is multiplied."""
+    far = (data(200, 6, mean=0) + offset).astype(dtype)
+    near = far.astype(np.float64) - offset  # exact
+    Z = pca.PCA(3, solver=solver).fit(far).transform(far).astype(np.float64)
+    want, eps = pca.PCA(3, solver=solver).fit(near).transform(near), np.finfo(dtype).eps
+    assert np.abs(Z - want).max() <= 4 * eps * offset
+    assert np.abs((Z - Z[0]) - (want - want[0])).max() <= 20 * eps * np.abs(near).max()
 
 
 def check_centred():
