@@ -30,7 +30,8 @@ from scratchvae.probability import gaussian
 from scratchvae.probability.gaussian import LOG_2PI
 
 # expect : f -> E_q[f(z)] (N,)      the five logs : functions of z that can be added      the rest : (N,)
-Pieces = namedtuple("Pieces", "expect log_px log_likelihood log_prior log_q log_posterior log_evidence kl_prior kl_posterior")
+Pieces = namedtuple("Pieces", "expect log_evidence_at_z log_likelihood log_prior log_q log_posterior "
+                              "log_evidence kl_prior kl_posterior")
 
 
 # ---- the derivation -------------------------------------------------------------------------------------------------
@@ -42,7 +43,7 @@ def evidence(p):
 
 def expected_evidence(p):
     """E_q[log p(x)]"""
-    return p.expect(p.log_px)
+    return p.expect(p.log_evidence_at_z)
 
 
 def bayes(p):
@@ -176,7 +177,7 @@ def in_closed_form(vae, X, q=None):
     sigma2 = np.exp(log_var)
     return Pieces(
         expect=lambda f: f.expect(mu, sigma2),
-        log_px=Quadratic(log_evidence, np.zeros((N, K)), np.zeros((N, K, K))),
+        log_evidence_at_z=Quadratic(log_evidence, np.zeros((N, K)), np.zeros((N, K, K))),
         log_likelihood=linear_log_likelihood(x, W, mean, variance),
         log_prior=log_gaussian(np.zeros((N, K)), all_rows(np.eye(K))),
         log_q=log_gaussian(mu, np.eye(K) / sigma2[:, :, None]),
