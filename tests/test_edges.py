@@ -62,17 +62,21 @@ def labels(model, n=N):
     return (np.arange(n) % 3,) if isinstance(model, sv.Classifier) else ()
 
 
-def loss_and_grad(model, X):
-    x = model.check(X, *labels(model, len(X)))
-    terms = model.forward_backward(*x, **noise(model, len(X)))
+def loss_and_grad(model, X, order=slice(None)):
+    """The loss terms and the gradient of X; of its rows, their labels and their noise in another order, if one is given."""
+    x = model.check(X[order], *(a[order] for a in labels(model, len(X))))
+    fixed = {name: a[..., order, :] if name == "eps" else a for name, a in noise(model, len(X)).items()}
+    terms = model.forward_backward(*x, **fixed)
     return np.array(terms, np.float64), model.grad.copy()
 
 
-def rows(model, X):
-    """Every answer that has a row for each row of X, by name."""
+def rows(model, X, order=slice(None)):
+    """Every answer that has a row for each row of X, by name; of the rows and their noise in another order, if given."""
     answers = {}
     if isinstance(model, sv.VAE):
-        eps = rng(5).standard_normal((1, N, K))[:, :len(X)].astype(model.dtype)
+        eps = rng(5).standard_normal((1, N, K))[:, :len(X)].astype(model.dtype)[:, order]
+    X = X[order]
+    if isinstance(model, sv.VAE):
         answers |= dict(zip(("mu", "log_var"), model.encode(X))) | model.elbo(X, eps=eps)._asdict()
     if isinstance(model, (sv.VAE, sv.Autoencoder)):
         answers["reconstruction mean"] = model.reconstruct(X)
@@ -131,6 +135,83 @@ def test_float32_agrees_when_fitted(kind):
     single, double = FITTED[kind](X.astype(np.float32)), FITTED[kind](X)
     for name, answer in rows(double, X).items():
         close(rows(single, X.astype(np.float32))[name], answer, 1e-4, name)
+
+
+class OneStream(np.random.Generator):
+    """A generator whose float32 numbers are its float64 numbers, rounded; NumPy's own are others."""
+
+    def standard_normal(self, size=None, dtype=np.float64, out=None):
+        return super().standard_normal(size).astype(dtype)
+
+    def random(self, size=None, dtype=np.float64, out=None):
+        return super().random(size).astype(dtype)
+
+
+RELU = {  # name -> dtype, seed -> model
+    **{f"{cls.__name__} {name}": lambda dtype, seed, cls=cls, name=name: moved(
+        code_model(cls, name, "relu", hidden=(6, 4))(dtype), seed, 0.5)
+       for cls in (sv.Autoencoder, sv.VAE, sv.IWAE) for name in ("bernoulli", "continuous", "diagonal")},
+    "Classifier": lambda dtype, seed: moved(sv.Classifier(D, (6, 4), 3, rng=rng(), dtype=dtype), seed, 0.5),
+    "MADE": lambda dtype, seed: moved(sv.MADE(D, (9,), 3, rng=rng(), dtype=dtype), seed, 0.5),
+}
+
+
+@pytest.mark.parametrize("kind", RELU)
+def test_float32_agrees_where_no_relu_is_near_its_kink(kind, monkeypatch):
+    """The derivative jumps at a kink, so a seed is taken with which all ReLUs' inputs are well away from it."""
+    met, forward = [], sv.ReLU.forward
+    monkeypatch.setattr(sv.ReLU, "forward", lambda self, x: met.append(x.ravel()) or forward(self, x))
+
+    def inputs(model):
+        met.clear()
+        loss_and_grad(model, binary()), rows(model, binary())
+        return np.concatenate(met)
+
+    seed = next(s for s in range(400) if np.abs(inputs(RELU[kind](np.float64, s))).min() > 1e-3)
+    single, double = RELU[kind](np.float32, seed), RELU[kind](np.float64, seed)
+    assert np.array_equal(inputs(single) > 0, inputs(double) > 0) and 0.1 < (inputs(double) > 0).mean() < 0.9
+    check_float32_agrees(lambda dtype: RELU[kind](dtype, seed))
+
+
+# ---- what every model promises --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_rows_permute(kind):
+    """Examples in another order, with their labels and noise: answers in that order, the same loss and gradient."""
+    model, X, order = MAKERS[kind](np.float64), binary(), np.roll(rng(4).permutation(N), 1)
+    for name, answer in rows(model, X, order).items():
+        close(answer, rows(model, X)[name][order], 1e-12, name)
+    for one, other in zip(loss_and_grad(model, X, order), loss_and_grad(model, X)):
+        close(one, other, 1e-12)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_step_changes_nothing_but_grad(kind):
+    """Data, labels, noise and theta are bit for bit what they were; so is the second answer."""
+    model, X = MAKERS[kind](np.float64), binary()
+    data, fixed = (X, *labels(model)), noise(model)
+    watched = [*data, model.theta, *(a for a in fixed.values() if isinstance(a, np.ndarray))]
+    bits, answers = [a.tobytes() for a in watched], []
+    for _ in range(2):
+        answers.append((model.loss_and_grad(*data, **fixed), model.grad.tobytes()))
+        rows(model, X)
+        model.grad[:] = np.nan  # overwritten, not added to
+    assert [a.tobytes() for a in watched] == bits and answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_same_seed_gives_the_same_history(kind):
+    """Bit for bit, and so are the parameters; another seed gives others."""
+    def trained(seed):
+        model = MAKERS[kind](np.float32)
+        valid = (binary(seed=8), *labels(model))
+        history = sv.fit(model, binary(), *labels(model), epochs=4, batch_size=3, optimizer=sv.Adam(0.01), rng=rng(seed),
+                         valid=valid)
+        return model.theta.tobytes(), {f"{part} {name}": values.tobytes() for part, terms in vars(history).items()
+                                       for name, values in terms.items()}
+
+    first, again, other = trained(1), trained(1), trained(2)
+    assert first == again and first[0] != other[0] and first[1]["train loss"] != other[1]["train loss"]
 
 
 def check_one_example_is_a_batch(model, X):
@@ -194,14 +275,18 @@ DEGENERATE = {
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", [k for k in MAKERS if k != "Classifier"])
+@pytest.mark.parametrize("kind", MAKERS)
 def test_degenerate_data(kind, dtype):
-    """Everything is finite, and training for a while leaves it so."""
+    """Everything is finite, and training for a while leaves it so; labels fewer than classes are refused."""
     for what, X in DEGENERATE.items():
         model = MAKERS[kind](dtype)
+        if kind == "Classifier" and len(X) < 3:
+            with pytest.raises(ValueError, match="^labels: want at least one a class"):
+                sv.fit(model, X, *labels(model, len(X)), epochs=1, rng=rng())
+            continue
         terms, grad = loss_and_grad(model, X)
         assert np.isfinite(terms).all() and np.isfinite(grad).all(), what
-        history = sv.fit(model, X, epochs=8, batch_size=4, optimizer=sv.Adam(0.05), rng=rng())
+        history = sv.fit(model, X, *labels(model, len(X)), epochs=8, batch_size=4, optimizer=sv.Adam(0.05), rng=rng())
         assert all(np.isfinite(values).all() for values in history.train.values()), what
         assert all(np.isfinite(answer).all() for answer in rows(model, X[:N]).values()), what
 
@@ -294,9 +379,12 @@ def test_large_logits(kind, size, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("log_var", [-50.0, 50.0])
 @pytest.mark.parametrize("cls", [sv.VAE, sv.IWAE])
-def test_extreme_log_var_of_q(cls, log_var, dtype):
-    """sigma of e^-25 and e^25: the KL is the formula's, loss and gradient are finite."""
-    model, X = code_model(cls, "bernoulli")(dtype), binary()
+@pytest.mark.parametrize("observation, activation", [
+    *((name, "tanh") for name in OBSERVATIONS), *((name, "relu") for name in OBSERVATIONS if name != "diagonal")])
+def test_extreme_log_var_of_q(observation, activation, cls, log_var, dtype):
+    """sigma of e^-25 and e^25: the KL is the formula's, loss and gradient are finite. (With ReLUs, z of e^25 makes a
+    diagonal log variance of e^25, too, and no float holds such a variance.)"""
+    model, X = code_model(cls, observation, activation)(dtype), binary()
     last = model.encoder.layers[-1]
     last.W[:], last.b[:] = 0, 0
     last.b[K:] = log_var
@@ -331,7 +419,7 @@ def test_gaussian_formulas_at_extreme_log_var(log_var):
 
 # ---- what is measured of a model ------------------------------------------------------------------------------------
 
-def measures(vae, X):
+def measures(vae, X, rng=rng):
     """All that `analysis` says of a VAE and X, by name; sampled with noise of its own."""
     eps = rng(6).standard_normal((3, len(X), K))
     grid = sv.latent_grid(K, step=0.5)
@@ -360,13 +448,29 @@ def test_measures_at_the_edge(kind):
 
 @pytest.mark.parametrize("kind", ["VAE bernoulli", "VAE continuous", "VAE linear"])
 def test_measures_in_float32(kind):
-    """Only those without draws of their own: float32 and float64 generators give other numbers."""
+    """Each from the same draws in both: see `OneStream`."""
     single, double = MAKERS[kind](np.float32), MAKERS[kind](np.float64)
     double.theta[:] = single.theta
-    one, other = measures(single, binary()), measures(double, binary())
+    one, other = (measures(m, binary(), lambda seed=0: OneStream(np.random.PCG64(seed))) for m in (single, double))
     for name in other:
-        if name.split()[0] in ("grid", "pathwise", "score", "mean", "closed", "active"):
-            close(one[name], other[name], 1e-4, name)
+        close(one[name], other[name], 1e-4, name)
+
+
+def test_latent_space_in_float32():
+    """Of codes in float32, and of log p(x) by a float32 decoder."""
+    single, double = MAKERS["VAE bernoulli"](np.float32), MAKERS["VAE bernoulli"](np.float64)
+    double.theta[:] = single.theta
+    X, classes, answers = binary(30), np.arange(30) % 3, []
+    for model in (single, double):
+        z, model_of_z = model.encode(X)[0], sv.GaussianMixture(2)
+        model_of_z.fit(z, rng=rng())
+        answers.append({
+            "centre": latent_space.off_centre(z), "areas": latent_space.class_log_areas(z, classes),
+            "spread": latent_space.area_spread(z, classes), "share": latent_space.isolated_share(z[:9], z[9:], 0.5),
+            "distance": latent_space.frechet_distance(z[:15], z[15:]), "density": model_of_z.log_prob(z),
+            "log p": latent_space.grid_log_prob(model, X, model_of_z, 400)})
+    for name, value in answers[1].items():
+        close(answers[0][name], value, 1e-4, name)
 
 
 def test_latent_space_at_the_edge():

@@ -164,6 +164,23 @@ def test_bound_at_the_exact_posterior(n_samples):
     check_bound_at_the_exact_posterior(n_samples)
 
 
+def check_bound_rises_with_samples(name, n_draws=150):
+    """E[bound] does not fall with S: no step down by more than 2 standard errors, and a clear rise from 1 to 50."""
+    model, x, means = new(name=name), data(name), {}
+    for n_samples in (1, 2, 5, 50):
+        draws = rng(n_samples)
+        bounds = [model.loss_and_grad(x, eps=draws.standard_normal((n_samples, N, K))).bound for _ in range(n_draws)]
+        means[n_samples] = np.mean(bounds), np.std(bounds) / np.sqrt(n_draws)
+    for low, high in ((1, 2), (2, 5), (5, 50)):
+        assert means[high][0] - means[low][0] > -2 * np.hypot(means[low][1], means[high][1])
+    assert means[50][0] - means[1][0] > 4 * np.hypot(means[1][1], means[50][1])
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_bound_rises_with_samples(name):
+    check_bound_rises_with_samples(name)
+
+
 @given(st.integers(1, 6))
 def test_evaluate_measures_what_training_does(n_samples):
     model, x = new(n_samples=n_samples), data()

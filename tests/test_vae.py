@@ -138,12 +138,12 @@ def test_loss_is_minus_the_mean_elbo():
     np.testing.assert_allclose(model.loss_and_grad(x, eps=eps).loss, -model.elbo(x, eps=eps).elbo.mean(), rtol=1e-14)
 
 
-def check_affine_in_beta(beta, other):
+def check_affine_in_beta(beta, other, observation=sv.Bernoulli()):
     """loss(beta) = -reconstruction + beta kl; elbo, reconstruction and kl do not know beta; the gradient is affine too."""
-    x, eps = data(sv.Bernoulli()), noise()
+    x, eps = data(observation), noise()
     terms, grads = {}, {}
     for b in (0.0, 1.0, beta, other):
-        model = new(beta=b)
+        model = new(observation, beta=b)
         terms[b] = model.loss_and_grad(x, eps=eps)
         grads[b] = model.grad.copy()
         assert terms[b][1:] == terms[0.0][1:]
@@ -154,9 +154,9 @@ def check_affine_in_beta(beta, other):
 
 
 @FEW
-@given(st.floats(0, 20), st.floats(0, 20))
-def test_affine_in_beta(beta, other):
-    check_affine_in_beta(beta, other)
+@given(st.floats(0, 20), st.floats(0, 20), st.sampled_from(sorted(OBSERVATIONS)))
+def test_affine_in_beta(beta, other, observation):
+    check_affine_in_beta(beta, other, OBSERVATIONS[observation]())
 
 
 def check_rows(n, n_samples):
