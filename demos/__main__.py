@@ -1,12 +1,12 @@
-"""The lessons' command line: `python -m demos` lists them, `python -m demos NAME` runs one, `... all` runs all in order."""
+"""The lessons' command line: `python -m demos` lists them, `... NAME` runs one, `... all` runs all in order."""
 import argparse
 import difflib
 import importlib
 import os
 import sys
 
-# The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With one
-# thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.
+# The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With
+# one thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import matplotlib

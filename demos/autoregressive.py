@@ -12,8 +12,8 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
 With --data DIR it does the same on MNIST-format files, for a few epochs and with the same settings.
-Takes about 50 s. Writes autoregressive_log_prob, autoregressive_samples, autoregressive_completions, autoregressive_time
-(.png).
+Takes about 50 s. Writes autoregressive_log_prob, autoregressive_samples, autoregressive_completions,
+autoregressive_time (.png).
 """
 from time import perf_counter
 
@@ -34,8 +34,8 @@ def run(lesson):
     images = lesson.images(binary=True)
     D, test = images.train.shape[1], images.test[:500]
     side = int(np.sqrt(D))
-    lesson.say(f"{len(images.train)} training, {len(images.valid)} validation and {len(test)} test images of {D} pixels, "
-               "binarised at one half.\n")
+    lesson.say(f"{len(images.train)} training, {len(images.valid)} validation and {len(test)} test images of {D} "
+               "pixels, binarised at one half.\n")
 
     def train(label, build, kind, stream):
         lr, weight_decay, epochs = SETTINGS[kind]
@@ -81,14 +81,14 @@ def densities(lesson, train, test, fvbn, single, several, vae):
                  ["model", "log p(x)", "how"],
                  [(name, Mean.of(values), how) for (name, values), how in zip(log_p.items(), kinds)])
     sampling = np.sqrt(np.mean(sv.standard_error(evidence.ess, n_samples) ** 2) / len(test))
-    lesson.say(f"Of the {n_samples} draws for an image, as a median {np.median(evidence.ess):.0f} count (effective sample "
-               f"size). Sampling adds {sampling:.3f} nats to the VAE's\nstandard error; what it misses can only make the "
-               "VAE look worse than it is.\n")
+    lesson.say(f"Of the {n_samples} draws for an image, as a median {np.median(evidence.ess):.0f} count (effective "
+               f"sample size). Sampling adds {sampling:.3f} nats to the VAE's\n"
+               "standard error; what it misses can only make the VAE look worse than it is.\n")
     by_bound, by_estimate = (np.mean(log_p[name] - log_p["MADE, 4 orders"]) for name in ("VAE's ELBO", "VAE"))
     lesson.save(plotting.bars(
         {name: values.mean() for name, values in log_p.items()},
         f"The VAE against the MADE of 4 orders: {by_bound:+.1f} nats judged by its bound, {by_estimate:+.1f} by its "
-        "log p(x)",
+        "log p(x)".replace("-", "\N{MINUS SIGN}"),
         "log p(x) or its bound, nats per image", {name: Mean.of(values).error for name, values in log_p.items()},
         {"MADE, 4 orders": plotting.COLOURS["MADE"], "VAE's ELBO": plotting.COLOURS["VAE"]}), "autoregressive_log_prob")
     return log_p
@@ -108,10 +108,10 @@ def compare(lesson, log_p):
                  [(name, d, verdict(d)) for name, d in differences.items()])
     by_bound, by_estimate = (differences[f"{name} - MADE, 4 orders"] for name in ("VAE's ELBO", "VAE"))
     gap = differences["VAE - VAE's ELBO"]
-    lesson.say(f"Judged by its bound the VAE is {by_bound.value:+.2f} +- {by_bound.error:.2f} nats from the MADE of 4 orders, "
-               f"by its log p(x) {by_estimate.value:+.2f} +- {by_estimate.error:.2f}.\nThe bound is "
-               f"{gap.value:.2f} nats loose: whoever compares a bound with an "
-               "exact likelihood judges the bound, not the model.\n")
+    lesson.say(f"Judged by its bound the VAE is {by_bound.value:+.2f} +- {by_bound.error:.2f} nats from the MADE of 4 "
+               f"orders, by its log p(x) {by_estimate.value:+.2f} +- {by_estimate.error:.2f}.\n"
+               f"The bound is {gap.value:.2f} nats loose: whoever compares a bound with an exact likelihood judges the "
+               "bound, not the model.\n")
     return differences
 
 
@@ -138,25 +138,27 @@ def completions(lesson, test, fvbns, made, side):
                 rows.append(images[shown])
                 labels.append(name)
     lesson.save(plotting.image_grid(
-        np.concatenate(rows), "A half is completed to fit if it came first: with the bottom given, the raster order draws the "
-        "top without having seen it", 12, row_labels=labels), "autoregressive_completions")
+        np.concatenate(rows), "A half is completed to fit if it came first: with the bottom given, the raster order "
+        "draws the top without having seen it", 12, row_labels=labels), "autoregressive_completions")
     return agree
 
 
 def reading_order(lesson, by_order, completed):
     """What changes with the order of the pixels."""
-    lesson.table("FVBN, the pixels in another order: log p(x) of the test images, nats per image", ["order", "log p(x)"],
+    lesson.table("FVBN, the pixels in another order: log p(x) of the test images, nats per image",
+                 ["order", "log p(x)"],
                  list(by_order.items()))
     lesson.table("Completing half an image: missing pixels drawn as they were, percent", ["half and model", "agree"],
                  list(completed.items()))
     values = [mean.value for mean in by_order.values()]
     _, _, deaf, weighted, exact = (mean.value for mean in completed.values())
     lesson.say(
-        f"The chain rule holds in every order; how well logistic regressions fit its factors could differ, and does by "
-        f"{max(values) - min(values):.2f} nats.\nWhat the order decides is which questions are easy. A completion is exact "
-        "when the given pixels come first: the top for the raster\norder, the bottom for the reversed one. Given the bottom, "
-        f"the raster order draws the top before it has seen the bottom: {deaf:.0f} %\nagree, against {exact:.0f} % reversed; "
-        f"weighting many draws by how well the bottom follows from them gives {weighted:.0f} %.\n")
+        "The chain rule holds in every order; how well logistic regressions fit its factors could differ, and does by "
+        f"{max(values) - min(values):.2f} nats.\nWhat the order decides is which questions are easy. A completion is "
+        "exact when the given pixels come first: the top for the raster\n"
+        "order, the bottom for the reversed one. Given the bottom, the raster order draws the top before it has seen "
+        f"the bottom: {deaf:.0f} %\nagree, against {exact:.0f} % reversed; weighting many draws by how well the bottom "
+        f"follows from them gives {weighted:.0f} %.\n")
 
 
 def sampling_time(lesson):
@@ -173,12 +175,13 @@ def sampling_time(lesson):
                 model.sample(100, rng=rng)
                 times.append(perf_counter() - start)
             seconds[name].append(min(times))
-    lesson.table("Seconds to draw 100 images (the fastest of 3; hidden layers of 500)", ["pixels D", *seconds, "MADE / VAE"],
+    lesson.table("Seconds to draw 100 images (the fastest of 3; hidden layers of 500)",
+                 ["pixels D", *seconds, "MADE / VAE"],
                  [(D, *(row[i] for row in seconds.values()), seconds["MADE"][i] / seconds["VAE"][i])
                   for i, D in enumerate(sizes)])
-    lesson.say(f"One pass gives all D conditionals of a known x, but x is drawn pixel by pixel: D passes for the batch. With D "
-               f"= {sizes[-1]} pixels\nthe MADE takes {seconds['MADE'][-1] / seconds['VAE'][-1]:.0f} times as long as the "
-               "VAE, which needs one pass of its decoder.\n")
+    lesson.say("One pass gives all D conditionals of a known x, but x is drawn pixel by pixel: D passes for the "
+               f"batch. With D = {sizes[-1]} pixels\nthe MADE takes {seconds['MADE'][-1] / seconds['VAE'][-1]:.0f} "
+               "times as long as the VAE, which needs one pass of its decoder.\n")
     lesson.save(plotting.lines(sizes, seconds, "Drawing D pixels one after another takes D passes; a VAE takes one",
                                "pixels D", "seconds for 100 images", logx=True, logy=True), "autoregressive_time")
     return {name: dict(zip(map(str, sizes), row)) for name, row in seconds.items()}
@@ -188,9 +191,11 @@ def draw_samples(lesson, images, fvbn, made, vae):
     """Samples of every model beside real images."""
     n, rng = 24, lesson.rng(15)
     p = (images.train.sum(axis=0) + 1) / (len(images.train) + 2)
-    rows = [images.test[:n], (rng.random((n, len(p))) < p).astype(float), fvbn.sample(n, rng=rng), made.sample(n, rng=rng),
+    rows = [images.test[:n], (rng.random((n, len(p))) < p).astype(float), fvbn.sample(n, rng=rng),
+            made.sample(n, rng=rng),
             vae.sample(n, rng=rng)]
     labels = [label for name in ("real", "independent", "FVBN", "MADE, 4 orders", "VAE") for label in (name, "")]
     lesson.save(plotting.image_grid(
-        np.concatenate(rows), "Independent pixels draw specks; FVBN, MADE and VAE draw strokes, and some are digits", 12,
+        np.concatenate(rows), "Independent pixels draw specks; FVBN, MADE and VAE draw strokes, and some are digits",
+        12,
         row_labels=labels), "autoregressive_samples")

@@ -21,7 +21,8 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     binary, grey = lesson.images(binary=True), lesson.images()
     return {"rule": uncover(lesson, binary), "likelihood": two_readings(lesson), "mle": two_roads(lesson, binary, grey),
-            "map": with_a_prior(lesson, binary), "map of a mean": mean_with_a_prior(lesson, grey), "standardising": standardising(lesson, grey)}
+            "map": with_a_prior(lesson, binary), "map of a mean": mean_with_a_prior(lesson, grey),
+            "standardising": standardising(lesson, grey)}
 
 
 # ---- Bayes' rule --------------------------------------------------------------------------------------------------
@@ -79,7 +80,8 @@ def two_readings(lesson):
         ("likelihood: highest at p =", numbers["highest at p"])])
     widths = (1.0, 0.1, 0.01, 0.001)
     rows = [(w, float(normal_table.normal_interval(1 - w / 2, 1 + w / 2, 0, 1))) for w in widths]
-    lesson.table("A continuous X ~ N(0, 1): an interval around 1 has a probability, the point 1 has none, only a density",
+    lesson.table("A continuous X ~ N(0, 1): an interval around 1 has a probability, the point 1 has none, only a "
+                 "density",
                  ["width", "probability", "probability / width"], [(w, f"{P:.6f}", f"{P / w:.6f}") for w, P in rows])
     lesson.say(f"The density at 1 is {np.exp(sv.gaussian.log_prob(np.ones(1), 0.0, 0.0)):.6f}: what probability "
                "/ width tends to.")
@@ -126,8 +128,8 @@ def with_a_prior(lesson, images):
     chosen = {"a pixel black in half of the images": np.abs(shares - 0.5).argmin(),
               "a pixel that is almost never black": np.abs(shares - 0.01).argmin()}
     numbers, rows = {}, []
-    figure, axes = plotting.panels(2, "A prior helps where it is right and the data are few, harms where it is wrong, and "
-                                   "fades as data come in", size=(4.4, 3.5))
+    figure, axes = plotting.panels(2, "A prior helps where it is right and the data are few, harms where it is wrong, "
+                                   "and fades as data come in", size=(4.4, 3.5))
     for (name, pixel), ax in zip(chosen.items(), axes):
         errors = {"MLE": [], "MAP, prior Beta(3, 3)": []}
         for n in sizes:
@@ -141,7 +143,8 @@ def with_a_prior(lesson, images):
         numbers[name] = {key: np.array(values) for key, values in errors.items()}
         plotting.lines(np.array(sizes), {key: tuple(np.array(values).T) for key, values in errors.items()}, name,
                        "images seen n", "mean squared error of p", logx=True, logy=True, ax=ax)
-    lesson.table(f"Mean squared error of a pixel's estimated p (+- is the standard error over {n_draws} draws of n images)",
+    lesson.table(f"Mean squared error of a pixel's estimated p (+- is the standard error over {n_draws} draws of n "
+                 "images)",
                  ["pixel (its share)", "n", "MLE", "MAP"], rows)
     lesson.save(figure, "bayes_map")
     none = inference.beta_mode(inference.beta_posterior(0, 0, prior))
@@ -175,8 +178,8 @@ def mean_with_a_prior(lesson, images):
     lesson.table(f"The mean ink of a 1, known to vary by {np.sqrt(variance):.3f}; prior: the ink of any digit, "
                  f"N({prior.mean:.3f}, {np.sqrt(prior.variance):.3f}^2)",
                  ["seen", "prior's mode", "MLE", "MAP", "way from prior to MLE", "posterior sigma"], rows)
-    lesson.say("MAP lies between the prior's mode and the MLE, weighed by 1 / (prior variance) and n / (data variance). With no "
-               "data it is\nthe prior's mode, with a flat prior or many images the MLE.\n")
+    lesson.say("MAP lies between the prior's mode and the MLE, weighed by 1 / (prior variance) and n / (data "
+               "variance). With no data it is\nthe prior's mode, with a flat prior or many images the MLE.\n")
     return numbers
 
 
@@ -194,7 +197,8 @@ def standardising(lesson, images):
                  ["interval", "normal table", "counted (+- standard error)"],
                  [(k, f"{v['table']:.4f}", v["counted"]) for k, v in numbers.items()])
     both_ways = {share: normal_table.normal_quantile(share) for share in (0.5, 0.9, 0.95, 0.975, 0.995)}
-    lesson.table("The normal table, read both ways, and the ink it means", ["share below", "z", "share below z again", "ink", "counted below"],
+    lesson.table("The normal table, read both ways, and the ink it means",
+                 ["share below", "z", "share below z again", "ink", "counted below"],
                  [(f"{share:g}", f"{q:.4f}", f"{normal_table.normal_cdf(q):.4f}", f"{mean + np.sqrt(variance) * q:.4f}",
                    Mean.of(z < q)) for share, q in both_ways.items()])
     # In standard errors of a share whose true value the table gives

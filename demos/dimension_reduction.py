@@ -1,9 +1,10 @@
 """How few numbers can hold a picture? PCA, kernel PCA and the autoencoder, on a curve and on real digits.
 
-First where the truth is in plain sight: 300 noisy points of three quarters of a circle, one number each. PCA must answer with
-a straight line; kernel PCA and an autoencoder can follow the curve, which a full circle shows the limits of. Then
-the squared error per test digit with k = 1, 2, 4, 8, 16, 32 numbers, several seeds of the autoencoder with error bars. What
-there is to choose (kernel width, ridge, layers, epochs) was chosen on the validation digits, never on the test digits.
+First where the truth is in plain sight: 300 noisy points of three quarters of a circle, one number each. PCA must
+answer with a straight line; kernel PCA and an autoencoder can follow the curve, which a full circle shows the limits
+of. Then the squared error per test digit with k = 1, 2, 4, 8, 16, 32 numbers, several seeds of the autoencoder with
+error bars. What there is to choose (kernel width, ridge, layers, epochs) was chosen on the validation digits, never on
+the test digits.
 
 Takes about 70 s. Writes dimension_reduction_curve, dimension_reduction_error, dimension_reduction_images (.png).
 """
@@ -36,7 +37,8 @@ def on_curves(lesson):
         for seed in range(n_seeds):
             rng = lesson.rng(seed)
             (X, _), (X_test, _) = make(300, NOISE, rng=rng), make(1000, NOISE, rng=rng)
-            ae = sv.Autoencoder(2, (16, 16), 1, activation="tanh", observation=sv.Gaussian(1.0), rng=rng, dtype=np.float64)
+            ae = sv.Autoencoder(2, (16, 16), 1, activation="tanh", observation=sv.Gaussian(1.0), rng=rng,
+                                dtype=np.float64)
             sv.fit(ae, X, epochs=epochs, batch_size=50, optimizer=sv.Adam(1e-2), rng=rng,
                    callbacks=[sv.LearningRateDecay(), lesson.progress(f"AE, {shape}, seed {seed}")])
             pca, kernel = sv.PCA(1).fit(X), sv.KernelPCA(1, kernel="rbf", gamma=1.0, alpha=1e-4).fit(X)
@@ -47,13 +49,15 @@ def on_curves(lesson):
             panels.setdefault(shape, (X_test, restored))
     errors = {key: Mean.of(values) for key, values in errors.items()}
     floor = NOISE ** 2  # only the noise across the curve is lost: one of its two coordinates
-    lesson.table(f"Squared error per new point, one number each (+- is the standard error over {n_seeds} seeds; noise across the "
-                 f"curve alone: {floor:g})", ["points", "PCA", "kernel PCA", "AE"],
+    lesson.table(f"Squared error per new point, one number each (+- is the standard error over {n_seeds} seeds; noise "
+                 f"across the curve alone: {floor:g})", ["points", "PCA", "kernel PCA", "AE"],
                  [(shape, *(errors[shape, name] for name in ("PCA", "kernel PCA", "AE"))) for shape in panels])
-    lesson.say("On the arc PCA's straight line loses the bend, and the autoencoder comes close to the noise. The full circle no\n"
-               "continuous one-number code can close: the autoencoder has to cut it somewhere, and pays at the cut.\n")
+    lesson.say("On the arc PCA's straight line loses the bend, and the autoencoder comes close to the noise. The full "
+               "circle no\ncontinuous one-number code can close: the autoencoder has to cut it somewhere, and pays at "
+               "the cut.\n")
 
-    figure, axes = plotting.panels(6, "PCA must draw a straight line; the autoencoder follows the curve, but cannot close a circle",
+    figure, axes = plotting.panels(6, "PCA must draw a straight line; the autoencoder follows the curve, but cannot "
+                                      "close a circle",
                                    n_columns=3, size=(3.0, 3.0))
     for i, (shape, (X, restored)) in enumerate(panels.items()):
         for j, (name, X_mean) in enumerate(restored.items()):
@@ -81,11 +85,13 @@ def on_digits(lesson):
         gamma, alpha = KERNEL[k]
         kernel = sv.KernelPCA(k, kernel="rbf", gamma=gamma * 64 / train.shape[1], alpha=alpha).fit(sample)
         models = [trained(lesson, train, k, seed) for seed in range(n_seeds)]
-        restored[k] = [m.inverse_transform(m.transform(test[shown])) for m in (pca, kernel)] + [models[0].reconstruct(test[shown])]
+        restored[k] = [*(m.inverse_transform(m.transform(test[shown])) for m in (pca, kernel)),
+                       models[0].reconstruct(test[shown])]
         for name, model in (("PCA", pca), ("kernel PCA", kernel)):
             errors[name, k] = squared_errors(test, model.inverse_transform(model.transform(test))).mean()
         errors["AE", k] = Mean.of([squared_errors(test, m.reconstruct(test)).mean() for m in models])
-    lesson.table(f"Squared error per test image of {train.shape[1]} pixels in [0, 1] (+- is the standard error over {n_seeds} seeds)",
+    lesson.table(f"Squared error per test image of {train.shape[1]} pixels in [0, 1] (+- is the standard error over "
+                 f"{n_seeds} seeds)",
                  ["k", "PCA", "kernel PCA", "AE", "PCA - AE"],
                  [(k, float(errors["PCA", k]), float(errors["kernel PCA", k]), errors["AE", k],
                    float(errors["PCA", k] - errors["AE", k].value)) for k in SIZES])
@@ -96,8 +102,9 @@ def on_digits(lesson):
         return ", ".join(str(k) for k, (a, b) in number.items() if a < b) or "none"
 
     lesson.say(f"The autoencoder loses less than PCA at k = {where('AE', 'PCA')}, less than kernel PCA at k = "
-               f"{where('AE', 'kernel PCA')}; kernel PCA less than PCA at k =\n{where('kernel PCA', 'PCA')}. Kernel PCA has no training that "
-               f"can fail, and the autoencoder is not bound to one kernel's\nidea of likeness; which is better depends on k.\n")
+               f"{where('AE', 'kernel PCA')}; kernel PCA less than PCA at k =\n"
+               f"{where('kernel PCA', 'PCA')}. Kernel PCA has no training that can fail, and the autoencoder is not "
+               "bound to one kernel's\nidea of likeness; which is better depends on k.\n")
 
     lesson.save(plotting.lines(
         np.array(SIZES), {"PCA": np.array([errors["PCA", k] for k in SIZES]),
@@ -108,7 +115,8 @@ def on_digits(lesson):
     chosen = lesson.pick((1, 2, 4, 8, 16), (2, 8))
     stack = [test[shown]] + [restored[k][i] for k in chosen for i in range(3)]
     lesson.save(plotting.image_grid(
-        np.concatenate(stack), "With two to eight numbers the autoencoder's digits can be read where PCA's blur", n_columns=len(shown),
+        np.concatenate(stack), "With two to eight numbers the autoencoder's digits can be read where PCA's blur",
+        n_columns=len(shown),
         row_labels=["original", *(f"k = {k}, {name}" for k in chosen for name in ("PCA", "kernel PCA", "AE"))]),
         "dimension_reduction_images")
     return errors
@@ -117,9 +125,11 @@ def on_digits(lesson):
 def trained(lesson, train, k, seed):
     """An autoencoder 64-128-64-k; where k is small with weight decay, else with more steps."""
     rng = lesson.rng(100 * k + seed)
-    model = sv.Autoencoder(train.shape[1], (128, 64) if k <= 16 else (128,), k, activation="tanh", observation=sv.Gaussian(1.0), rng=rng)
+    model = sv.Autoencoder(train.shape[1], (128, 64) if k <= 16 else (128,), k, activation="tanh",
+                           observation=sv.Gaussian(1.0), rng=rng)
     epochs = lesson.pick(max(2, (150 if k in (1, 32) else 100) * 1000 // len(train)), 1)
-    sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(5e-3, weight_decay=0.1 if k <= 4 else 0.0), rng=rng,
+    sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(5e-3, weight_decay=0.1 if k <= 4 else 0.0),
+           rng=rng,
            callbacks=[sv.LearningRateDecay(), lesson.progress(f"AE, k = {k}, seed {seed}")])
     return model
 

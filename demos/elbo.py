@@ -1,10 +1,12 @@
 """What exactly is the ELBO a bound of, and by how much? The derivation line by line, as numbers that must agree.
 
-Every line of the derivation is evaluated on digits: for a linear VAE in closed form, for any q; for a VAE of two latents
-trained on binary digits, where the decoder is a network, by quadrature. Then the bound is raised in q alone: log p(x) stays,
-KL(q || posterior) falls. Last, linear VAEs trained by Adam beside the closed-form maximum, probabilistic PCA.
+Every line of the derivation is evaluated on digits: for a linear VAE in closed form, for any q; for a VAE of two
+latents trained on binary digits, where the decoder is a network, by quadrature. Then the bound is raised in q alone:
+log p(x) stays, KL(q || posterior) falls. Last, linear VAEs trained by Adam beside the closed-form maximum,
+probabilistic PCA.
 
-With --data DIR it does the same on MNIST-format files (the first 2,000 for the linear VAE; on the grid, images whose q it resolves).
+With --data DIR it does the same on MNIST-format files (the first 2,000 for the linear VAE; on the grid, images whose q
+it resolves).
 Takes about 20 s. Writes elbo_bars, elbo_raised (.png).
 """
 import numpy as np
@@ -50,9 +52,11 @@ def lines(lesson, pieces, n):
     texts = list(next(iter(table.values())))
     apart = {name: max(float(np.abs(a - b).max()) for a, b in zip(list(d.values())[:-1], list(d.values())[1:-1]))
              for name, d in table.items()}
-    lesson.table(f"Each line of the derivation, nats, mean over {n} digits (the first two columns are densities of grey images)",
+    lesson.table(f"Each line of the derivation, nats, mean over {n} digits (the first two columns are densities of "
+                 "grey images)",
                  ["", "line", *(name for name in table)],
-                 [("=" if 0 < i < len(texts) - 1 else "" if i == 0 else ">=", text, *(f"{d[text].mean():.10f}" for d in table.values()))
+                 [("=" if 0 < i < len(texts) - 1 else "" if i == 0 else ">=", text,
+                   *(f"{d[text].mean():.10f}" for d in table.values()))
                   for i, text in enumerate(texts)])
     lesson.say("Largest difference between adjacent lines that must agree, over all images: "
                + ", ".join(f"{apart[name]:.0e} ({name})" for name in apart) + ".")
@@ -67,20 +71,22 @@ def lines(lesson, pieces, n):
 
 
 def bars(lesson, pieces):
-    """For each model: down from the reconstruction by the KL to the prior, up to log p(x) by the KL to the posterior."""
-    figure, axes = plotting.panels(len(pieces), "Take KL(q || prior) from the reconstruction and the ELBO is left; KL(q || posterior) "
-                                   "fills it up to log p(x)", size=(3.3, 3.8))
+    """For each model: from the reconstruction down by the KL to the prior, up to log p(x) by that to the posterior."""
+    figure, axes = plotting.panels(len(pieces), "Take KL(q || prior) from the reconstruction and the ELBO is left; "
+                                   "KL(q || posterior) fills it up to log p(x)", size=(3.3, 3.8))
     with plotting.house_style():
         for ax, (name, p) in zip(axes, pieces.items()):
             reconstruction = p.expect(p.log_likelihood).mean()
             bound, evidence = elbo.elbo(p).mean(), elbo.evidence(p).mean()
-            steps = [("reconstruction", 0, reconstruction), ("KL(q || prior)", reconstruction, bound), ("ELBO", 0, bound),
+            steps = [("reconstruction", 0, reconstruction), ("KL(q || prior)", reconstruction, bound),
+                     ("ELBO", 0, bound),
                      ("KL(q || posterior)", bound, evidence), ("log p(x)", 0, evidence)]
             low, high = (pick(v for _, *ends in steps for v in ends) for pick in (min, max))
             for i, (label, start, stop) in enumerate(steps):
                 ax.bar(i, stop - start, 0.7, bottom=start, color=COLOURS[label])
                 top = max(start, stop) + 0.02 * (high - low)
-                ax.text(i, top, f"{stop - start:+.2f}".replace("-", "\N{MINUS SIGN}"), ha="center", va="bottom", size=8.5)
+                ax.text(i, top, f"{stop - start:+.2f}".replace("-", "\N{MINUS SIGN}"), ha="center", va="bottom",
+                        size=8.5)
             for i, level in ((0, reconstruction), (1, bound), (3, evidence)):
                 ax.plot([i - 0.35, i + 1.35], [level, level], color=plotting.INK, linewidth=0.8)
             ax.plot([2 - 0.35, 3.35], [bound, bound], color=plotting.INK, linewidth=0.8)
@@ -104,14 +110,15 @@ def raised(lesson, exact, x):
         evidence.append(p.log_evidence.mean())
         q = sv.optimize_q(exact, x, start=q, steps=20, lr=0.05, rng=rng)
     steps = 20.0 * np.arange(rounds)
-    figure, axes = plotting.panels(2, "Raising the ELBO in q moves only q: what the bound gains, KL(q || posterior) loses", size=(4.3, 3.5))
+    figure, axes = plotting.panels(2, "Raising the ELBO in q moves only q: what the bound gains, KL(q || posterior) "
+                                      "loses", size=(4.3, 3.5))
     curves = {"log p(x)": np.array(evidence), "ELBO": np.array(bound)}, {"KL(q || posterior)": np.array(gap)}
     for ax, drawn, title in zip(axes, curves, ("The bound rises to log p(x)", "The gap closes")):
         plotting.lines(steps, drawn, title, "gradient steps in q", "nats per image", logy=ax is axes[1],
                        colours={name: COLOURS[name] for name in drawn}, ax=ax)
     lesson.save(figure, "elbo_raised")
-    lesson.say(f"Raising the ELBO in q alone, in {20 * (rounds - 1)} steps: ELBO {bound[0]:.2f} to {bound[-1]:.4f}, KL(q || posterior) "
-               f"{gap[0]:.2f} to {gap[-1]:.4f},\nlog p(x) {evidence[0]:.4f} throughout.\n")
+    lesson.say(f"Raising the ELBO in q alone, in {20 * (rounds - 1)} steps: ELBO {bound[0]:.2f} to {bound[-1]:.4f}, "
+               f"KL(q || posterior) {gap[0]:.2f} to {gap[-1]:.4f},\nlog p(x) {evidence[0]:.4f} throughout.\n")
     return {"elbo": (bound[0], bound[-1]), "kl posterior": (gap[0], gap[-1]), "log p(x)": (evidence[0], evidence[-1])}
 
 
@@ -121,20 +128,24 @@ def race(lesson, X):
     for n_latent in (2, 8):
         best = sv.ProbabilisticPCA(n_latent).fit(X).log_prob(X)
         rng = lesson.rng(10 + n_latent)
-        model = sv.VAE(X.shape[1], hidden=(), n_latent=n_latent, observation=sv.Gaussian("shared"), n_samples=4, rng=rng,
+        model = sv.VAE(X.shape[1], hidden=(), n_latent=n_latent, observation=sv.Gaussian("shared"), n_samples=4,
+                       rng=rng,
                        dtype=np.float64)
         sv.fit(model, X, epochs=lesson.pick(300, 20), batch_size=100, optimizer=sv.Adam(0.02), rng=rng,
                callbacks=[sv.LearningRateDecay(0), lesson.progress(f"linear VAE, {n_latent} latents")])
         p = elbo.in_closed_form(model, X)
-        numbers[n_latent] = {"closed form": float(best.mean()), "adam": float(linear_log_prob(X, *linear_decoder(model)).mean()),
+        numbers[n_latent] = {"closed form": float(best.mean()),
+                             "adam": float(linear_log_prob(X, *linear_decoder(model)).mean()),
                              "elbo": float(elbo.elbo(p).mean()), "kl posterior": float(p.kl_posterior.mean())}
     lesson.table(f"The linear VAE after Adam, all exact, nats per image, mean over the same {len(X)} training images",
                  ["latents", "closed-form maximum", "log p(x) reached", "short of it by", "ELBO", "KL(q || posterior)"],
-                 [(k, f"{r['closed form']:.4f}", f"{r['adam']:.4f}", f"{r['closed form'] - r['adam']:.4f}", f"{r['elbo']:.4f}",
+                 [(k, f"{r['closed form']:.4f}", f"{r['adam']:.4f}", f"{r['closed form'] - r['adam']:.4f}",
+                   f"{r['elbo']:.4f}",
                    f"{r['kl posterior']:.4f}") for k, r in numbers.items()])
     short = [r["closed form"] - r["adam"] for r in numbers.values()]
-    lesson.say(f"Adam, which saw only a noisy lower bound, ends {'within' if max(short) < 0.02 else 'NOT within'} 0.02 nats of the best "
-               f"likelihood that any such model has{', never above it' if min(short) >= 0 else ''}.\n"
-               f"The bound costs at most {max(r['kl posterior'] for r in numbers.values()):.3f} nats here: the posterior of a linear model "
-               f"is Gaussian, its mean linear in x, and\nthe encoder can be it exactly, once the decoder's directions are orthogonal.\n")
+    lesson.say(f"Adam, which saw only a noisy lower bound, ends {'within' if max(short) < 0.02 else 'NOT within'} 0.02 "
+               f"nats of the best likelihood that any such model has{', never above it' if min(short) >= 0 else ''}.\n"
+               f"The bound costs at most {max(r['kl posterior'] for r in numbers.values()):.3f} nats here: the "
+               "posterior of a linear model is Gaussian, its mean linear in x, and\n"
+               "the encoder can be it exactly, once the decoder's directions are orthogonal.\n")
     return numbers

@@ -1,8 +1,8 @@
 """What lies between the digits? A map of a VAE's latent space to walk on: point at a place and see it decoded.
 
-With --show it opens a window: the codes of the test digits by label; the image under the pointer, decoded as the mouse moves; a
-slider for each latent dimension; click two places and the row below walks from the first to the second. Without --show the
-same view is saved, with a walk between two labels.
+With --show it opens a window: the codes of the test digits by label; the image under the pointer, decoded as the mouse
+moves; a slider for each latent dimension; click two places and the row below walks from the first to the second.
+Without --show the same view is saved, with a walk between two labels.
 
 Takes about 10 s. Writes explore (.png).
 """
@@ -90,7 +90,7 @@ class Explorer:
 
     def choose(self, z):
         """Take z (K,) as the next end of the walk; with two, walk from the first to the second. A third begins anew."""
-        self.ends = [*self.ends, np.array(z, dtype=np.float64)] if len(self.ends) < 2 else [np.array(z, dtype=np.float64)]
+        self.ends = [*(self.ends if len(self.ends) < 2 else ()), np.array(z, dtype=np.float64)]
         self.path.set_data(*np.array(self.ends)[:, :2].T)
         if len(self.ends) == 2:
             share = np.linspace(0, 1, N_STEPS)[:, None]

@@ -1,9 +1,10 @@
-"""Does looking at unlabelled images help where labels are few? An encoder trained without labels, then a classifier with 10 to 200.
+"""Does looking at unlabelled images help where labels are few? An encoder without labels, then a classifier with few.
 
-All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random are
-compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising autoencoder
-(fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the nearest neighbour.
-5 seeds of 3 draws of labels each; differences are paired. What there is to choose was chosen on the validation digits.
+All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
+are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
+autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
+nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired. What there is to choose was chosen on the
+validation digits.
 
 Takes about 85 s. Writes few_labels_accuracy, few_labels_gain (.png).
 """
@@ -20,7 +21,7 @@ COLOURS = {RANDOM: plotting.COLOURS["independent"], "AE, fine-tuned": plotting.C
            "denoising AE, fine-tuned": plotting.OTHER_COLOURS[1], "AE, frozen": plotting.OTHER_COLOURS[0],
            "denoising AE, frozen": plotting.OTHER_COLOURS[2], "linear on PCA": plotting.COLOURS["PCA"],
            "linear on pixels": plotting.OTHER_COLOURS[3], "1 nearest neighbour": plotting.OTHER_COLOURS[5]}
-# t distribution: a mean beyond this many standard errors comes once in 20 times by chance, with 5 seeds, or the 2 of --quick.
+# t distribution: a mean beyond this many standard errors comes once in 20 times by chance, with 5 seeds or 2 (--quick).
 T_LIMIT = {5: 2.78, 2: 12.7}
 
 
@@ -50,13 +51,16 @@ def run(lesson):
                 rows = balanced_draw(labels, size, lesson.rng(1000 + 10 * seed + draw))
                 results = {"1 nearest neighbour": nearest_neighbour(train[rows], labels[rows], test, test_labels)}
                 for name, transform in features.items():
-                    results[name] = linear_score(transform, train[rows], labels[rows], test, test_labels, lesson.rng(seed + 1))
+                    results[name] = linear_score(transform, train[rows], labels[rows], test, test_labels,
+                                                 lesson.rng(seed + 1))
                 for name, model in ((RANDOM, None), *((f"{n}, fine-tuned", m) for n, m in encoders.items())):
-                    results[name] = network_score(model, train[rows], labels[rows], test, test_labels, lesson.rng(seed + 1))
+                    results[name] = network_score(model, train[rows], labels[rows], test, test_labels,
+                                                  lesson.rng(seed + 1))
                 for name, score in results.items():
                     scores.setdefault((name, size), np.empty((n_seeds, n_draws)))[seed, draw] = 100 * score
 
-    methods = [RANDOM, "AE, fine-tuned", "denoising AE, fine-tuned", "AE, frozen", "denoising AE, frozen", "linear on pixels",
+    methods = [RANDOM, "AE, fine-tuned", "denoising AE, fine-tuned", "AE, frozen", "denoising AE, frozen",
+               "linear on pixels",
                "linear on PCA", "1 nearest neighbour"]
     # the draws of one seed share an encoder, so a seed is one measurement
     accuracy = {m: {n: Mean.of(scores[m, n].mean(axis=1)) for n in sizes} for m in methods}
@@ -73,8 +77,9 @@ def run(lesson):
     frozen, flat = "denoising AE, frozen", "linear on PCA"
     over = {n: Mean.of((scores[frozen, n] - scores[flat, n]).mean(axis=1)) for n in sizes}
     signs = [clear_sign(g, T_LIMIT[n_seeds]) for g in over.values()]
-    lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} labels: "
-               f"{over[min(sizes)]};\nclearly better at {signs.count(1)} of {len(sizes)} sizes, clearly worse at {signs.count(-1)}.")
+    lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} "
+               f"labels: {over[min(sizes)]};\nclearly better at {signs.count(1)} of {len(sizes)} sizes, clearly worse "
+               f"at {signs.count(-1)}.")
     lesson.say(f"\nThe best mean at each size:\n{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
@@ -91,7 +96,7 @@ def balanced_draw(labels, n, rng):
 
 
 def network_score(model, X, labels, test, test_labels, rng):
-    """Accuracy of a network of two hidden layers on all of X at once, from a trained encoder or, for None, at random."""
+    """Accuracy of a network of two hidden layers on all of X at once, from a trained encoder or, if None, random."""
     if model is None:
         classifier = sv.Classifier(X.shape[1], (WIDTH, WIDTH), rng=rng)
     else:
@@ -103,8 +108,9 @@ def network_score(model, X, labels, test, test_labels, rng):
 def linear_score(transform, X, labels, test, test_labels, rng, steps=100):
     """Accuracy of multinomial logistic regression on transform(X), scaled to a mean |z|^2 of 10.
 
-    The problem is convex, so it starts at 0. Gradient descent does not care how the axes of z are turned; Adam, which gives
-    each coordinate the same step, would blow up the smallest principal components (measured: at 10 labels 67 becomes 54 percent).
+    The problem is convex, so it starts at 0. Gradient descent does not care how the axes of z are turned; Adam, which
+    gives each coordinate the same step, would blow up the smallest principal components (measured: at 10 labels 67
+    becomes 54 percent).
     """
     Z, Z_test = transform(X), transform(test)
     scale = np.sqrt(10 / (Z * Z).sum(axis=1).mean())
@@ -135,12 +141,14 @@ def verdict(method, signs):
 
 def accuracy_figure(lesson, accuracy, sizes):
     """All methods side by side at each size, for as lines they would lie on each other."""
-    figure, (ax,) = plotting.panels(1, "Every method learns most from the first labels; how it starts matters less", size=(8.6, 4.4))
+    figure, (ax,) = plotting.panels(1, "Every method learns most from the first labels; how it starts matters less",
+                                    size=(8.6, 4.4))
     with plotting.house_style():
         for i, (method, colour) in enumerate(COLOURS.items()):
             means = [accuracy[method][n] for n in sizes]
             ax.errorbar(np.arange(len(sizes)) + 0.09 * (i - (len(COLOURS) - 1) / 2), [m.value for m in means],
-                        [m.error for m in means], fmt="os^Dvp<>"[i], color=colour, capsize=2, elinewidth=1.2, label=method)
+                        [m.error for m in means], fmt="os^Dvp<>"[i], color=colour, capsize=2, elinewidth=1.2,
+                        label=method)
         ax.set_xticks(range(len(sizes)), [f"{n} labels" for n in sizes])
         ax.set_ylabel("test accuracy, percent")
         ax.grid(axis="y", color=plotting.PALE, linewidth=0.6)
@@ -149,15 +157,19 @@ def accuracy_figure(lesson, accuracy, sizes):
 
 
 def gain_figure(lesson, gain, sign, sizes):
-    """Points gained over the random start: by networks from a trained encoder, and by models that train few weights or none."""
+    """Points gained over the random start: by networks from an encoder, and where few weights are trained, or none."""
     deep, flat = ([m for m in COLOURS if m in gain and m.endswith("fine-tuned") == tuned] for tuned in (True, False))
     often = {m: sum(s > 0 for s in sign[m].values()) for m in gain}
     figure, axes = plotting.panels(2, "A clear gain over a random start: fine-tuned from a denoising autoencoder at "
                                    f"{often['denoising AE, fine-tuned']} of {len(sizes)} sizes, from a plain one at "
-                                   f"{often['AE, fine-tuned']}; linear on PCA, with no encoder, at {often['linear on PCA']}", size=(4.8, 4.2))
-    for ax, methods, title in ((axes[0], deep, "all weights trained, from an encoder"), (axes[1], flat, "few weights trained, or none")):
-        plotting.lines(np.array(sizes, dtype=float), {m: tuple(np.array([gain[m][n] for n in sizes]).T) for m in methods}, title,
-                       "labelled images", "points gained over a random start", logx=True, colours={m: COLOURS[m] for m in methods}, ax=ax)
+                                   f"{often['AE, fine-tuned']}; linear on PCA, with no encoder, at "
+                                   f"{often['linear on PCA']}", size=(4.8, 4.2))
+    for ax, methods, title in ((axes[0], deep, "all weights trained, from an encoder"),
+                               (axes[1], flat, "few weights trained, or none")):
+        plotting.lines(np.array(sizes, dtype=float),
+                       {m: tuple(np.array([gain[m][n] for n in sizes]).T) for m in methods}, title,
+                       "labelled images", "points gained over a random start", logx=True,
+                       colours={m: COLOURS[m] for m in methods}, ax=ax)
         ax.axhline(0, color=plotting.INK, linewidth=0.8)
     axes[0].set_ylim(axes[1].get_ylim())
     lesson.save(figure, "few_labels_gain")

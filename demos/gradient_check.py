@@ -23,8 +23,8 @@ def run(lesson):
                  ["what", "derivative with respect to", "tensors", "error"],
                  [(what, to, len(e), f"{max(e.values()):.1e}") for (what, to), e in errors.items()])
     worst = max(max(e.values()) for e in errors.values())
-    lesson.say(f"All {sum(map(len, errors.values()))} gradients agree with their finite differences; the worst relative "
-               f"error is {worst:.1e}.\n")
+    lesson.say(f"All {sum(map(len, errors.values()))} gradients agree with their finite differences; the worst "
+               f"relative error is {worst:.1e}.\n")
 
     steps = 10.0 ** np.arange(-12, 0)
     model, x, eps = small_vae(rng), observed(sv.Bernoulli(), rng), rng.standard_normal((N, K))
@@ -37,8 +37,9 @@ def run(lesson):
                         f"h = {best:.0e} is best here"), "gradient_check_step")
     lesson.say(f"The error is smallest, {curve.min():.1e}, at h = {best:.0e}.\n")
 
-    lesson.say("What this proves is that backward is the derivative of forward. It cannot see a forward that is not the\n"
-               "mathematics: a sampler that multiplies its noise by the variance, with a backward that agrees, passes too.")
+    lesson.say("What this proves is that backward is the derivative of forward. It cannot see a forward that is not "
+               "the\nmathematics: a sampler that multiplies its noise by the variance, with a backward that agrees, "
+               "passes too.")
     return {f"{what}: {to}": max(e.values()) for (what, to), e in errors.items()}
 
 
@@ -50,7 +51,8 @@ def v_curve(steps, curve, title):
             line = curve[end] * (steps / steps[end]) ** slope
             near = line > curve.min() / 10
             ax.plot(steps[near], line[near], "--", color=plotting.GREY)
-            ax.annotate(name, (steps[end], curve[end]), (12, 12) if slope < 0 else (-12, 12), textcoords="offset points",
+            ax.annotate(name, (steps[end], curve[end]), (12, 12) if slope < 0 else (-12, 12),
+                        textcoords="offset points",
                         ha="left" if slope < 0 else "right", color=plotting.GREY)
         ax.plot(steps, curve, "o-", color=plotting.COLOURS["VAE"], label="VAE loss, all tensors")
         ax.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative error, largest over the tensors")
@@ -100,7 +102,8 @@ def observation_errors(rng):
 def model_errors(rng):
     """Each model's loss, the noise held fixed, at random parameters."""
     how = {"hidden": (H,), "n_latent": K, "activation": "tanh", "rng": rng, "dtype": np.float64}
-    likelihoods = (sv.Bernoulli(), sv.ContinuousBernoulli(), sv.Gaussian(0.3), sv.Gaussian("shared"), sv.Gaussian("diagonal"))
+    likelihoods = (sv.Bernoulli(), sv.ContinuousBernoulli(), sv.Gaussian(0.3), sv.Gaussian("shared"),
+                   sv.Gaussian("diagonal"))
     models = {f"VAE, {name_of(o)}": sv.VAE(D, observation=o, beta=0.7, **how) for o in likelihoods}
     models["VAE, 4 samples"] = sv.VAE(D, n_samples=4, **how)
     models["Autoencoder"] = sv.Autoencoder(D, **how)
@@ -109,7 +112,8 @@ def model_errors(rng):
     for name, model in models.items():
         x = observed(model.observation, rng)
         model.theta += 0.3 * rng.standard_normal(model.theta.size)
-        eps = rng.standard_normal({"Autoencoder": (N, D), "VAE": (getattr(model, "n_samples", 1), N, K)}[type(model).__name__])
+        eps = rng.standard_normal({"Autoencoder": (N, D),
+                                   "VAE": (getattr(model, "n_samples", 1), N, K)}[type(model).__name__])
         model.loss_and_grad(x, eps=eps)
         errors[f"{name}: loss", "parameters"] = sv.check_gradient(
             f_of(model, x, eps), model.theta, model.grad, model.named_parameters())

@@ -1,8 +1,9 @@
 """How unlike are two distributions, and why does the order matter? The Kullback-Leibler divergence, measured.
 
-On tables: where each digit's ink lies, every digit against every other; never negative, 0 only on the diagonal, and not
-symmetric. Between two Gaussians: closed form, quadrature and Monte Carlo with its standard error must agree. The Gaussian
-closest to a two-bump density: forward KL(p || q) covers both bumps, reverse KL(q || p), the VAE's order, sits on one.
+On tables: where each digit's ink lies, every digit against every other; never negative, 0 only on the diagonal, and
+not symmetric. Between two Gaussians: closed form, quadrature and Monte Carlo with its standard error must agree. The
+Gaussian closest to a two-bump density: forward KL(p || q) covers both bumps, reverse KL(q || p), the VAE's order, sits
+on one.
 
 With --data DIR the tables are of MNIST-format files.
 Takes about 3 s. Writes kl_digits, kl_monte_carlo, kl_orders (.png).
@@ -39,7 +40,8 @@ def between_digits(lesson):
     near, far = (np.unravel_index(arg, kl.shape) for arg in ((kl + 99 * np.eye(10)).argmin(), kl.argmax()))
     odd = np.unravel_index((kl - kl.T).argmax(), kl.shape)
     lesson.table("KL(p_c || p_d) of the tables of ink, in nats per drop", ["what", "value"], [
-        ("digits against themselves", float(np.abs(np.diag(kl)).max())), ("smallest of two different digits", others.min()),
+        ("digits against themselves", float(np.abs(np.diag(kl)).max())),
+        ("smallest of two different digits", others.min()),
         (f"  {near[0]} against {near[1]}", kl[near]), (f"largest: {far[0]} against {far[1]}", kl[far]),
         (f"most one-sided: {odd[0]} against {odd[1]}", kl[odd]), (f"  {odd[1]} against {odd[0]}", kl[odd[::-1]]),
         ("infinite ones before the grain of ink", infinite)])
@@ -47,7 +49,8 @@ def between_digits(lesson):
         f"Without the grain (a hundredth of the mean) {infinite} of 90 are infinite: somewhere c puts ink where "
         "d never did, and no\n"
         f"finite price covers what was called impossible. In the order (c || d) the price is counted where c is.")
-    figure, (ax,) = plotting.panels(1, "KL is 0 for equal distributions, never negative, and not symmetric", size=(5.6, 4.9))
+    figure, (ax,) = plotting.panels(1, "KL is 0 for equal distributions, never negative, and not symmetric",
+                                    size=(5.6, 4.9))
     with plotting.house_style():
         picture = ax.imshow(kl, cmap="Greys", vmin=0, vmax=1.25 * kl.max())
         for c in range(10):
@@ -90,10 +93,10 @@ def four_ways(lesson):
                "where there is one.")
     lesson.save(plotting.lines(
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
-                          "spread at 10 / sqrt": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
+                          "1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
         "Monte Carlo knows its error, which falls with the square root of the "
         "samples", "samples S", "error of the KL, in nats",
-        logx=True, logy=True), "kl_monte_carlo")
+        logx=True, logy=True, colours={"1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
     return {"closed": closed, "quadrature": grid, "spread": np.array(spread), "claimed": np.array(claimed),
             "inside": np.array(inside)}
 

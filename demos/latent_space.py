@@ -1,11 +1,12 @@
-"""What is wrong with an autoencoder's latent space, and what does the VAE cure? Each complaint measured, in two dimensions.
+"""What is wrong with an autoencoder's latent space, and what does the VAE cure? Each complaint measured, in the plane.
 
-An autoencoder and a VAE of the same shape, 64-128-2, trained on the binarised digits with several seeds. Measured: how far off
-the centre the codes lie, how uneven the room of the classes is, and what comes out when one samples codes from N(0, I), from a
-Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test images by quadrature, the share of samples
-in gaps, whether all digits appear, the Frechet distance to real images.
+An autoencoder and a VAE of the same shape, 64-128-2, trained on the binarised digits with several seeds. Measured: how
+far off the centre the codes lie, how uneven the room of the classes is, and what comes out when one samples codes from
+N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test images by quadrature,
+the share of samples in gaps, whether all digits appear, the Frechet distance to real images.
 
-Takes about 60 s. Writes latent_space_codes, latent_space_log_prob, latent_space_samples, latent_space_interpolation (.png).
+Takes about 60 s. Writes latent_space_codes, latent_space_log_prob, latent_space_samples, latent_space_interpolation
+(.png).
 """
 import numpy as np
 
@@ -30,9 +31,11 @@ def run(lesson):
     epochs, nodes = lesson.pick(max(3, 200_000 // len(train)), 2), lesson.pick(20_000, 1_000)
     em_steps = lesson.pick(200, 3)
     judge = sv.Classifier(train.shape[1], (128,), rng=lesson.rng(1))
-    sv.fit(judge, train, labels, epochs=lesson.pick(max(2, 30_000 // len(train)), 1), optimizer=sv.Adam(), rng=lesson.rng(2))
-    lesson.say(f"{len(train)} training images, {n_seeds} seeds; the judge of the samples, a classifier trained on real images, names "
-               f"{judge.score(images.test, images.test_labels):.1%}\nof the test images rightly.\n")
+    sv.fit(judge, train, labels, epochs=lesson.pick(max(2, 30_000 // len(train)), 1), optimizer=sv.Adam(),
+           rng=lesson.rng(2))
+    lesson.say(f"{len(train)} training images, {n_seeds} seeds; the judge of the samples, a classifier trained on real "
+               f"images, names {judge.score(images.test, images.test_labels):.1%}\n"
+               "of the test images rightly.\n")
 
     place, generation, first = {name: [] for name in (*MODELS, "VAE, sampled")}, {}, {}
     for seed in range(n_seeds):
@@ -64,11 +67,13 @@ def run(lesson):
     place = {name: np.array(values) for name, values in place.items()}
     generation = {key: np.array(values, dtype=np.float64) for key, values in generation.items()}
     plus = f"(+- is the standard error over {n_seeds} seeds)"
-    lesson.table(f"Where the training codes lie {plus}", ["codes", "|mean| / radius", "spread of the classes' log areas"],
+    lesson.table(f"Where the training codes lie {plus}",
+                 ["codes", "|mean| / radius", "spread of the classes' log areas"],
                  [(name, *map(Mean.of, values.T)) for name, values in place.items()])
     lesson.table(f"What comes out when codes are sampled {plus}",
-                 ["model", "codes from", "log p(test x), nats", "isolated codes, %", "label entropy", "Frechet distance"],
-                 [(name, sampler, *map(Mean.of, (values * (1, 100, 1, 1)).T)) for (name, sampler), values in generation.items()]
+                 ["model", "codes from", "log p(test x), nats", "isolated codes, %", "label entropy",
+                  "Frechet distance"],
+                 [(*key, *map(Mean.of, (values * (1, 100, 1, 1)).T)) for key, values in generation.items()]
                  + [("real images", "", "", "", floor[0], floor[1])])
 
     def compare(a, b, column, values):
@@ -99,8 +104,10 @@ def run(lesson):
         "log p, VAE - AE with 20 Gaussians": "log p: VAE with N(0, I) minus AE with 20 fitted Gaussians",
         "Frechet, VAE - AE with one Gaussian": "Frechet distance: VAE with N(0, I) minus AE with a fitted Gaussian",
         "Frechet, VAE - AE with 20 Gaussians": "Frechet distance: VAE with N(0, I) minus AE with 20 fitted Gaussians",
-        "isolated, N(0, I), less the 1 % of no gaps": "Gaps between the VAE's means, share of N(0, I) in them beyond 1 in 100",
-        "isolated, AE with one Gaussian, less 1 %": "Gaps between the AE's codes, share of their Gaussian in them beyond 1 in 100",
+        "isolated, N(0, I), less the 1 % of no gaps": "Gaps between the VAE's means, share of N(0, I) in them beyond "
+                                                      "1 in 100",
+        "isolated, AE with one Gaussian, less 1 %": "Gaps between the AE's codes, share of their Gaussian in them "
+                                                    "beyond 1 in 100",
         "VAE, log p, 20 Gaussians - N(0, I)": "VAE, log p: 20 fitted Gaussians minus N(0, I)"}
     limit = T_LIMIT[n_seeds]
     lesson.say("Paired over seeds, is the effect there? (yes: beyond what chance gives once in 20 times)")
@@ -111,7 +118,8 @@ def run(lesson):
 
     draw(lesson, images, first, generation)
     return {"place": {name: tuple(map(Mean.of, values.T)) for name, values in place.items()},
-            "generation": {key: tuple(map(Mean.of, values.T)) for key, values in generation.items()}, "findings": findings}
+            "generation": {key: tuple(map(Mean.of, values.T)) for key, values in generation.items()},
+            "findings": findings}
 
 
 def codes(model, X):
@@ -132,12 +140,12 @@ def story(findings, limit):
     prior = sign("log p, N(0, I)") > 0
     one, many = sign("log p, VAE - AE with one Gaussian"), sign("log p, VAE - AE with 20 Gaussians")
     words = {1: "the VAE is still better", 0: "no clear difference is left", -1: "the autoencoder is better"}
-    return (f"\nThe VAE's gain is{'' if prior else ' not even'} that N(0, I) itself is the right place to draw codes from. Nobody told the\n"
-            f"autoencoder where to put its codes; once somebody looks where they are and fits a Gaussian, {words[one]} in\n"
-            f"log p(x), and with 20 of them {words[many]}. The pictures' gaps are in the VAE's means\n"
-            f"too. That few draws from N(0, I) count as isolated in the autoencoder says only that its wide cloud covers them: they all\n"
-            f"fall on the same few digits, and the label entropy shows it. The VAE needs no second fit, and a\n"
-            f"bound on its log p(x) is what it was trained for.\n")
+    return (f"\nThe VAE's gain is{'' if prior else ' not even'} that N(0, I) itself is the right place to draw codes "
+            "from. Nobody told the\nautoencoder where to put its codes; once somebody looks where they are and fits a "
+            f"Gaussian, {words[one]} in\nlog p(x), and with 20 of them {words[many]}. The pictures' gaps are in the "
+            "VAE's means\ntoo. That few draws from N(0, I) count as isolated in the autoencoder says only that its "
+            "wide cloud covers them: they all\nfall on the same few digits, and the label entropy shows it. The VAE "
+            "needs no second fit, and a\nbound on its log p(x) is what it was trained for.\n")
 
 
 def draw(lesson, images, first, generation):
@@ -149,10 +157,12 @@ def draw(lesson, images, first, generation):
     lesson.save(figure, "latent_space_codes")
 
     means = {f"{name}, {sampler}": Mean.of(values[:, 0]) for (name, sampler), values in generation.items()}
-    figure, axes = plotting.panels(1, "The VAE needs only N(0, I); the autoencoder needs a density fitted to its codes", size=(6.6, 3.2))
+    figure, axes = plotting.panels(1, "The VAE needs only N(0, I); the autoencoder needs a density fitted to its "
+                                      "codes", size=(6.6, 3.2))
     for i, ((name, sampler), mean) in enumerate(zip(generation, means.values())):
         axes[0].errorbar(mean.value, -i, xerr=mean.error, fmt="o", color=plotting.COLOURS[name], capsize=3)
-        axes[0].annotate(str(mean).replace("+-", "±").replace("-", "\N{MINUS SIGN}"), (mean.value, -i), (0, 6), textcoords="offset points", ha="center", size=8.5)
+        axes[0].annotate(str(mean).replace("+-", "±").replace("-", "\N{MINUS SIGN}"), (mean.value, -i), (0, 6),
+                         textcoords="offset points", ha="center", size=8.5)
     axes[0].set_yticks(-np.arange(len(means)), list(means))
     axes[0].set(xlabel="log p(x), nats per test image (right is better)")
     axes[0].margins(x=0.12, y=0.15)

@@ -49,8 +49,9 @@ class Lesson:
     def images(self, binary=False):
         """Train, validation and test images (N, D) in [0, 1] and their labels; no lesson tunes on the test part.
 
-        The bundled digits, split 1000 / 297 / 500 with the classes in balance, or with --data the MNIST-format files, the
-        last twelfth of the training file for validation. binary : pixels of at least one half become 1, the others 0.
+        The bundled digits, split 1000 / 297 / 500 with the classes in balance, or with --data the MNIST-format files,
+        the last twelfth of the training file for validation. binary : pixels of at least one half become 1, the others
+        0.
         """
         treat = sv.binarize if binary else np.asarray
         if self.data is None:

@@ -1,9 +1,9 @@
-"""What does an autoencoder learn if nothing in it bends? A linear autoencoder finds PCA's subspace, and its angle comes last.
+"""What does an autoencoder learn if nothing in it bends? A linear one finds PCA's subspace, and its angle comes last.
 
-Trains linear autoencoders of k = 2 and 8 codes on the bundled digits, under a learning rate that decays to 0 and under a
-constant one, several seeds each, and follows over the epochs how much they lose in excess of PCA of the same size
-and the largest principal angle between their subspace and PCA's. One falls below 1e-6, the other
-stalls between 1e-3 and 1e-2.
+Trains linear autoencoders of k = 2 and 8 codes on the bundled digits, under a learning rate that decays to 0 and under
+a constant one, several seeds each, and follows over the epochs how much they lose in excess of PCA of the same size
+and the largest principal angle between their subspace and PCA's. One falls below 1e-6, the other stalls between 1e-3
+and 1e-2.
 
 Takes about 40 s. Writes linear_autoencoder_training, linear_autoencoder_angle, linear_autoencoder_components (.png).
 """
@@ -23,7 +23,8 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     train = lesson.images().train[:1000].astype(np.float64)
     epochs, n_seeds, every = lesson.pick(500, 6), lesson.pick(3, 2), lesson.pick(10, 2)
-    lesson.say(f"{len(train)} training images of {train.shape[1]} pixels; {epochs} epochs of batches of 50, Adam, {n_seeds} seeds.\n")
+    lesson.say(f"{len(train)} training images of {train.shape[1]} pixels; {epochs} epochs of batches of 50, Adam, "
+               f"{n_seeds} seeds.\n")
 
     numbers, rows, curves, models = {}, [], {}, {}
     for k in SIZES:
@@ -41,9 +42,10 @@ def run(lesson):
                     lesson.progress(f"k = {k}, {schedule}, seed {seed}")])
                 paths.append(path)
             models[k, schedule], curves[k, schedule] = model, paths
-            excess, angle = (Mean.of([path[-1] for path in kind]) for kind in zip(*((p.excess, p.angles) for p in paths)))
+            excess, angle = (Mean.of([getattr(path, kind)[-1] for path in paths]) for kind in ("excess", "angles"))
             numbers[k, schedule] = {"excess": excess, "angle": angle, "pca": best}
-            rows.append((k, schedule, best, f"{excess.value:.1e} +- {excess.error:.0e}", f"{angle.value:.2g} +- {angle.error:.1g}",
+            rows.append((k, schedule, best, f"{excess.value:.1e} +- {excess.error:.0e}",
+                         f"{angle.value:.2g} +- {angle.error:.1g}",
                          variances[k - 1] - variances[k]))
     lesson.table("Training loss and subspace after the last epoch (+- is the standard error over seeds)",
                  ["k", "learning rate", "PCA's squared error", "relative excess", "largest angle, degrees",
@@ -53,19 +55,22 @@ def run(lesson):
     worst = max(numbers[k, DECAYING]["excess"].value for k in SIZES)
     stall = " and ".join(f"at {numbers[k, CONSTANT]['excess'].value:.1e} for k = {k}" for k in SIZES)
     lesson.say(
-        f"With a rate that decays the excess falls to {worst:.0e} of PCA's loss or less; at a constant rate minibatch noise\n"
-        f"keeps it {stall}. It is never below 0: no linear autoencoder beats PCA.\n"
-        f"The axes are another matter. The loss knows only the subspace, so the code's axes are any basis of it, neither\n"
-        f"orthogonal nor in order.\n\n"
-        f"The angle lags because the loss is flat at its minimum. Turn one axis by an angle from component i towards a\n"
-        f"discarded j, and the loss grows by sin(angle)^2 (variance_i - variance_j): quadratic, so an excess of 1e-6 still\n"
-        f"allows an angle near 1e-3 radians, and more where the variances at i and j are close. Measured for k = {SIZES[-1]}: while the\n"
-        f"excess falls, the angle goes as its power {np.median(lag):.2f} (1/2 if the excess were that one angle's alone).\n")
+        f"With a rate that decays the excess falls to {worst:.0e} of PCA's loss or less; at a constant rate minibatch "
+        f"noise\nkeeps it {stall}. It is never below 0: no linear autoencoder beats PCA.\n"
+        "The axes are another matter. The loss knows only the subspace, so the code's axes are any basis of it, "
+        "neither\northogonal nor in order.\n\nThe angle lags because the loss is flat at its minimum. Turn one axis "
+        "by an angle from component i towards a\ndiscarded j, and the loss grows by sin(angle)^2 (variance_i - "
+        "variance_j): quadratic, so an excess of 1e-6 still\nallows an angle near 1e-3 radians, and more where the "
+        f"variances at i and j are close. Measured for k = {SIZES[-1]}: while the\n"
+        f"excess falls, the angle goes as its power {np.median(lag):.2f} (1/2 if the excess were that one angle's "
+        "alone).\n")
     numbers["power"] = float(np.median(lag))
 
-    figure, axes = plotting.panels(2, "The loss is PCA's long before the subspace is: the angle comes last", size=(4.6, 3.6))
+    figure, axes = plotting.panels(2, "The loss is PCA's long before the subspace is: the angle comes last",
+                                   size=(4.6, 3.6))
     x = np.array(curves[SIZES[0], DECAYING][0].epochs)
-    for ax, kind, ylabel in zip(axes, ("excess", "angles"), ("loss in excess of PCA, relative", "largest principal angle, degrees")):
+    for ax, kind, ylabel in zip(axes, ("excess", "angles"),
+                                ("loss in excess of PCA, relative", "largest principal angle, degrees")):
         plotting.lines(x, {f"k = {k}, {schedule}": np.exp(np.mean([np.log(getattr(p, kind)) for p in paths], axis=0))
                            for (k, schedule), paths in curves.items()},
                        "", "epoch", ylabel, logy=True,
@@ -73,14 +78,16 @@ def run(lesson):
     axes[1].get_legend().remove()
     lesson.save(figure, "linear_autoencoder_training")
 
-    figure, axes = plotting.panels(1, "The loss is quadratic in the angle: a hundredth of the excess is a tenth of the angle", size=(6, 4))
+    figure, axes = plotting.panels(1, "The loss is quadratic in the angle: a hundredth of the excess is a tenth of "
+                                      "the angle", size=(6, 4))
     with plotting.house_style():
         for k in SIZES:
             for n, path in enumerate(curves[k, DECAYING]):
                 axes[0].loglog(path.angles, path.excess, "o-", color=COLOURS[k, DECAYING], markersize=3, linewidth=0.8,
                                label=f"k = {k}, {DECAYING}, one line a seed" if n == 0 else None)
         angles = np.array([0.01, 30.0])
-        axes[0].loglog(angles, 0.3 * np.sin(np.radians(angles)) ** 2, "--", color=plotting.COLOURS["truth"], label="slope 2: 0.3 sin(angle)^2")
+        axes[0].loglog(angles, 0.3 * np.sin(np.radians(angles)) ** 2, "--", color=plotting.COLOURS["truth"],
+                       label="slope 2: 0.3 sin(angle)^2")
         axes[0].set(xlabel="largest principal angle, degrees", ylabel="loss in excess of PCA, relative")
         axes[0].legend()
     lesson.save(figure, "linear_autoencoder_angle")
@@ -91,13 +98,14 @@ def run(lesson):
     shown = np.concatenate([pca.components_, axes_ae, axes_ae @ pca.components_.T @ pca.components_])
     shown = 0.5 + shown / (2 * np.abs(shown).max(axis=1, keepdims=True))
     lesson.save(plotting.image_grid(
-        shown, "Same subspace, other axes: projected on PCA's subspace the autoencoder's do not change (middle grey is 0)",
+        shown, "Same subspace, other axes: projected on PCA's subspace the autoencoder's do not change (middle grey "
+               "is 0)",
         n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"]), "linear_autoencoder_components")
     return numbers
 
 
 class Path(sv.Callback):
-    """Every few epochs, the loss in excess of PCA's, relative, and the largest angle between the subspaces in degrees."""
+    """Every few epochs, the loss in excess of PCA's, relative, and the subspaces' largest angle in degrees."""
 
     def __init__(self, train, components, best, every):
         self.train, self.components, self.best, self.every = train, components, best, every

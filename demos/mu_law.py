@@ -12,9 +12,9 @@ It stands beside three baselines, in bits per sample: equal odds, the codes' fre
 (least squares on the sound divided by its loudness; its error Laplace, scaled by loudness, and summed over each
 code's step).
 
-What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded only or both; hidden (128,) or
-(128, 128); weight decay in {0, .1, .5}; not every combination. The linear predictor chooses its window out of 16, 32, 64, 128 at every
-run.
+What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded only or both; hidden (128,) or (128,
+128); weight decay in {0, .1, .5}; not every combination. The linear predictor chooses its window out of 16, 32, 64,
+128 at every run.
 
 It makes its own sound: --data changes nothing.
 Takes about 25 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
@@ -53,7 +53,8 @@ def companding(lesson):
     lesson.save(plotting.lines(x, {"mu = 255": mu_law.compress(x), "mu = 15": mu_law.compress(x, 15), "equal steps": x},
                                "The compressed scale gives half of its steps to the quietest 6 % of the range",
                                "sample x", "companded sample y", colours={
-                                   "mu = 255": COLOURS["mu-law"], "equal steps": COLOURS["equal steps"]}), "mu_law_curve")
+                                   "mu = 255": COLOURS["mu-law"], "equal steps": COLOURS["equal steps"]}),
+                                   "mu_law_curve")
     voice = sv.speech_like(lesson.pick(40_000, 4000), rate=RATE, rng=lesson.rng(10))
     levels = np.arange(-60, 1, 6)
     companded, equal = np.transpose([(mu_law.signal_to_noise(v, mu_law.decode(mu_law.encode(v))),
@@ -66,15 +67,16 @@ def companding(lesson):
     quieter = list(levels).index(-24)
     lesson.say(
         f"24 dB quieter costs equal steps {equal[-1] - equal[quieter]:.0f} dB and mu-law "
-        f"{companded[-1] - companded[quieter]:.0f} dB. The gain is {companded[-1] - equal[-1]:.0f} dB where the voice is loud,\n"
-        "because most of its samples are small even so, and reaches "
-        f"{np.max(companded - equal):.0f} dB in a whisper: 33 dB by steps that are\n46 times finer, and more where equal steps turn "
-        "all samples into +-1/256, having no code for 0. A signal that\nis always near 1 would lose instead.\n")
+        f"{companded[-1] - companded[quieter]:.0f} dB. The gain is {companded[-1] - equal[-1]:.0f} dB where the voice "
+        f"is loud,\nbecause most of its samples are small even so, and reaches {np.max(companded - equal):.0f} dB in a "
+        "whisper: 33 dB by steps that are\n46 times finer, and more where equal steps turn all samples into +-1/256, "
+        "having no code for 0. A signal that\nis always near 1 would lose instead.\n")
     lesson.save(plotting.lines(levels, {"mu-law, 8 bits": companded, "equal steps, 8 bits": equal},
                                f"A voice at -24 dB is still {companded[quieter]:.0f} dB above mu-law's noise, and "
                                f"{equal[quieter]:.0f} dB above that of equal steps", "level of the voice (dB)",
                                "signal-to-noise ratio (dB)", colours={
-                                   f"{code}, 8 bits": colour for code, colour in COLOURS.items() if code != "network"}), "mu_law_noise")
+                                   f"{code}, 8 bits": COLOURS[code] for code in ("mu-law", "equal steps")}),
+                  "mu_law_noise")
     return {f"{level} dB": {"mu-law": m, "equal steps": u} for level, m, u in zip(levels, companded, equal)}
 
 
@@ -172,7 +174,8 @@ def score(lesson, network, train, valid, test):
     errors = {name: Mean.of(b).error for name, b in bits.items() if name != "equal odds"}
     lesson.save(plotting.bars(means, f"Of 8 bits, a line through the past saves {8 - means[linear]:.1f}, a network "
                               f"{8 - means[ours]:.1f}", "bits per sample", errors, {
-                                  "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"]}), "mu_law_bits")
+                                  "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"]}),
+                                  "mu_law_bits")
     return {name: Mean.of(b) for name, b in bits.items()}, differences
 
 
@@ -205,16 +208,17 @@ def speak(lesson, network, test):
                  ["piece", "level, dB", "correlation one period later"],
                  [(name, row["level"], row["repetition"]) for name, row in numbers.items()])
     lesson.say(
-        f"It took {n} passes, one a sample; none could start before the last had ended. A window of {1000 * WIDTH / RATE:.0f} ms is "
-        "shorter\nthan a period of the voice (6 to 11 ms), so the network cannot know when the vocal cords will pulse next:\nthat "
-        "is what WaveNet's reach is for.\n")
+        f"It took {n} passes, one a sample; none could start before the last had ended. A window of "
+        f"{1000 * WIDTH / RATE:.0f} ms is shorter\nthan a period of the voice (6 to 11 ms), so the network cannot know "
+        "when the vocal cords will pulse next:\nthat is what WaveNet's reach is for.\n")
     draw_voices(lesson, real, spoken)
     return numbers
 
 
 def draw_voices(lesson, real, spoken):
     """The two loudest pieces of each."""
-    figure, axes = plotting.panels(4, "The network babbles: it has pulses and ringing like the voice, but no steady pitch",
+    figure, axes = plotting.panels(4, "The network babbles: it has pulses and ringing like the voice, but no steady "
+                                      "pitch",
                                    n_columns=2, size=(4.6, 2.0))
     milliseconds = 1000 * np.arange(real.shape[1]) / RATE
     pieces = [(x, title, colour) for voices, title, colour in (

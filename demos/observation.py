@@ -81,7 +81,7 @@ def predicted_kl(values, variance):
 
 
 def collapse(lesson, images):
-    """Latents alive and KL at several fixed variances: predicted, in a linear VAE, in a deeper one; and the deeper ones."""
+    """Latents alive and KL at several fixed variances: predicted, in a linear VAE, in a deeper one; the deeper ones."""
     values = eigenvalues(images.train.astype(np.float64))
     variances = (1.0, 0.5, 0.25, 0.1, 0.05)
     lesson.say(f"{len(images.train)} training images of {images.train.shape[1]} grey pixels in [0, 1]. The "
@@ -109,20 +109,23 @@ def collapse(lesson, images):
                f"optimum; trained, it is at most {off:.2f} nats\n"
                f"off. A deep one can bend and may find more to say: {numbers[0.25]['kl'][2]:.2f} nats instead "
                f"of {numbers[0.25]['kl'][0]:.2f} at variance 0.25.")
-    figure, axes = plotting.panels(2, "Latents live where the data's variance exceeds the noise's: at variance 1, none does",
+    figure, axes = plotting.panels(2, "Latents live where the data's variance exceeds the noise's: at variance 1, "
+                                      "none does",
                                    size=(4.3, 3.5))
     count = np.arange(1, min(17, len(values)))
     axes[0].bar(count, values[:len(count)], color=plotting.COLOURS["PCA"])
     for v in (1.0, 0.5, 0.25):
         axes[0].axhline(v, color=plotting.GREY, linewidth=1.2, linestyle="--")
-        axes[0].annotate(f"noise variance {v:g}", (count[-1], v), (0, 3), textcoords="offset points", size=9, ha="right",
+        axes[0].annotate(f"noise variance {v:g}", (count[-1], v), (0, 3), textcoords="offset points", size=9,
+                         ha="right",
                          path_effects=plotting.HALO)
     with plotting.house_style():
         axes[0].set_title("what the data offers")
     axes[0].set(xlabel="principal direction", ylabel="eigenvalue of the covariance",
                 ylim=(0, max(1.1, 1.1 * values[0])))
     kl = np.array([numbers[v]["kl"] for v in variances]).T
-    plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]}, "what the latents say",
+    plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]},
+                   "what the latents say",
                    "fixed noise variance v", "KL, nats per image", logx=True, ax=axes[1])
     lesson.save(figure, "observation_collapse")
     return numbers, deep
@@ -131,7 +134,7 @@ def collapse(lesson, images):
 # ---- squared error with a weighted KL -----------------------------------------------------------------------------
 
 def disguise(lesson, images):
-    """|x - x_mean|^2 + beta KL is the Gaussian loss of variance beta / 2, times beta: equal gradients, whatever theta."""
+    """|x - x_mean|^2 + beta KL is beta times the Gaussian loss of variance beta / 2: equal gradients at any theta."""
     D, values, numbers = images.train.shape[1], eigenvalues(images.train.astype(np.float64)), {}
     x, rng = images.train[:50].astype(np.float64), lesson.rng(2)
     eps, rows = rng.standard_normal((50, K)), []
@@ -174,7 +177,8 @@ def runaway(lesson, images):
         on = np.exp(s) < floor                                # v = floor + e^s is mostly floor
         log_p = sv.gaussian.log_prob(test[..., None], m[..., None], np.log(floor + np.exp(s))[..., None])
         numbers[floor] = {"on the floor": float(on.mean()), "of these 0": float((on & zero).sum() / max(1, on.sum())),
-                          "share": float(log_p[on].sum() / log_p.sum()), "most a pixel": float(-0.5 * np.log(2 * np.pi * floor)),
+                          "share": float(log_p[on].sum() / log_p.sum()),
+                          "most a pixel": float(-0.5 * np.log(2 * np.pi * floor)),
                           "error": Mean.of(((m - test) ** 2).sum(axis=1)),
                           "error, not 0": Mean.of(((m - test) ** 2 * ~zero).sum(axis=1))}
         row = numbers[floor]
@@ -187,20 +191,19 @@ def runaway(lesson, images):
     first, last = numbers[FLOORS[0]], numbers[FLOORS[-1]]
     best = min(FLOORS, key=lambda floor: numbers[floor]["error"].value)
     lesson.say(
-        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, nearly all of them exactly 0, and bring "
-        f"{last['share']:.0%} of log p(x given z). A hit\n"
-        f"there is worth -1/2 log(2 pi floor), {0.5 * np.log(10):.2f} nats more for every power of ten that the floor is "
-        "lowered, without end and\n"
-        "whatever was learned. So no log-density stands in this table: between its rows it would compare floors, which "
-        "were chosen\n"
-        "by hand. What may be compared is what the floor does not enter: how far the means are from x. The squared error "
-        f"is {first['error'].value:.2f}\n"
-        f"at the first floor, {last['error'].value:.2f} at the last and smallest at {best:g}.")
+        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, nearly all of them exactly 0, and "
+        f"bring {last['share']:.0%} of log p(x given z). A hit\nthere is worth -1/2 log(2 pi floor), "
+        f"{0.5 * np.log(10):.2f} nats more for every power of ten that the floor is lowered, without end and\n"
+        "whatever was learned. So no log-density stands in this table: between its rows it would compare floors, "
+        "which were chosen\nby hand. What may be compared is what the floor does not enter: how far the means are "
+        f"from x. The squared error is {first['error'].value:.2f}\nat the first floor, {last['error'].value:.2f} at "
+        f"the last and smallest at {best:g}.")
     sv.comparable(*(sv.Gaussian("diagonal", floor=floor) for floor in FLOORS))
-    lesson.say("sv.comparable would let the densities pass, for all are in the same units. It sees the measure, not who "
-               "chose the floor.")
-    figure, axes = plotting.panels(2, f"At the lowest floor {last['on the floor']:.0%} of the pixels bring {last['share']:.0%} of "
-                                   f"the density; the means are best at floor {best:g}", size=(4.4, 3.5))
+    lesson.say("sv.comparable would let the densities pass, for all are in the same units. It sees the measure, not "
+               "who chose the floor.")
+    figure, axes = plotting.panels(2, f"At the lowest floor {last['on the floor']:.0%} of the pixels bring "
+                                   f"{last['share']:.0%} of the density; the means are best at floor {best:g}",
+                                   size=(4.4, 3.5))
     plotting.lines(np.array(FLOORS), {name: 100 * np.array([numbers[f][key] for f in FLOORS]) for name, key in (
         ("of log p(x given z)", "share"), ("of all pixels", "on the floor"))}, "what sits on the floor",
         "floor of the learned variance", "percent", logx=True, ax=axes[0])
@@ -230,7 +233,8 @@ def compare(lesson, images, deep):
 
     def report(name, vae):
         terms = vae.elbo(test, rng=lesson.rng(9))
-        numbers[name] = {"elbo": Mean.of(terms.elbo), "kl": Mean.of(terms.kl), "error": Mean.of(squared_error(vae, test))}
+        numbers[name] = {"elbo": Mean.of(terms.elbo), "kl": Mean.of(terms.kl),
+                         "error": Mean.of(squared_error(vae, test))}
         rows.append((name, *numbers[name].values()))
         pictures.append(vae.reconstruct(test[shown]))
 
@@ -284,7 +288,8 @@ def compare(lesson, images, deep):
                    f"sv.comparable refuses: {str(refusal).replace(': {', ':' + chr(10) + '{')}\n")
     numbers["cross-entropy"] = {"score": Mean.of(score), "omitted": Mean.of(omitted)}
     lesson.save(plotting.image_grid(
-        np.concatenate([test[shown], *pictures]), "The same network under different noise: variance 1 sees one average image",
+        np.concatenate([test[shown], *pictures]), "The same network under different noise: variance 1 sees one "
+                                                  "average image",
         n_columns=len(shown),
         row_labels=["original", "variance 1", "variance 0.1", "learned variance", "continuous B.", "cross-entropy",
                     "cross-entropy, read as c. B."]),

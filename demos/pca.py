@@ -1,8 +1,8 @@
 """Which flat picture of the data loses least? Principal components of real digits, and what they keep.
 
-For k = 1, 2, 4, ..., 32 components fitted on the training digits: the squared error per image on training and test digits, beside
-a random orthonormal basis of the same size; the training error is held against the discarded singular values, which
-must give the same number. Draws the components, reconstructions, and the plane of the first two.
+For k = 1, 2, 4, ..., 32 components fitted on the training digits: the squared error per image on training and test
+digits, beside a random orthonormal basis of the same size; the training error is held against the discarded singular
+values, which must give the same number. Draws the components, reconstructions, and the plane of the first two.
 
 Takes about 2 s. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
 """
@@ -40,8 +40,8 @@ def run(lesson):
     gap = max(abs(n["train"] - n["predicted"]) / n["train"] for n in numbers.values())
     lesson.say(
         f"What PCA loses on its training data is the discarded singular values' share, to a relative {gap:.0e}.\n"
-        f"A random basis of 32 directions loses {numbers[32]['random basis'].value:.2f} on the test images; {enough} principal "
-        f"components lose less.\n")
+        f"A random basis of 32 directions loses {numbers[32]['random basis'].value:.2f} on the test images; {enough} "
+        "principal components lose less.\n")
 
     lesson.save(plotting.lines(
         np.array(SIZES), {"PCA": tuple(np.array([numbers[k]["test"] for k in SIZES]).T),
@@ -51,7 +51,8 @@ def run(lesson):
     # Components have both signs: zero is shown as middle grey.
     patterns = everything.components_[:20] / (2 * np.abs(everything.components_[:20]).max(axis=1, keepdims=True))
     lesson.save(plotting.image_grid(
-        patterns + 0.5, "The first 20 components: from coarse patterns to fine ones (middle grey is 0)"), "pca_components")
+        patterns + 0.5, "The first 20 components: from coarse patterns to fine ones (middle grey is 0)"),
+        "pca_components")
     shown = np.array([np.flatnonzero(images.test_labels == label)[0] for label in np.unique(images.test_labels)])
     stack = [test[shown]]
     for k in SIZES:

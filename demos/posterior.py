@@ -1,9 +1,9 @@
 """How good is q? The true posterior of single digits beside it, and the gap taken apart.
 
-A VAE of two latents trained on binary digits. Bayes' rule on a grid gives p(z given x), whatever its shape; the encoder gives
-an ellipse. The gap log p(x) - ELBO is what the encoder loses, because one network must answer for all images
-(amortisation: q is optimised for each image alone and the bound rises), and what no Gaussian could avoid.
-Then what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
+A VAE of two latents trained on binary digits. Bayes' rule on a grid gives p(z given x), whatever its shape; the
+encoder gives an ellipse. The gap log p(x) - ELBO is what the encoder loses, because one network must answer for all
+images (amortisation: q is optimised for each image alone and the bound rises), and what no Gaussian could avoid. Then
+what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
 
 With --data DIR it does the same on MNIST-format files (fewer test images, whose q the grid resolves).
 Takes about 30 s. Writes posterior_grid, posterior_gap (.png).
@@ -37,7 +37,8 @@ def run(lesson):
     covering = posterior_moments(vae, X, sv.latent_grid(2, step=0.14))
     far = sv.optimize_q(vae, X, start=covering, steps=steps, rng=rng)           # from the posterior's own moments
     evidence, own = bound(vae, X, q, grid)
-    bounds = {"from the encoder's q": bound(vae, X, near, grid)[1], "from the posterior's moments": bound(vae, X, far, grid)[1]}
+    bounds = {"from the encoder's q": bound(vae, X, near, grid)[1],
+              "from the posterior's moments": bound(vae, X, far, grid)[1]}
     take_far = (bounds["from the posterior's moments"] > bounds["from the encoder's q"])[:, None]
     best = tuple(np.where(take_far, b, a) for a, b in zip(near, far))
     top = np.maximum(*bounds.values())
@@ -51,9 +52,9 @@ def run(lesson):
                      ("log p(x)", evidence), ("ELBO", own), ("gap", gap), *parts.items())])
     escaped = int(np.sum(bounds["from the posterior's moments"] > bounds["from the encoder's q"] + 0.1))
     share = numbers["amortisation"].value / numbers["gap"].value
-    lesson.say(f"{share:.0%} of the gap is the encoder's: a better Gaussian exists and it does not give it. Ascent from the encoder's q can\n"
-               f"end at a worse optimum than ascent from the posterior's own moments: by over 0.1 nats for {escaped} of {n} images. q* is the\n"
-               f"better of the two.\n")
+    lesson.say(f"{share:.0%} of the gap is the encoder's: a better Gaussian exists and it does not give it. Ascent "
+               "from the encoder's q can\nend at a worse optimum than ascent from the posterior's own moments: by "
+               f"over 0.1 nats for {escaped} of {n} images. q* is the\nbetter of the two.\n")
     draw_posteriors(lesson, vae, images, X, labels, gap, q, best)
     gap_figure(lesson, gap, parts, labels)
     numbers["code"] = code(lesson, images, vae)
@@ -85,8 +86,8 @@ def bound(vae, X, q, grid):
 def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
     """Six digits from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
     chosen = np.argsort(gap)[np.linspace(0, len(gap) - 1, 6).round().astype(int)]
-    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse, and the encoder's "
-                                   "is not even the best one", n_columns=3, size=(3.5, 3.5))
+    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse, and "
+                                   "the encoder's is not even the best one", n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
     window = sv.latent_grid(2, half_width=4.0, step=lesson.pick(0.04, 0.1))
     found = sv.grid_posterior(vae, X[chosen], window)
@@ -100,15 +101,18 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             density = np.exp(log_p - log_p.max()).reshape(m, m)
             z = window.z[:m, 0]
             ax.contourf(z, z, density, levels=[*LEVELS.values(), 1], colors=SHADES)
-            for (mu, log_var), name, colour, line in ((q, "q, the encoder's: 1 and 2 sigma", plotting.COLOURS["VAE"], "-"),
-                                                      (best, "q*, the best Gaussian: 1 and 2 sigma", plotting.OTHER_COLOURS[0], "--")):
+            for (mu, log_var), name, colour, line in ((q, "q, the encoder's: 1 and 2 sigma", plotting.COLOURS["VAE"],
+                                                       "-"),
+                                                      (best, "q*, the best Gaussian: 1 and 2 sigma",
+                                                       plotting.OTHER_COLOURS[0], "--")):
                 for radius in (1, 2):
                     ax.plot(*(mu[i] + radius * np.exp(0.5 * log_var[i]) * circle).T, line, color=colour, linewidth=1.3,
                             label=name if radius == 1 else None)
             inside = density > np.exp(-4.5)
             points = np.concatenate([window.z.reshape(m, m, 2)[inside], q[0][[i]], best[0][[i]]])
             centre, reach = (points.max(axis=0) + points.min(axis=0)) / 2, 0.75 * np.ptp(points, axis=0).max() + 0.25
-            ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach), aspect="equal",
+            ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach),
+                   aspect="equal",
                    title=f"{'an' if labels[i] == 8 else 'a'} {labels[i]}, gap {gap[i]:.2f} nats")
             inset = ax.inset_axes((0.02, 0.74, 0.24, 0.24))
             inset.imshow(X[i].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
@@ -120,16 +124,18 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             ax.set_ylabel("z2")
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend([plt.Rectangle((0, 0), 1, 1, color=shade) for shade in SHADES] + handles,
-                      [f"p(z given x) above {share} of its peak" for share in LEVELS] + names, loc="outside lower center", ncols=2)
+                      [f"p(z given x) above {share} of its peak" for share in LEVELS] + names,
+                      loc="outside lower center", ncols=2)
     lesson.save(figure, "posterior_grid")
 
 
 def gap_figure(lesson, gap, parts, labels):
     """The gap of every image, sorted, in its two parts."""
     order = np.argsort(gap)
-    figure, (ax,) = plotting.panels(1, "The gap is small for most digits and large for a few; there it is the encoder that fails"
-                                    if parts["amortisation"][order[-10:]].mean() > parts["the Gaussian family"][order[-10:]].mean()
-                                    else "The gap is small for most digits and large for a few", size=(7, 3.6))
+    amortisation, family = (part[order[-10:]].mean() for part in parts.values())
+    figure, (ax,) = plotting.panels(1, "The gap is small for most digits and large for a few"
+                                    + ("; there it is the encoder that fails" if amortisation > family else ""),
+                                    size=(7, 3.6))
     with plotting.house_style():
         bottom = np.zeros(len(gap))
         for (name, part), colour in zip(parts.items(), (plotting.COLOURS["VAE"], plotting.COLOURS["independent"])):
@@ -150,17 +156,22 @@ def code(lesson, images, flat):
         units = sv.active_units(vae, X)
         closed = Mean.of(sv.gaussian.kl_standard(*vae.encode(X)).astype(np.float64))
         numbers[name] = {"kl": Mean.of(split.kl), "mutual information": Mean.of(split.mutual_information),
-                         "marginal kl": Mean.of(split.marginal_kl), "closed form": closed, "active": int(units.active.sum()),
+                         "marginal kl": Mean.of(split.marginal_kl), "closed form": closed,
+                         "active": int(units.active.sum()),
                          "least used, variance": float(units.variance.min())}
         rows.append((name, *numbers[name].values()))
-    lesson.table(f"What the KL is paid for: {len(X)} training digits, nats (+- over images); log N = {np.log(len(X)):.2f}",
-                 ["model", "KL, sampled", "mutual information", "KL(aggregate || prior)", "KL, closed form", "active latents",
+    lesson.table(f"What the KL is paid for: {len(X)} training digits, nats (+- over images); log N = "
+                 f"{np.log(len(X)):.2f}",
+                 ["model", "KL, sampled", "mutual information", "KL(aggregate || prior)", "KL, closed form",
+                  "active latents",
                   "least Var[mu]"], rows)
     short, long = numbers["2 latents"], numbers["32 latents"]
-    lesson.say(f"With 2 latents {short['mutual information'].value / short['kl'].value:.0%} of the KL is information about which digit it was, "
-               f"the rest the price for codes that are not\nspread like the prior. With 32 latents the code could name the image: its "
-               f"information is at most log N, and reaches\n{long['mutual information'].value:.2f}; {long['active']} of 32 latents are used "
-               f"(variance of mu above 0.01), {'the others stay at the prior.' if long['active'] < 32 else 'none stays at the prior.'}\n"
-               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is partly real distance and partly that {len(X)} codes cannot "
-               f"fill so many dimensions.\n")
+    lesson.say(f"With 2 latents {short['mutual information'].value / short['kl'].value:.0%} of the KL is information "
+               "about which digit it was, the rest the price for codes that are not\n"
+               "spread like the prior. With 32 latents the code could name the image: its information is at most log "
+               f"N, and reaches\n{long['mutual information'].value:.2f}; {long['active']} of 32 latents are used "
+               "(variance of mu above 0.01), "
+               f"{'the others stay at the prior.' if long['active'] < 32 else 'none stays at the prior.'}\n"
+               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is partly real distance and partly that "
+               f"{len(X)} codes cannot fill so many dimensions.\n")
     return numbers

@@ -1,9 +1,10 @@
 """Why is the randomness moved out of z? Two estimators of the same gradient, and how far each scatters.
 
-First on E[x^2] under N(theta, 1), whose derivative is 2 theta and where the variances of both estimators are known: the
-pathwise one follows x = theta + eps, the score function weighs the value x^2 by the derivative of log N(x; theta, 1).
-Then on the ELBO of VAEs with 2 and 8 latents trained on the digits, image by image. Both have the same mean; what differs is how many samples
-one needs to see it. A baseline, subtracted from the value, helps the score function and does not change its mean.
+First on E[x^2] under N(theta, 1), whose derivative is 2 theta and where the variances of both estimators are known:
+the pathwise one follows x = theta + eps, the score function weighs the value x^2 by the derivative of log N(x; theta,
+1). Then on the ELBO of VAEs with 2 and 8 latents trained on the digits, image by image. Both have the same mean; what
+differs is how many samples one needs to see it. A baseline, subtracted from the value, helps the score function and
+does not change its mean.
 
 With --data DIR it does the same on MNIST-format files.
 Takes about 15 s. Writes reparameterization_square, reparameterization_variance, reparameterization_elbo (.png).
@@ -39,13 +40,15 @@ def square(lesson):
             numbers[theta, name] = {"measured": measured, "exact": exact}
     lesson.table(f"d/dtheta E[x^2], x ~ N(theta, 1), from {n} samples",
                  ["theta", "estimator", "its mean", "truth", "its variance", "exact", "errors off"], rows)
-    lesson.say(f"{within} of {len(rows)} variances are within three standard errors of theory. The pathwise variance is 4\n"
-               f"wherever theta is; the score function's is theta^4 + 14 theta^2 + 15, because it multiplies the score by the\n"
-               f"whole value x^2. The best baseline, theta^2 + 3, leaves 8 theta^2 + 6: better, and still not 4.\n")
+    lesson.say(f"{within} of {len(rows)} variances are within three standard errors of theory. The pathwise variance "
+               "is 4\nwherever theta is; the score function's is theta^4 + 14 theta^2 + 15, because it multiplies the "
+               "score by the\nwhole value x^2. The best baseline, theta^2 + 3, leaves 8 theta^2 + 6: better, and "
+               "still not 4.\n")
 
     theta, eps = 2.0, lesson.rng(2).standard_normal(400)
     names, truth = list(square_estimators(theta, eps)), 2 * theta
-    figure, axes = plotting.panels(1, "Three clouds around the same truth: only the path keeps its samples close", size=(7.5, 3.4))
+    figure, axes = plotting.panels(1, "Three clouds around the same truth: only the path keeps its samples close",
+                                   size=(7.5, 3.4))
     with plotting.house_style():
         for i, name in enumerate(names):
             cloud = square_estimators(theta, eps)[name][0]
@@ -59,7 +62,8 @@ def square(lesson):
 
     thetas = np.linspace(0, 4, 41)
     lesson.save(plotting.lines(
-        thetas, {name: np.array([square_estimators(theta, np.zeros(1))[name][1] for theta in thetas]) for name in names},
+        thetas, {name: np.array([square_estimators(theta, np.zeros(1))[name][1] for theta in thetas])
+                 for name in names},
         "The pathwise variance stays where it is; the score function's grows with the value it multiplies",
         "theta", "variance of one sample (exact)", logy=True), "reparameterization_variance")
     return numbers
@@ -70,7 +74,8 @@ def square_estimators(theta, eps):
     best = theta**2 + 3
     return {PATHWISE: (estimators.square_pathwise(theta, eps), 4.0),
             PLAIN: (estimators.square_score_function(theta, eps), estimators.square_score_function_variance(theta)),
-            BASED: (estimators.square_score_function(theta, eps, best), estimators.square_score_function_variance(theta, best))}
+            BASED: (estimators.square_score_function(theta, eps, best),
+                    estimators.square_score_function_variance(theta, best))}
 
 
 def real(lesson):
@@ -90,20 +95,23 @@ def real(lesson):
         ratio = {name: variance[name] / variance[PATHWISE] for name in cloud}
         for name in cloud:
             number = {"variance": Mean.of(variance[name]), "ratio": Mean.of(ratio[name]),
-                      "median ratio": float(np.median(ratio[name])), "means differ by": agreement(cloud[PATHWISE], cloud[name])}
+                      "median ratio": float(np.median(ratio[name])),
+                      "means differ by": agreement(cloud[PATHWISE], cloud[name])}
             numbers[n_latent, name] = number
             rows.append((n_latent, name, *number.values()))
         clouds[n_latent], ratios[n_latent] = cloud, ratio
 
     lesson.table(f"dELBO/d(mu, log_var), {n_images} test images, {n_samples} samples each (+- over images)",
-                 ["latents", "estimator", "variance, all parameters", "over the pathwise", "its median", "means differ by"], rows)
+                 ["latents", "estimator", "variance, all parameters", "over the pathwise", "its median",
+                  "means differ by"], rows)
     plain, based = ([numbers[n, name]["median ratio"] for n in (2, 8)] for name in (PLAIN, BASED))
-    lesson.say(f"The last column compares each mean with the pathwise one, in standard errors (root mean square over all\n"
-               f"parameters; 1 is chance): the same gradient. But to know it as well as from one pathwise sample, the score\n"
-               f"function needs about {plain[0]:.0f} samples with 2 latents and {plain[1]:.0f} with 8, and with one baseline per image\n"
-               f"{based[0]:.1f} and {based[1]:.1f}: log p(x given z) is near one number for every z that q proposes, and that number says\n"
-               f"nothing about where to move. What the score function does not need is a derivative of the decoder, so it\n"
-               f"also works where z is discrete.\n")
+    lesson.say("The last column compares each mean with the pathwise one, in standard errors (root mean square over "
+               "all\nparameters; 1 is chance): the same gradient. But to know it as well as from one pathwise sample, "
+               f"the score\nfunction needs about {plain[0]:.0f} samples with 2 latents and {plain[1]:.0f} with 8, and "
+               f"with one baseline per image\n{based[0]:.1f} and {based[1]:.1f}: log p(x given z) is near one number "
+               "for every z that q proposes, and that number says\nnothing about where to move. What the score "
+               "function does not need is a derivative of the decoder, so it\n"
+               "also works where z is discrete.\n")
 
     cloud, ratio = clouds[2], ratios[2]
     image = int(np.argsort(ratio[PLAIN])[n_images // 2])       # the one with the median ratio
@@ -123,7 +131,7 @@ def real(lesson):
 
 
 def agreement(a, b):
-    """How far two estimators' means are apart, in standard errors: root mean square over all parameters; 0 for the same."""
+    """How far two estimators' means are apart, in standard errors, root mean square over parameters; 0 for the same."""
     if a is b:
         return 0.0
     squares = []

@@ -20,12 +20,13 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
 
 
 def fit_for_grid(lesson, vae, X, n, step):
-    """Indices of the first n rows of X whose q a grid of this step resolves: no sigma below 1.5 steps. Says what it left out."""
+    """The first n rows of X whose q a grid of this step resolves, no sigma below 1.5 steps. Says what it left out."""
     fine = np.exp(0.5 * vae.encode(X)[1]).min(axis=1) < 1.5 * step
     chosen = np.flatnonzero(~fine)[:n]
     if len(chosen) < n:
         raise ValueError(f"only {len(chosen)} images have a q that a grid of step {step} resolves, {n} are wanted")
     left_out = int(fine[:chosen[-1]].sum())
     if left_out:
-        lesson.say(f"{left_out} of the first {chosen[-1] + 1} test images are left out: their q is too narrow for a grid of step {step}.")
+        lesson.say(f"{left_out} of the first {chosen[-1] + 1} test images are left out: their q is too narrow for a "
+                   f"grid of step {step}.")
     return chosen

@@ -23,7 +23,8 @@ def run(lesson):
     images = lesson.images(binary=True)
     x, labels = images.train[:1000], images.train_labels[:1000]
     epochs = lesson.pick(200, 6)
-    frames = np.unique(np.geomspace(1, epochs + 1, lesson.pick(44, 4)).astype(int) - 1)  # more of them early, when most happens
+    # more of them early, when most happens
+    frames = np.unique(np.geomspace(1, epochs + 1, lesson.pick(44, 4)).astype(int) - 1)
     films = {}
     for stream, (name, cls) in enumerate({"AE": sv.Autoencoder, "VAE": sv.VAE}.items()):
         rng = lesson.rng(stream)
@@ -37,16 +38,17 @@ def run(lesson):
                    hold=lesson.pick(12, 1))  # two seconds
     numbers = {name: {"radius": float(np.sqrt((film[-1] ** 2).sum(axis=1).mean())),
                       "offset": float(np.linalg.norm(film[-1].mean(axis=0)))} for name, film in films.items()}
-    lesson.table(f"The codes after {epochs} epochs", ["model", "root-mean-square radius", "distance of the mean from the origin"],
+    lesson.table(f"The codes after {epochs} epochs",
+                 ["model", "root-mean-square radius", "distance of the mean from the origin"],
                  [(name, n["radius"], n["offset"]) for name, n in numbers.items()])
-    lesson.say("Nothing tells the autoencoder where to put its codes, and they wander as far as they like; the VAE's KL holds them\n"
-               "at the scale of N(0, I), where one knows to look for them.")
+    lesson.say("Nothing tells the autoencoder where to put its codes, and they wander as far as they like; the VAE's "
+               "KL holds them\nat the scale of N(0, I), where one knows to look for them.")
     print(f"  saved {path}", flush=True)
     return numbers
 
 
 def film_of(films, frames, labels, path, hold):
-    """Write the codes of every frame, all models side by side, as a GIF, the last one `hold` times more; whole or not at all."""
+    """Write the codes of every frame, models side by side, as a GIF, the last `hold` times more; whole or not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each panel is as wide as its last frame needs, so that the order in the end fills it.
     limits = {name: 1.1 * float(np.abs(film[-1]).max()) for name, film in films.items()}

@@ -2,7 +2,8 @@
 
 Trains VAEs on the bundled digits, binarised at one half (pixels of at least 8/16 become 1), stopped early on the
 validation digits, and prints the test ELBO and its two terms in nats per image with standard errors. Beside them stand
-two baselines: independent pixels, and a VAE with a linear decoder. A VAE of two latents draws the map of its latent space.
+two baselines: independent pixels, and a VAE with a linear decoder. A VAE of two latents draws the map of its latent
+space.
 
 With --data DIR it does the same on MNIST-format files (784-400-20, 5 epochs).
 Takes about 30 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal, vae_manifold
@@ -48,10 +49,10 @@ def run(lesson):
                  [(label, *row) for label, row in numbers.items()])
     gain = numbers[name][0].value - numbers["independent pixels"][0].value
     lesson.say(
-        f"Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. Even so the\n"
-        f"VAE is {gain:.1f} nats above: it has learned which pixels go together. Of what it knows of an image, the KL is\n"
-        f"what the code costs ({numbers[name][2].value:.1f} nats) and the reconstruction what is still missing after it.\n"
-        f"The two-latent VAE pays for a map that fits on paper.\n")
+        "Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. Even so "
+        f"the\nVAE is {gain:.1f} nats above: it has learned which pixels go together. Of what it knows of an image, "
+        f"the KL is\nwhat the code costs ({numbers[name][2].value:.1f} nats) and the reconstruction what is still "
+        "missing after it.\nThe two-latent VAE pays for a map that fits on paper.\n")
 
     rng = lesson.rng(10)
     lesson.save(plotting.training_curves(
@@ -71,13 +72,15 @@ def run(lesson):
     for j in range(n_latent):
         moved[j, :, j] = values
     lesson.save(plotting.traversal(
-        vae.decode(moved.reshape(-1, n_latent)), values, "One latent moved at a time, the others held: each changes the image "
-        "in its own way, or hardly at all", [f"z{j + 1}" for j in range(n_latent)]), "vae_traversal")
+        vae.decode(moved.reshape(-1, n_latent)), values, "One latent moved at a time, the others held: each changes "
+        "the image in its own way, or hardly at all", [f"z{j + 1}" for j in range(n_latent)]), "vae_traversal")
     lesson.save(plotting.manifold(flat.decode(plotting.manifold_grid(15)),
-                                  "Moving z1 and z2 changes the image continuously, through all kinds of images"), "vae_manifold")
+                                  "Moving z1 and z2 changes the image continuously, through all kinds of images"),
+                                  "vae_manifold")
     lesson.save(plotting.latent_scatter(
         flat.encode(images.test[:5000])[0], images.test_labels[:5000],
-        "Codes gather at the centre and sort themselves by label, though no label was ever shown", circles=True), "vae_latent")
+        "Codes gather at the centre and sort themselves by label, though no label was ever shown", circles=True),
+        "vae_latent")
     return {label: {"elbo": row[0], "reconstruction": row[1], "kl": row[2]} for label, row in numbers.items()}
 
 

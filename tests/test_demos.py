@@ -1,15 +1,19 @@
 """Do the lessons run, speak clearly and measure something? Each one with --quick, and the command line around them."""
 import doctest
+import gzip
 import re
 import shlex
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import scratchvae as sv
 from demos import LESSONS
 from demos.__main__ import first_line, lesson_module, main
 from demos.lesson import Lesson, Mean, number_text
@@ -38,7 +42,8 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
     announced, suffix = re.search(r"[Ww]rites ([^()]*)\((\.\w+)\)", lesson_module(name).__doc__).groups()
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.txt"} | {
         f"{stem}{suffix}" for stem in re.findall(r"\w+", announced) if stem != "and"}
-    assert all(path.stat().st_size < {".png": 200_000, ".gif": 1_500_000, ".txt": 20_000}[path.suffix] for path in tmp_path.iterdir())
+    assert all(path.stat().st_size < {".png": 200_000, ".gif": 1_500_000,
+                                      ".txt": 20_000}[path.suffix] for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -49,6 +54,49 @@ def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, caps
     assert stop.value.code == 0
     assert first_line(name)[-1] in ".?" and first_line(name) in text
     assert re.search(r"[Tt]akes about \d+ s", text) and re.search(r"[Ww]rites \w+", text)
+
+
+@pytest.fixture(scope="module")
+def mnist_like(tmp_path_factory):
+    """A folder of MNIST-format files, two of the four gzipped: the digits of 8 x 8 pixels, each pixel drawn as 2 x 2."""
+    folder = tmp_path_factory.mktemp("idx")
+    X, labels = sv.load_digits()
+    pixels = np.round(255 * X.reshape(-1, 8, 8)).astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)
+    for name, rows, opened in (("train", slice(0, 1200), open), ("t10k", slice(1200, None), gzip.open)):
+        for kind, array in (("images-idx3-ubyte", pixels[rows]), ("labels-idx1-ubyte", labels[rows].astype(np.uint8))):
+            suffix = ".gz" if opened is gzip.open else ""
+            with opened(folder / f"{name}-{kind}{suffix}", "wb") as file:
+                file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["vae", "elbo", "autoregressive", "few_labels"])
+def test_lessons_take_mnist_format_files(name, mnist_like, tmp_path, capsys):
+    with Lesson(name, quick=True, out=tmp_path, data=mnist_like) as lesson:
+        images = lesson.images()
+        numbers = numbers_in(lesson_module(name).run(lesson))
+    assert [part.shape for part in images[:3]] == [(1100, 256), (100, 256), (597, 256)]
+    assert images.test.min() == 0 and images.test.max() == 1 and set(images.test_labels) == set(range(10))
+    pixel = images.test.reshape(-1, 16, 16)
+    assert (pixel[:, ::2, ::2] == pixel[:, 1::2, 1::2]).all()  # read in the order in which they were written
+    assert len(numbers) >= 3 and np.isfinite(numbers).all()
+    printed = capsys.readouterr().out
+    assert first_line(name) in printed and f"saved {tmp_path}" in printed
+
+
+def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp_path, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append([plt.figure(n).get_suptitle() for n in plt.get_fignums()]))
+    monkeypatch.setattr(matplotlib, "use", lambda *_: pytest.fail("--show must leave the backend to Matplotlib"))
+    assert main(["kl", "--quick", "--show", "--out", str(tmp_path)]) == 0
+    assert [len(titles) for titles in shown] == [1] * len(list(tmp_path.glob("*.png"))) == [1, 1, 1]
+    assert len({titles[0] for titles in shown}) == 3 and plt.get_fignums() == []
+    assert capsys.readouterr().out.count("saved") == 3
+
+
+def test_without_show_no_window_opens(tmp_path, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("no window was asked for"))
+    assert main(["kl", "--quick", "--out", str(tmp_path)]) == 0
 
 
 def test_without_a_name_every_lesson_is_listed_with_its_question(capsys):
@@ -85,7 +133,8 @@ def test_ctrl_c_ends_a_lesson_with_what_was_saved(capsys, monkeypatch):
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path):
     def numbers(seed):
-        return numbers_in(lesson_module("reparameterization").run(Lesson("reparameterization", quick=True, out=tmp_path, seed=seed)))
+        return numbers_in(lesson_module("reparameterization").run(Lesson("reparameterization", quick=True,
+                                                                         out=tmp_path, seed=seed)))
     assert numbers(3) == numbers(3) != numbers(4)
 
 

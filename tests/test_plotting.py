@@ -169,7 +169,8 @@ def test_scatter_circles_are_one_and_two_standard_deviations(rng):
 @pytest.mark.parametrize("reach", [0.1, 3, 10, 20, 50, 1000])
 def test_labels_of_the_circles_never_overprint(reach, rng):
     figure, axes = plotting.panels(2, "two", size=(5, 4.8))
-    plotting.latent_scatter(reach * rng.uniform(-1, 1, size=(50, 2)), np.zeros(50, dtype=int), "codes", circles=True, ax=axes[0])
+    plotting.latent_scatter(reach * rng.uniform(-1, 1, size=(50, 2)), np.zeros(50, dtype=int), "codes", circles=True,
+                            ax=axes[0])
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in axes[0].texts[1:]]
     assert len(boxes) == (2 if reach < 5 else 1 if reach > 15 else len(boxes))
@@ -220,7 +221,8 @@ def test_long_curves_differ_in_their_dashes_and_a_logarithmic_axis_has_plain_num
     assert {"1", "10", "2", "50"} <= shown and not any("$" in text for text in shown)
 
 
-@pytest.mark.parametrize("low, high, plain", [(0.003, 0.6, True), (1e-4, 0.2, True), (1e-7, 0.2, False), (0.2, 3e6, False),
+@pytest.mark.parametrize("low, high, plain",
+                         [(0.003, 0.6, True), (1e-4, 0.2, True), (1e-7, 0.2, False), (0.2, 3e6, False),
                                               (2e-6, 3e-5, False), (30, 900, True), (1, 1, True)])
 def test_a_logarithmic_axis_has_one_notation(low, high, plain):
     y = np.geomspace(low, high, 40)
@@ -245,8 +247,12 @@ def test_given_colours_win_over_the_table_and_over_the_free_ones():
     ax, = plotting.lines(X, {"a": X, "PCA": X, "b": X}, "t", "x", "y", colours=given).axes
     assert [c.lines[0].get_color() for c in ax.containers] == [plotting.OTHER_COLOURS[0], "#123456", "red"]
     ax, = plotting.bars({"a": 1, "PCA": 2, "b": 3}, "t", "y", colours=given).axes
-    assert [to_rgb(bar.get_facecolor()) for bar in ax.patches] == [*map(to_rgb, (plotting.OTHER_COLOURS[0], "#123456", "red"))]
+    assert [to_rgb(bar.get_facecolor()) for bar in ax.patches] == [*map(to_rgb, (plotting.OTHER_COLOURS[0], "#123456",
+                                                                                 "red"))]
     assert given == {"PCA": "#123456", "b": "red"}
+    first, second = plotting.OTHER_COLOURS[:2]
+    ax, = plotting.lines(X, {"a": X, "b": X}, "t", "x", "y", colours={"b": first}).axes
+    assert [c.lines[0].get_color() for c in ax.containers] == [second, first]
 
 
 def test_bars_print_their_values_beyond_the_error_bars():

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
 
 from scratchvae.checking import class_labels, integer, matrix, number
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of, house_style,
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
+                                      house_style,
                                       panels, short_number, vector)
 
 
@@ -14,8 +15,8 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, O
 def latent_scatter(z, labels, title, circles=False, ax=None):
     """Codes z (N, 2) coloured by their labels (N,) in 0..9, each class's digit at its median.
 
-    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far apart
-    that two labels would overprint, both circles share one
+    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far
+    apart that two labels would overprint, both circles share one
     """
     z = matrix("z", z, 2)
     labels = class_labels("labels", labels, len(z), len(DIGIT_COLOURS))
@@ -28,7 +29,8 @@ def latent_scatter(z, labels, title, circles=False, ax=None):
     for radius in (1, 2) if circles else ():
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
     for text, radius in _circle_labels(ax) if circles else ():
-        ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top", color=GREY,
+        ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top",
+                    color=GREY,
                     path_effects=HALO, zorder=3)
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
@@ -60,11 +62,12 @@ def _colours(names, given):
             raise ValueError(f"colours[{name!r}]: want a colour such as '#0072B2', got {colour!r}")
     table = {**COLOURS, **(given or {})}
     strangers = [name for name in names if name not in table]
-    return {**table, **{name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(strangers)}}
+    free = [colour for colour in OTHER_COLOURS if colour not in (given or {}).values()] or OTHER_COLOURS
+    return {**table, **{name: free[i % len(free)] for i, name in enumerate(strangers)}}
 
 
 def _plain_numbers(axis):
-    """Short numbers on a logarithmic axis, 2 and 5 between the tens if it has few decades: all 0.01, 0.1, 1 or all powers of ten."""
+    """Short numbers on a logarithmic axis, 2 and 5 too if decades are few: all like 0.01, 0.1, 1 or all powers of ten."""
     def text(value, _):
         low, high = np.sort(axis.get_view_interval())
         digit, exponent = f"{value:e}"[0], int(np.floor(np.log10(value) + 1e-9))
@@ -95,9 +98,9 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     for name, error in errors.items():
         if vector(f"errors[{name!r}]", error, len(x)).min() < 0:
             raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {np.min(error):g}")
-    colours, few = _colours(drawn, colours), len(x) <= 30  # the second cue besides colour: markers, or dashes on long curves
+    colours, few = _colours(drawn, colours), len(x) <= 30
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
-    for i, (name, y) in enumerate(drawn.items()):
+    for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves
         ax.errorbar(x, y, errors.get(name), color=colours[name], label=name, capsize=2.5, elinewidth=1.2,
                     marker="os^Dvp"[i % 6] if few else "", linestyle="-" if few else ("-", "--", "-.", ":")[i % 4])
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
@@ -130,7 +133,8 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
         error, sign = errors.get(name, 0), 1 if value >= 0 else -1
         ax.bar(i, value, 0.65, color=colours[name])
         ax.errorbar(i, value, error or None, color=INK, capsize=3, linewidth=1.2)
-        ax.annotate(short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""), (i, value + sign * error),
+        ax.annotate(short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""),
+                    (i, value + sign * error),
                     (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9)
     ax.set_xticks(range(len(values)), [fill(name, 12, break_long_words=False) for name in values])
     ax.tick_params(axis="x", length=0)
