@@ -39,7 +39,7 @@ def list_lessons():
 
 def parser(name):
     """The command line of one lesson, or of all."""
-    about = "All lessons, in order; about 15 minutes." if name == "all" else lesson_module(name).__doc__
+    about = "All lessons, in order; about 8 minutes." if name == "all" else lesson_module(name).__doc__
     p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=about,
                                 epilog=EPILOG,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -12,7 +12,7 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
 With --data DIR it does the same on MNIST-format files, for a few epochs and with the same settings.
-Takes about 50 s. Writes autoregressive_log_prob, autoregressive_samples, autoregressive_completions,
+Takes about 18 s. Writes autoregressive_log_prob, autoregressive_samples, autoregressive_completions,
 autoregressive_time (.png).
 """
 from time import perf_counter

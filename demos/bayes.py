@@ -6,7 +6,7 @@ closed form and by gradient ascent; MAP, where a prior helps and where it harms.
 from the normal table.
 
 With --data DIR it does the same on MNIST-format files.
-Takes about 5 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).
+Takes about 3 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).
 """
 import numpy as np
 

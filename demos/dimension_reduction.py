@@ -6,7 +6,7 @@ of. Then the squared error per test digit with k = 1, 2, 4, 8, 16, 32 numbers, s
 error bars. What there is to choose (kernel width, ridge, layers, epochs) was chosen on the validation digits, never on
 the test digits.
 
-Takes about 70 s. Writes dimension_reduction_curve, dimension_reduction_error, dimension_reduction_images (.png).
+Takes about 30 s. Writes dimension_reduction_curve, dimension_reduction_error, dimension_reduction_images (.png).
 """
 import numpy as np
 

@@ -4,7 +4,7 @@ With --show it opens a window: the codes of the test digits by label; the image 
 moves; a slider for each latent dimension; click two places and the row below walks from the first to the second.
 Without --show the same view is saved, with a walk between two labels.
 
-Takes about 10 s. Writes explore (.png).
+Takes about 3 s. Writes explore (.png).
 """
 import matplotlib.pyplot as plt
 import numpy as np

@@ -3,7 +3,7 @@
 A table with the relative error |analytic - numeric| / (|analytic| + |numeric|) of every tensor's gradient, in float64,
 with the noise held fixed; and the V-shaped curve of that error against the step h.
 
-Takes about 4 s. Writes gradient_check_step (.png).
+Takes about 3 s. Writes gradient_check_step (.png).
 """
 import numpy as np
 

@@ -93,10 +93,10 @@ def four_ways(lesson):
                "where there is one.")
     lesson.save(plotting.lines(
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
-                          "1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
+                          "as 1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
         "Monte Carlo knows its error, which falls with the square root of the "
         "samples", "samples S", "error of the KL, in nats",
-        logx=True, logy=True, colours={"1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
+        logx=True, logy=True, colours={"as 1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
     return {"closed": closed, "quadrature": grid, "spread": np.array(spread), "claimed": np.array(claimed),
             "inside": np.array(inside)}
 

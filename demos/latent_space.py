@@ -5,7 +5,7 @@ far off the centre the codes lie, how uneven the room of the classes is, and wha
 N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test images by quadrature,
 the share of samples in gaps, whether all digits appear, the Frechet distance to real images.
 
-Takes about 60 s. Writes latent_space_codes, latent_space_log_prob, latent_space_samples, latent_space_interpolation
+Takes about 22 s. Writes latent_space_codes, latent_space_log_prob, latent_space_samples, latent_space_interpolation
 (.png).
 """
 import numpy as np

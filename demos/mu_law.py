@@ -17,7 +17,7 @@ What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded o
 128 at every run.
 
 It makes its own sound: --data changes nothing.
-Takes about 25 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
+Takes about 10 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
 """
 import numpy as np
 

@@ -6,7 +6,7 @@ two baselines: independent pixels, and a VAE with a linear decoder. A VAE of two
 space.
 
 With --data DIR it does the same on MNIST-format files (784-400-20, 5 epochs).
-Takes about 30 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal, vae_manifold
+Takes about 7 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal, vae_manifold
 and vae_latent (.png).
 """
 import numpy as np

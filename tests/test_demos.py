@@ -58,7 +58,7 @@ def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, caps
 
 @pytest.fixture(scope="module")
 def mnist_like(tmp_path_factory):
-    """A folder of MNIST-format files, two of the four gzipped: the digits of 8 x 8 pixels, each pixel drawn as 2 x 2."""
+    """A folder of MNIST-format files, two of the four gzipped: the bundled digits, each pixel drawn as 2 x 2."""
     folder = tmp_path_factory.mktemp("idx")
     X, labels = sv.load_digits()
     pixels = np.round(255 * X.reshape(-1, 8, 8)).astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)
@@ -86,7 +86,11 @@ def test_lessons_take_mnist_format_files(name, mnist_like, tmp_path, capsys):
 
 def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp_path, monkeypatch, capsys):
     shown = []
-    monkeypatch.setattr(plt, "show", lambda: shown.append([plt.figure(n).get_suptitle() for n in plt.get_fignums()]))
+
+    def show():
+        shown.append([plt.figure(n)._suptitle.get_text() for n in plt.get_fignums()])
+
+    monkeypatch.setattr(plt, "show", show)
     monkeypatch.setattr(matplotlib, "use", lambda *_: pytest.fail("--show must leave the backend to Matplotlib"))
     assert main(["kl", "--quick", "--show", "--out", str(tmp_path)]) == 0
     assert [len(titles) for titles in shown] == [1] * len(list(tmp_path.glob("*.png"))) == [1, 1, 1]
