@@ -2,8 +2,8 @@
 
 Bayes' rule: which of the ten digits is this, as its pixels are uncovered one by one? Each class has a coin for each
 pixel. Likelihood against probability: one formula, read along the data or along the parameter. Maximum likelihood, in
-closed form and by gradient ascent; MAP, where a prior helps and where it harms. Standardising: shares of the images
-from the normal table.
+closed form and by gradient ascent; MAP of a probability, where a prior helps and where it harms, and of a mean, with
+both limits. Standardising: shares of the images from the normal table, read both ways.
 
 With --data DIR it does the same on MNIST-format files.
 Takes about 3 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).

@@ -64,7 +64,8 @@ def on_curves(lesson):
             ax = axes[3 * i + j]
             ax.scatter(*X.T, s=3, color=plotting.GREY, alpha=0.35, linewidths=0)
             ax.scatter(*X_mean.T, s=6, color=plotting.COLOURS[name], linewidths=0)
-            ax.set_title(f"{name}: error {squared_errors(X, X_mean).mean():.2g}", parse_math=False)  # of the seed drawn
+            with plotting.house_style():
+                ax.set_title(f"{name}: error {squared_errors(X, X_mean).mean():.2g}", parse_math=False)  # this seed's
             ax.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlabel="x1", ylabel="x2")
             ax.set_aspect("equal")
     lesson.save(figure, "dimension_reduction_curve")

@@ -174,8 +174,8 @@ def score(lesson, network, train, valid, test):
     errors = {name: Mean.of(b).error for name, b in bits.items() if name != "equal odds"}
     lesson.save(plotting.bars(means, f"Of 8 bits, a line through the past saves {8 - means[linear]:.1f}, a network "
                               f"{8 - means[ours]:.1f}", "bits per sample", errors, {
-                                  "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"]}),
-                                  "mu_law_bits")
+                                  "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"],
+                                  **dict(zip(("frequencies", linear), plotting.OTHER_COLOURS[3:]))}), "mu_law_bits")
     return {name: Mean.of(b) for name, b in bits.items()}, differences
 
 
