@@ -54,7 +54,7 @@ def on_curves(lesson):
                  [(shape, *(errors[shape, name] for name in ("PCA", "kernel PCA", "AE"))) for shape in panels])
     lesson.say("On the arc PCA's straight line loses the bend, and the autoencoder comes close to the noise. The full "
                "circle no\ncontinuous one-number code can close: the autoencoder has to cut it somewhere, and pays at "
-               "the cut.\n")
+               "the cut.\nThe figure shows the first seed, with its own errors.\n")
 
     figure, axes = plotting.panels(6, "PCA must draw a straight line; the autoencoder follows the curve, but cannot "
                                       "close a circle",
