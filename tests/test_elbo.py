@@ -140,18 +140,6 @@ def test_digits_gap(k):
     check_digits_gap(k)
 
 
-@pytest.mark.parametrize("k", [2, 8])
-def test_adam_comes_to_the_closed_form_maximum(k):
-    """A linear VAE trained on the digits: its exact log p(x) within 0.02 nats of probabilistic PCA's, and not above."""
-    X = DIGITS[sv.split(sv.load_digits()[1])[0]]
-    best = probabilistic_pca.ProbabilisticPCA(k).fit(X).log_prob(X).mean()
-    model = sv.VAE(64, hidden=(), n_latent=k, observation=sv.Gaussian("shared"), n_samples=4, rng=rng(0),
-                   dtype=np.float64)
-    sv.fit(model, X, epochs=200, batch_size=100, optimizer=sv.Adam(0.02), rng=rng(1), callbacks=[sv.LearningRateDecay(0)])
-    reached = probabilistic_pca.linear_log_prob(X, *probabilistic_pca.linear_decoder(model)).mean()
-    assert best - 0.02 < reached <= best + 1e-9
-
-
 # ---- the posterior on a grid --------------------------------------------------------------------------------------
 
 def check_grid_posterior(seed):

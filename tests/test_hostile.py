@@ -14,6 +14,8 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,9 +23,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import scratchvae as sv
+from scratchvae import plotting
 from scratchvae.analysis import (aggregate, elbo, evidence, gaussian_mixture, gradient_estimators, latent_space,
                                  posterior)
 from scratchvae.nn import gradcheck, network
+
+matplotlib.use("Agg")
 
 MODULES = {"divergence": sv.divergence, "gaussian": sv.gaussian, "inference": sv.inference,
            "normal_table": sv.normal_table, "mu_law": sv.mu_law, "aggregate": aggregate, "elbo": elbo,
@@ -752,6 +757,62 @@ def test_a_layer_without_parameters_may_be_used_twice(layer):
     one, dense = layer(), sv.Dense(4, 4, rng=rng(), dtype=np.float64)
     y, caches = sv.Network([one, dense, one]).forward(reals(3, 4))
     np.testing.assert_array_equal(y, layer().forward(dense.forward(layer().forward(reals(3, 4))[0])[0])[0])
+
+
+# ---- figures --------------------------------------------------------------------------------------------------------
+
+CURVE, IMAGES = np.arange(1.0, 5), np.linspace(0, 1, 36).reshape(4, 9)
+TERMS = {name: CURVE for name in ("elbo", "reconstruction", "kl")}
+FIGURES = {  # what a figure shows -> how it is drawn, the names of its arguments, and what is good
+    "image_grid images": (lambda images: plotting.image_grid(images, "t"), ["images"], IMAGES),
+    "image_grid n_columns": (lambda n: plotting.image_grid(IMAGES, "t", n_columns=n), ["n_columns"], 2),
+    "manifold images": (lambda images: plotting.manifold(images, "t"), ["images"], IMAGES),
+    "manifold_grid n": (plotting.manifold_grid, ["n"], 3),
+    "traversal images": (lambda images: plotting.traversal(images, [-1, 1], "t", ["a", "b"]),
+                         ["images", "row_labels"], IMAGES),
+    "latent_scatter z": (lambda z: plotting.latent_scatter(z, LABELS, "t"), ["z", "labels"], reals(N, 2)),
+    "latent_scatter labels": (lambda labels: plotting.latent_scatter(reals(N, 2), labels, "t"), ["labels"], LABELS),
+    "lines x": (lambda x: plotting.lines(x, {"AE": CURVE}, "t", "x", "y"), ["x", "curves"], CURVE),
+    "lines curve": (lambda y: plotting.lines(CURVE, {"AE": y}, "t", "x", "y"), ["curves"], CURVE),
+    "lines error": (lambda e: plotting.lines(CURVE, {"AE": CURVE}, "t", "x", "y", errors={"AE": e}), ["errors"], CURVE),
+    "lines curves": (lambda curves: plotting.lines(CURVE, curves, "t", "x", "y"), ["curves"], {"AE": CURVE}),
+    "bars value": (lambda value: plotting.bars({"AE": value}, "t", "y"), ["values"], 1.0),
+    "bars values": (lambda values: plotting.bars(values, "t", "y"), ["values"], {"AE": 1.0}),
+    "training_curves term": (lambda term: plotting.training_curves({**TERMS, "elbo": term}, None, "t"),
+                             ["train"], CURVE),
+    "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
+    "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
+}
+SAMPLES = ("list", "read-only", "strided", "big-endian", "object", "words", "complex", "one row", "more columns",
+           "planted nan", "planted inf", "all -inf")
+
+
+@pytest.mark.parametrize("where", FIGURES)
+def test_figures(where):
+    """The data of every figure: drawn, or refused by name before a figure is made; and left as they were."""
+    draw, names, good = FIGURES[where]
+    thrown = {what: value for what, value in strangers().items() if what != "10^5000"}
+    if isinstance(good, np.ndarray):
+        thrown |= {what: value for what, value in relatives(good).items() if what in SAMPLES}
+    drawn = set()
+    with warnings.catch_warnings(), at_most(60):
+        warnings.simplefilter("error")
+        for what, value in thrown.items():
+            before = fingerprint(value)
+            try:
+                draw(value)
+                drawn.add(what)
+            except (ValueError, TypeError) as error:
+                assert any(str(error).startswith(name) for name in names), (what, error)
+                assert plt.get_fignums() == [], what
+            plt.close("all")
+            assert fingerprint(value) == before, what
+        draw(good)
+        plt.close("all")
+    if isinstance(good, np.ndarray):
+        assert not drawn & {*NEVER_NUMBERS, "planted nan", "planted inf", "all -inf"}
+        assert drawn >= {"list", "read-only", "strided", "big-endian"}
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
