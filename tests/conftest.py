@@ -1,7 +1,7 @@
 """How many examples, and which? Two Hypothesis profiles: `ci` tries the same ones every time, `dev` looks for new ones.
 
 The environment variable CI, if it is set and not empty, chooses `ci`. No deadlines: a busy machine is not a mistake.
-The arrays here are small: one thread multiplies them as fast as many, and does not wait for the others where cores are shared.
+The arrays here are small: one thread multiplies them as fast as many, and waits for no others where cores are shared.
 """
 import os
 

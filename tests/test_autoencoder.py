@@ -108,7 +108,8 @@ def test_gaussian_loss_is_the_squared_error():
     v = 0.3
     model, x = new(sv.Gaussian(v)), data(sv.Gaussian())
     squares = np.sum((x - model.reconstruct(x)) ** 2, axis=1)
-    np.testing.assert_allclose(model.loss_and_grad(x).loss, squares.mean() / (2 * v) + D / 2 * np.log(2 * np.pi * v), rtol=1e-13)
+    np.testing.assert_allclose(model.loss_and_grad(x).loss, squares.mean() / (2 * v) + D / 2 * np.log(2 * np.pi * v),
+                               rtol=1e-13)
 
 
 def check_batches_add_up(n, cut):
@@ -198,7 +199,8 @@ def check_damage():
     masked = masking.damage(x, np.random.default_rng(0))
     assert ((masked == 0) | (masked == x)).all()
     assert abs((masked == 0).mean() - 0.3) < 4 * (0.3 * 0.7 / (n * D)) ** 0.5
-    np.testing.assert_array_equal(masking.damage(x, eps=damage_noise("masking", n)) == 0, damage_noise("masking", n) < 0.3)
+    np.testing.assert_array_equal(masking.damage(x, eps=damage_noise("masking", n)) == 0,
+                                  damage_noise("masking", n) < 0.3)
 
 
 def test_damage():
@@ -288,7 +290,8 @@ def test_bad_data_is_refused_by_name(value):
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_save_and_load(observation, dtype, tmp_path):
     observation, path = OBSERVATIONS[observation](), tmp_path / "autoencoder.npz"
-    model, x = new(observation, (6, 4), dtype=dtype, activation="sigmoid", noise=0.2, corruption="masking"), data(observation)
+    how = {"activation": "sigmoid", "noise": 0.2, "corruption": "masking"}
+    model, x = new(observation, (6, 4), dtype=dtype, **how), data(observation)
     sv.save(model, path)
     again = sv.load(path)
     assert type(again) is autoencoder.Autoencoder and again.config() == model.config()

@@ -20,7 +20,8 @@ def binary(n=40, seed=0):
 def train(*given, epochs=6, valid=None, model=None, optimizer=None, X=None):
     """A short run with these callbacks; gives model and history."""
     model = model or sv.VAE(D, hidden=(9,), n_latent=3, beta=0.8, rng=np.random.default_rng(0))
-    history = sv.fit(model, binary() if X is None else X, epochs=epochs, batch_size=16, optimizer=optimizer or sv.Adam(1e-2),
+    history = sv.fit(model, binary() if X is None else X, epochs=epochs, batch_size=16,
+                     optimizer=optimizer or sv.Adam(1e-2),
                      rng=np.random.default_rng(1), valid=valid, callbacks=given)
     return model, history
 
@@ -59,7 +60,8 @@ def test_occasions_come_in_order():
 
 def test_a_plain_function_is_called_after_every_epoch_and_sees_the_run():
     seen = []
-    model, history = train(lambda run: seen.append((run.epoch, run.epochs, len(run.history.train["loss"]), run.model)), epochs=3)
+    model, history = train(lambda run: seen.append((run.epoch, run.epochs, len(run.history.train["loss"]), run.model)),
+                           epochs=3)
     assert seen == [(1, 3, 1, model), (2, 3, 2, model), (3, 3, 3, model)]
 
 
@@ -95,7 +97,8 @@ def check_warmup(epochs, n_warm, beta=0.8):
     want = [beta * min(1, e / n_warm) for e in range(1, epochs + 1)]
     np.testing.assert_allclose([line for line in diary.lines if isinstance(line, float)], want, rtol=1e-14)
     assert model.beta == beta
-    np.testing.assert_allclose(history.train["loss"], np.array(want) * history.train["kl"] - history.train["reconstruction"],
+    np.testing.assert_allclose(history.train["loss"],
+                               np.array(want) * history.train["kl"] - history.train["reconstruction"],
                                rtol=1e-5)
 
 
@@ -185,7 +188,8 @@ def test_early_stopping_without_validation_is_refused():
 
 
 @pytest.mark.parametrize("make, name", [
-    (lambda: sv.EarlyStopping(0), "patience"), (lambda: sv.EarlyStopping(1.5), "patience"), (lambda: sv.KLWarmup(0), "epochs"),
+    (lambda: sv.EarlyStopping(0), "patience"), (lambda: sv.EarlyStopping(1.5), "patience"),
+    (lambda: sv.KLWarmup(0), "epochs"),
     (lambda: sv.LearningRateDecay(1), "start"), (lambda: sv.LearningRateDecay(-0.1), "start"),
     (lambda: sv.Progress(interval=-1), "interval"), (lambda: sv.Progress(interval="often"), "interval")])
 def test_bad_arguments_are_refused_by_name(make, name):
@@ -214,7 +218,7 @@ def test_progress_in_a_log(interval, n_lines):
 
 
 def test_progress_tells_the_time_left(monkeypatch):
-    """Epochs of two seconds each: after e of 6, 2 (6 - e) s are left; and after a restart only new epochs are averaged."""
+    """Epochs of two seconds each: after e of 6, 2 (6 - e) s are left."""
     now, out = [100.0], io.StringIO()
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
 

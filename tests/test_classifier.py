@@ -27,7 +27,8 @@ def small(hidden=(4, 3), activation="tanh", seed=0, dtype=np.float64):
 def check_gradient(hidden, activation, seed=0):
     model, X, labels = small(hidden, activation, seed)
     model.loss_and_grad(X, labels)
-    sv.check_gradient(lambda theta: model.evaluate(X, labels).loss, model.theta, model.grad.copy(), model.named_parameters())
+    sv.check_gradient(lambda theta: model.evaluate(X, labels).loss, model.theta, model.grad.copy(),
+                      model.named_parameters())
 
 
 def check_loss_and_probabilities(seed=0):
@@ -69,7 +70,8 @@ def test_gradient_after_some_steps():
     model, X, labels = small()
     sv.fit(model, X, labels, epochs=5, batch_size=3, optimizer=sv.Adam(0.05), rng=rng())
     model.loss_and_grad(X, labels)
-    sv.check_gradient(lambda theta: model.evaluate(X, labels).loss, model.theta, model.grad.copy(), model.named_parameters())
+    sv.check_gradient(lambda theta: model.evaluate(X, labels).loss, model.theta, model.grad.copy(),
+                      model.named_parameters())
 
 
 @given(st.integers(0, 1000))
@@ -147,7 +149,8 @@ def test_features_without_a_hidden_layer_are_the_data():
 
 
 @pytest.mark.parametrize("labels, told", [
-    (None, "needs labels beside it"), (np.zeros(8, int), "two classes or more"), (np.arange(8), r"want classes in 0\.\.5"),
+    (None, "needs labels beside it"), (np.zeros(8, int), "two classes or more"),
+    (np.arange(8), r"want classes in 0\.\.5"),
     (np.arange(7) % 6, r"want shape \(8,\)"), (np.full(8, -1), "classes"), (np.zeros((8, 1), int), "want shape")])
 def test_bad_labels_are_refused(labels, told):
     model, X, _ = small()

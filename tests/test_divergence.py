@@ -35,7 +35,7 @@ def two_bumps(z):
     return divergence.mixture_log_prob_and_grad(z, *TWO_BUMPS)
 
 
-# ---- tables ------------------------------------------------------------------------------------------------------------
+# ---- tables ---------------------------------------------------------------------------------------------------------
 
 def check_kl_table(p, q):
     """The definition, one term at a time; 0 for equal tables, above 0 for others."""
@@ -70,7 +70,7 @@ def test_table_known_values_zeros_and_refusals():
         divergence.kl_table([0.5, 0.5], [0.5, 0.6])
 
 
-# ---- quadrature, sampling, closed form ---------------------------------------------------------------------------------
+# ---- quadrature, sampling, closed form ------------------------------------------------------------------------------
 
 def check_quadrature_agrees_with_closed_form(mu, log_var, prior_mu, prior_log_var):
     by_grid = divergence.kl_quadrature(log_normal(Z, mu, log_var), log_normal(Z, prior_mu, prior_log_var), CELL)
@@ -95,7 +95,8 @@ def check_monte_carlo_agrees_with_closed_form(n=4000, n_repeats=300):
 def check_full_covariance(seed, k):
     """Against Gauss-Hermite quadrature, which is exact for a quadratic, and additive under any linear change of z."""
     rng = np.random.default_rng(seed)
-    m, m_other, C, C_other = rng.standard_normal(k), rng.standard_normal(k), covariance(seed, k), covariance(seed + 1, k)
+    m, m_other = rng.standard_normal(k), rng.standard_normal(k)
+    C, C_other = covariance(seed, k), covariance(seed + 1, k)
     value = divergence.kl_gaussian(m, C, m_other, C_other)
     # eps = +-sqrt(k) e_j has mean 0 and covariance I
     z = m + np.sqrt(k) * np.concatenate([np.eye(k), -np.eye(k)]) @ np.linalg.cholesky(C).T
@@ -142,7 +143,7 @@ def test_refusals(call, message):
         call()
 
 
-# ---- forward and reverse fits ------------------------------------------------------------------------------------------
+# ---- forward and reverse fits ---------------------------------------------------------------------------------------
 
 def check_mixture():
     """A density, with its logarithm's derivative, also where every component underflows."""

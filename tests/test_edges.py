@@ -1,8 +1,8 @@
-"""What happens at the edge of numbers? Degenerate data, extreme parameters, the smaller dtype, every way to lie in memory.
+"""What happens at the edge of numbers? Degenerate data, extreme parameters, the smaller dtype, all layouts in memory.
 
-Each model is asked the same questions: `QUESTIONS` is all that can be computed from X by the models, `MAKERS` all models.
-An answer is right at the edge if it is finite, if float32 agrees with float64, if one example gives what it gives in a batch,
-and if it does not depend on how the array lies in memory.
+Each model is asked the same questions: `rows` is all that can be computed from X by the models, `MAKERS` all models.
+An answer is right at the edge if it is finite, if float32 agrees with float64, if one example gives what it gives in a
+batch, and if it does not depend on how the array lies in memory.
 """
 import numpy as np
 import pytest
@@ -28,12 +28,14 @@ OBSERVATIONS = {"bernoulli": sv.Bernoulli(), "cross-entropy": sv.CrossEntropy(),
 
 
 def code_model(cls, observation, activation="tanh", hidden=(4,), **how):
-    return lambda dtype: moved(cls(D, hidden=hidden, n_latent=K, observation=OBSERVATIONS[observation], activation=activation,
+    return lambda dtype: moved(cls(D, hidden=hidden, n_latent=K, observation=OBSERVATIONS[observation],
+                                   activation=activation,
                                    rng=rng(), dtype=dtype, **how))
 
 
 MAKERS = {  # name -> dtype -> model; each learns by `forward_backward`
-    **{f"{cls.__name__} {name}": code_model(cls, name) for cls in (sv.Autoencoder, sv.VAE, sv.IWAE) for name in OBSERVATIONS},
+    **{f"{cls.__name__} {name}": code_model(cls, name) for cls in (sv.Autoencoder, sv.VAE, sv.IWAE)
+       for name in OBSERVATIONS},
     "VAE linear": code_model(sv.VAE, "shared", hidden=()), "VAE sigmoid": code_model(sv.VAE, "bernoulli", "sigmoid"),
     "VAE beta": code_model(sv.VAE, "bernoulli", beta=0.5, n_samples=3),
     "denoising": code_model(sv.Autoencoder, "fixed", noise=0.3),
@@ -63,7 +65,7 @@ def labels(model, n=N):
 
 
 def loss_and_grad(model, X, order=slice(None)):
-    """The loss terms and the gradient of X; of its rows, their labels and their noise in another order, if one is given."""
+    """The loss terms and the gradient of X; of its rows, their labels and their noise in another order, if given."""
     x = model.check(X[order], *(a[order] for a in labels(model, len(X))))
     fixed = {name: a[..., order, :] if name == "eps" else a for name, a in noise(model, len(X)).items()}
     terms = model.forward_backward(*x, **fixed)
@@ -71,7 +73,7 @@ def loss_and_grad(model, X, order=slice(None)):
 
 
 def rows(model, X, order=slice(None)):
-    """Every answer that has a row for each row of X, by name; of the rows and their noise in another order, if given."""
+    """Every answer with a row for each row of X, by name; of the rows and their noise in another order, if given."""
     answers = {}
     if isinstance(model, sv.VAE):
         eps = rng(5).standard_normal((1, N, K))[:, :len(X)].astype(model.dtype)[:, order]
@@ -95,13 +97,15 @@ def rows(model, X, order=slice(None)):
 
 
 FITTED = {"PCA svd": lambda X: sv.PCA(K).fit(X), "PCA covariance": lambda X: sv.PCA(K, solver="covariance").fit(X),
-          "KernelPCA": lambda X: sv.KernelPCA(K, kernel="rbf").fit(X), "ProbabilisticPCA": lambda X: sv.ProbabilisticPCA(K).fit(X)}
+          "KernelPCA": lambda X: sv.KernelPCA(K, kernel="rbf").fit(X),
+          "ProbabilisticPCA": lambda X: sv.ProbabilisticPCA(K).fit(X)}
 
 
 def close(one, other, rtol, what=""):
     """Equal to rtol of the largest absolute value."""
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    np.testing.assert_allclose(one, other, rtol=0, atol=rtol * max(np.abs(other).max(initial=0), 1e-30), err_msg=str(what))
+    np.testing.assert_allclose(one, other, rtol=0, atol=rtol * max(np.abs(other).max(initial=0), 1e-30),
+                               err_msg=str(what))
 
 
 # ---- dtype, batch, memory -------------------------------------------------------------------------------------------
@@ -205,7 +209,8 @@ def test_the_same_seed_gives_the_same_history(kind):
     def trained(seed):
         model = MAKERS[kind](np.float32)
         valid = (binary(seed=8), *labels(model))
-        history = sv.fit(model, binary(), *labels(model), epochs=4, batch_size=3, optimizer=sv.Adam(0.01), rng=rng(seed),
+        history = sv.fit(model, binary(), *labels(model), epochs=4, batch_size=3, optimizer=sv.Adam(0.01),
+                         rng=rng(seed),
                          valid=valid)
         return model.theta.tobytes(), {f"{part} {name}": values.tobytes() for part, terms in vars(history).items()
                                        for name, values in terms.items()}
@@ -247,7 +252,8 @@ def lies(X):
     read_only.flags.writeable = False
     wide = np.zeros((2 * len(X), 2 * X.shape[1]))
     wide[::2, 1::2] = X
-    return {"F": np.asfortranarray(X), "read-only": read_only, "strided": wide[::2, 1::2], "reversed": X[::-1].copy()[::-1],
+    return {"F": np.asfortranarray(X), "read-only": read_only, "strided": wide[::2, 1::2],
+            "reversed": X[::-1].copy()[::-1],
             "big-endian": X.astype(">f8"), "list": X.tolist()}
 
 
@@ -269,7 +275,8 @@ def test_memory_does_not_matter(kind):
 # ---- degenerate data ------------------------------------------------------------------------------------------------
 
 DEGENERATE = {
-    "constant features": np.where(np.arange(D) < 3, 1.0, binary()), "all zero": np.zeros((N, D)), "all one": np.ones((N, D)),
+    "constant features": np.where(np.arange(D) < 3, 1.0, binary()), "all zero": np.zeros((N, D)),
+    "all one": np.ones((N, D)),
     "duplicated rows": np.repeat(binary(2), 4, axis=0), "one row": binary(1), "fewer rows than columns": binary(3),
     "rank one": np.outer(np.arange(6) % 2, np.ones(D))}
 
@@ -354,10 +361,11 @@ def test_one_class_is_refused_in_training_and_served_in_a_batch():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1e2, 1e4])
-@pytest.mark.parametrize("kind", ["VAE bernoulli", "VAE continuous", "VAE cross-entropy", "Autoencoder bernoulli", "IWAE bernoulli",
-                                  "Autoencoder continuous", "IWAE continuous", "MADE", "MADE orders", "FVBN", "Classifier"])
+@pytest.mark.parametrize("kind", [
+    "VAE bernoulli", "VAE continuous", "VAE cross-entropy", "Autoencoder bernoulli", "IWAE bernoulli",
+    "Autoencoder continuous", "IWAE continuous", "MADE", "MADE orders", "FVBN", "Classifier"])
 def test_large_logits(kind, size, dtype):
-    """|logit| up to 1e4: loss and gradient are finite, probabilities in [0, 1], and the loss is about the wrong logits' sum."""
+    """|logit| up to 1e4: loss and gradient are finite, probabilities in [0, 1], the loss about the wrong logits'."""
     model, X = MAKERS[kind](dtype), binary()
     network = getattr(model, "decoder", None) or getattr(model, "network", None)
     last = network.layers[-1]
@@ -371,7 +379,8 @@ def test_large_logits(kind, size, dtype):
         assert np.isfinite(answer).all()
     mean = rows(model, X).get("reconstruction mean", rows(model, X).get("probability", np.zeros(1)))
     assert (mean >= 0).all() and (mean <= 1).all()
-    if kind in ("FVBN", "MADE", "MADE orders", "Autoencoder bernoulli"):  # pixels against their logits cost `size` nats each
+    if kind in ("FVBN", "MADE", "MADE orders", "Autoencoder bernoulli"):
+        # pixels against their logits cost `size` nats each
         wrong = (X != np.arange(D) % 2).sum(axis=1).mean()
         close(terms[0], size * wrong, 1e-5)
 
@@ -423,10 +432,12 @@ def measures(vae, X, rng=rng):
     """All that `analysis` says of a VAE and X, by name; sampled with noise of its own."""
     eps = rng(6).standard_normal((3, len(X), K))
     grid = sv.latent_grid(K, step=0.5)
-    answers = {"evidence": sv.log_evidence(vae, X, n_samples=20, rng=rng()), "bound": sv.multi_sample_bound(vae, X, k=3, rng=rng()),
+    answers = {"evidence": sv.log_evidence(vae, X, n_samples=20, rng=rng()),
+               "bound": sv.multi_sample_bound(vae, X, k=3, rng=rng()),
                "active": sv.active_units(vae, X), "aggregate": sv.aggregate_kl(vae, X, rng=rng()),
                "grid": (sv.grid_log_evidence(vae, X, grid),), "pathwise": sv.pathwise_gradient(vae, X, eps),
-               "score": sv.score_function_gradient(vae, X, eps), "mean": (gradient_estimators.mean_log_likelihood(vae, X, eps),),
+               "score": sv.score_function_gradient(vae, X, eps),
+               "mean": (gradient_estimators.mean_log_likelihood(vae, X, eps),),
                "q*": sv.optimize_q(vae, X, steps=3, n_samples=2, rng=rng())}
     if not vae.hidden:
         answers["closed form"] = tuple(elbo.derivation(elbo.in_closed_form(vae, X)).values())

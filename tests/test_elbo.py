@@ -66,7 +66,8 @@ def test_lines_in_closed_form(ndk, seed, variance):
 @given(seeds, st.sampled_from([1, 2]), st.sampled_from([(), (4,)]),
        st.sampled_from([sv.Bernoulli(), sv.Gaussian(0.5), sv.Gaussian("diagonal"), sv.ContinuousBernoulli()]))
 def test_lines_on_a_grid(seed, k, hidden, observation):
-    model = sv.VAE(5, hidden=hidden, n_latent=k, activation="tanh", observation=observation, rng=rng(seed), dtype=np.float64)
+    model = sv.VAE(5, hidden=hidden, n_latent=k, activation="tanh", observation=observation, rng=rng(seed),
+                   dtype=np.float64)
     x = np.round(rng(seed).random((3, 5)))
     grid = posterior.latent_grid(k, half_width=10.0, step=0.2)
     check_lines(elbo.on_grid(moved(model, seed, 0.3), x, some_q(3, k, seed), grid), 1e-11)
@@ -86,7 +87,8 @@ def test_q_is_the_encoders_unless_given(pieces):
 def test_grid_and_closed_form_agree_line_by_line(seed, k):
     """On one linear VAE both ways of expecting give the same seven numbers, and the same three pieces."""
     model, x, q = linear(5, k, seed), normals(seed, 3, 5), some_q(3, k, seed)
-    exact, summed = elbo.in_closed_form(model, x, q), elbo.on_grid(model, x, q, posterior.latent_grid(k, half_width=10, step=0.1))
+    exact = elbo.in_closed_form(model, x, q)
+    summed = elbo.on_grid(model, x, q, posterior.latent_grid(k, half_width=10, step=0.1))
     for a, b in zip((*values(exact)[0], values(exact)[1], exact.kl_prior, exact.kl_posterior),
                     (*values(summed)[0], values(summed)[1], summed.kl_prior, summed.kl_posterior)):
         assert (np.abs(a - b) <= 1e-10 * size_of(exact)).all()
@@ -150,7 +152,8 @@ def check_grid_posterior(seed):
     parameters = probabilistic_pca.linear_decoder(model)
     exact = probabilistic_pca.linear_log_prob(x, *parameters)
     np.testing.assert_allclose(found.log_evidence, exact, rtol=1e-10, atol=1e-10)
-    np.testing.assert_allclose(posterior.grid_log_evidence(model, x, found.grid, n_rows=3), found.log_evidence, rtol=1e-13)
+    np.testing.assert_allclose(posterior.grid_log_evidence(model, x, found.grid, n_rows=3), found.log_evidence,
+                               rtol=1e-13)
     mean, covariance = probabilistic_pca.linear_posterior(x, *parameters)
     mu, log_var = posterior.moments(found)
     np.testing.assert_allclose(mu, mean, atol=1e-9)
@@ -172,7 +175,7 @@ def test_the_grids_order():
 
 
 def check_optimize_q(k, seed=1):
-    """From a wrong start it finds the Gaussian nearest to the known posterior: its mean, and 1 / the precision's diagonal."""
+    """From a wrong start it finds the Gaussian nearest to a known posterior: its mean, 1 / the precision's diagonal."""
     model, x = linear(5, k, seed), normals(seed, 3, 5)
     mean, covariance = probabilistic_pca.linear_posterior(x, *probabilistic_pca.linear_decoder(model))
     start = some_q(3, k, seed)

@@ -1,9 +1,9 @@
 """What if the machine pulls the plug? Training killed by SIGKILL at random moments ends as if nothing had happened.
 
-`check_survives_kills` runs a training with a checkpoint in a process of its own, kills it at a random moment, starts it again,
-and so on until it was killed often enough; then it lets it end, and compares every bit with a run that nobody disturbed.
-`KILLS=60 pytest tests/test_faults.py` makes it a long evening. That a full disk and a read-only folder leave the old file
-whole is in test_checkpoint.py, that a diverging run names epoch, batch and tensor in test_training.py.
+`check_survives_kills` runs a training with a checkpoint in a process of its own, kills it at a random moment, starts it
+again, and so on until it was killed often enough; then it lets it end, and compares every bit with a run that nobody
+disturbed. `KILLS=60 pytest tests/test_faults.py` makes it a long evening. That a full disk and a read-only folder leave
+the old file whole is in test_checkpoint.py, that a diverging run names epoch, batch and tensor in test_training.py.
 """
 import os
 import random
@@ -60,7 +60,8 @@ def train(kind, path=None, epochs=EPOCHS, seconds=0.0):
 
 def start(kind, path, seconds):
     code = f"import test_faults; test_faults.train({kind!r}, {str(path)!r}, seconds={seconds!r})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "PYTHONDONTWRITEBYTECODE": "1",
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+                   "PYTHONDONTWRITEBYTECODE": "1",
                    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -1,7 +1,7 @@
 """Do both estimators have the gradient as their mean, and the variances that theory gives?
 
-Means are exact here: a sum over Gauss-Hermite nodes in place of samples. What both estimators average is a polynomial in eps
-for a linear decoder, so five nodes in each dimension leave only rounding.
+Means are exact here: a sum over Gauss-Hermite nodes in place of samples. What both estimators average is a polynomial
+in eps for a linear decoder, so five nodes in each dimension leave only rounding.
 """
 import itertools
 
@@ -83,7 +83,7 @@ def test_the_same_mean_through_a_network():
 
 
 def check_pathwise_is_what_training_uses(seed=0, n_samples=4):
-    """The samples' mean, carried through the encoder, is the gradient that `forward_backward` hands to the optimizer."""
+    """The samples' mean, carried through the encoder, is the gradient that `forward_backward` gives the optimizer."""
     model, x = nonlinear(seed)
     eps = normals(seed + 1, n_samples, N, K)
     model.loss_and_grad(x, eps=eps)
@@ -107,7 +107,8 @@ def check_square_moments(theta, baseline):
     path = gradient_estimators.square_pathwise(theta, eps)
     score = gradient_estimators.square_score_function(theta, eps, baseline)
     scale = 1 + theta**4 + baseline**2
-    for estimates, variance in ((path, 4.0), (score, gradient_estimators.square_score_function_variance(theta, baseline))):
+    for estimates, variance in ((path, 4.0),
+                                (score, gradient_estimators.square_score_function_variance(theta, baseline))):
         assert abs(weights @ estimates - 2 * theta) < 1e-12 * scale
         assert abs(weights @ (estimates - 2 * theta) ** 2 - variance) < 1e-11 * scale
 
@@ -145,7 +146,8 @@ def test_score_function_scatters_more_and_a_baseline_helps():
     x, eps = X[:20], normals(2, 300, 20, 2, dtype=np.float32)
     baseline = gradient_estimators.mean_log_likelihood(model, x, normals(3, 100, 20, 2, dtype=np.float32))
     path, plain, based = (gradient_estimators.total_variance(*estimates).mean() for estimates in (
-        gradient_estimators.pathwise_gradient(model, x, eps), gradient_estimators.score_function_gradient(model, x, eps),
+        gradient_estimators.pathwise_gradient(model, x, eps),
+        gradient_estimators.score_function_gradient(model, x, eps),
         gradient_estimators.score_function_gradient(model, x, eps, baseline)))
     assert plain > 30 * path and plain > 10 * based and based > path
 

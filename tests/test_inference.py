@@ -32,7 +32,7 @@ def check_bayes_by_fractions():
 
 
 def check_bayes_by_counting(seed, n_hypotheses, n_outcomes):
-    """posterior * evidence = likelihood * prior for every outcome, and the evidences are a distribution over outcomes."""
+    """posterior * evidence = likelihood * prior for every outcome; the evidences are a distribution over outcomes."""
     prior, likelihood = table(seed, n_hypotheses), table(seed + 1, n_hypotheses, n_outcomes)
     beliefs = [inference.bayes(prior, likelihood[:, x]) for x in range(n_outcomes)]
     for x, belief in enumerate(beliefs):
@@ -116,7 +116,7 @@ def test_binomial_refuses():
             inference.binomial_log_prob(k, n, p)
 
 
-# ---- the normal table --------------------------------------------------------------------------------------------------
+# ---- the normal table -----------------------------------------------------------------------------------------------
 
 def check_normal_table():
     """As printed in books, four digits."""
@@ -167,7 +167,7 @@ def test_quantile_refuses_what_is_no_probability(p):
         normal_table.normal_quantile(p)
 
 
-# ---- maximum likelihood ----------------------------------------------------------------------------------------------
+# ---- maximum likelihood ---------------------------------------------------------------------------------------------
 
 def check_gaussian_mle(x):
     """Closed form and gradient ascent agree, and the gradient of the log-likelihood is zero there."""
@@ -209,7 +209,7 @@ def test_no_maximum_and_too_large_steps_are_refused():
         inference.bernoulli_mle([[0.5]])
 
 
-# ---- MAP -------------------------------------------------------------------------------------------------------------
+# ---- MAP ------------------------------------------------------------------------------------------------------------
 
 def check_gaussian_posterior(n, mean, variance, prior):
     """The derivative of log likelihood + log prior is zero at the MAP estimate, the second one is -1/v'."""
@@ -224,7 +224,8 @@ def check_beta_posterior(n_ones, n, prior):
     """Bayes' rule on a fine table of p gives the same posterior density, and its highest place is the mode."""
     p = (np.arange(4000) + 0.5) / 4000
     prior_table = np.exp(inference.beta_log_prob(p, prior))
-    posterior = inference.bayes(prior_table / prior_table.sum(), np.exp(inference.binomial_log_prob(n_ones, n, p))).posterior
+    posterior = inference.bayes(prior_table / prior_table.sum(),
+                                np.exp(inference.binomial_log_prob(n_ones, n, p))).posterior
     beta = inference.beta_posterior(n_ones, n, prior)
     density = np.exp(inference.beta_log_prob(p, beta))
     np.testing.assert_allclose(posterior * 4000, density, rtol=1e-3, atol=1e-3)
@@ -249,7 +250,8 @@ def test_map_limits():
     assert inference.gaussian_posterior(7, 1.5, 2.0, inference.Normal(-4.0, 1e15))[0] == pytest.approx(1.5, rel=1e-12)
     assert inference.beta_mode(inference.beta_posterior(3, 7, inference.Beta(1, 1))) == pytest.approx(3 / 7, rel=1e-14)
     # much data: the MLE again
-    assert inference.gaussian_posterior(10**12, 1.5, 2.0, inference.Normal(-4.0, 1.0))[0] == pytest.approx(1.5, rel=1e-10)
+    much = inference.gaussian_posterior(10**12, 1.5, 2.0, inference.Normal(-4.0, 1.0))
+    assert much.mean == pytest.approx(1.5, rel=1e-10)
     # one value after another, or all at once
     prior = inference.Normal(0.5, 2.0)
     step = inference.gaussian_posterior(1, 3.0, 0.7, inference.gaussian_posterior(1, 1.0, 0.7, prior))
@@ -258,8 +260,10 @@ def test_map_limits():
 
 @pytest.mark.parametrize("call", [
     lambda: inference.beta_mode(inference.Beta(1, 1)), lambda: inference.beta_mode(inference.Beta(0.5, 3)),
-    lambda: inference.beta_posterior(1, 3, inference.Beta(0, 1)), lambda: inference.beta_posterior(1, 3, inference.Beta(1, 0)),
-    lambda: inference.beta_posterior(4, 3, inference.Beta(1, 1)), lambda: inference.beta_log_prob(0.0, inference.Beta(2, 2)),
+    lambda: inference.beta_posterior(1, 3, inference.Beta(0, 1)),
+    lambda: inference.beta_posterior(1, 3, inference.Beta(1, 0)),
+    lambda: inference.beta_posterior(4, 3, inference.Beta(1, 1)),
+    lambda: inference.beta_log_prob(0.0, inference.Beta(2, 2)),
     lambda: inference.gaussian_posterior(-1, 0, 1, inference.Normal(0, 1)),
     lambda: inference.gaussian_posterior(1, 0, 0, inference.Normal(0, 1))])
 def test_map_refuses(call):

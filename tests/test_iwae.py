@@ -28,7 +28,8 @@ def moved(model, seed, scale=0.3):
 def new(cls="IWAE", name="bernoulli", seed=0, **how):
     """An IWAE or VAE whose every parameter is away from zero; the same seed gives both the same theta."""
     how = {"hidden": (H,), "n_latent": K, "activation": "tanh", **how}
-    return moved(getattr(vae, cls)(D, observation=OBSERVATIONS[name], rng=rng(seed), dtype=np.float64, **how), seed, 0.3)
+    return moved(getattr(vae, cls)(D, observation=OBSERVATIONS[name], rng=rng(seed), dtype=np.float64, **how), seed,
+                 0.3)
 
 
 def data(name="bernoulli", seed=1, n=N):
@@ -114,7 +115,8 @@ def test_a_gradient_of_shares_that_overflow_as_weights():
     model, x = new(name="fixed"), 1e3 * data("fixed")
     terms = model.loss_and_grad(x, eps=noise())
     assert terms.loss > 1e5 and np.isfinite(model.grad).all()
-    sv.check_gradient(lambda _: model.loss_and_grad(x, eps=noise()).loss, model.theta, model.grad, model.named_parameters())
+    sv.check_gradient(lambda _: model.loss_and_grad(x, eps=noise()).loss, model.theta, model.grad,
+                      model.named_parameters())
 
 
 # ---- the bound --------------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ def test_beta_changes_the_loss_and_not_the_bound():
 
 
 def check_bound_at_the_exact_posterior(n_samples):
-    """If q is the posterior all weights are p(x): the bound is log p(x) for any k, and the decoder's gradient has no noise."""
+    """If q is the posterior all weights are p(x): the bound is log p(x) for any k."""
     X = normals(3, 60, D) @ normals(4, D, D)
     model = probabilistic_pca.ProbabilisticPCA(K).fit(X)
     linear = probabilistic_pca.linear_vae(model)

@@ -39,7 +39,8 @@ def check_areas(seed=0):
     """A square's corners have covariance (4/3) a^2 I, so the ellipse has the area pi (4/3) a^2."""
     square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     z, labels = np.concatenate([square, 3 * square + 5]), np.repeat([0, 1], 4)
-    np.testing.assert_allclose(latent_space.class_log_areas(z, labels), np.log(np.pi * 4 / 3 * np.array([1, 9])), rtol=1e-12)
+    np.testing.assert_allclose(latent_space.class_log_areas(z, labels), np.log(np.pi * 4 / 3 * np.array([1, 9])),
+                               rtol=1e-12)
     assert latent_space.area_spread(z, labels) == pytest.approx(np.log(9) / np.sqrt(2), rel=1e-12)
     assert latent_space.class_log_areas([[-2.0], [2.0]], [0, 0]) == pytest.approx(np.log(2 * np.sqrt(8)), rel=1e-12)
     z, labels = rng(seed).normal(size=(30, 3)), np.repeat([0, 1, 2], 10)
@@ -99,7 +100,8 @@ def check_frechet(seed=0):
     assert latent_space.frechet_distance(X, X + shift) == pytest.approx(9, rel=1e-10)
     # twice the deviations: tr(S + 4 S - 2 (4 S^2)^(1/2)) = tr S
     middle = X.mean(axis=0)
-    assert latent_space.frechet_distance(X, 2 * (X - middle) + middle) == pytest.approx(np.trace(np.cov(X.T)), rel=1e-10)
+    assert latent_space.frechet_distance(X, 2 * (X - middle) + middle) == pytest.approx(np.trace(np.cov(X.T)),
+                                                                                        rel=1e-10)
     distance = latent_space.frechet_distance(X, Y)
     assert latent_space.frechet_distance(Y, X) == pytest.approx(distance, rel=1e-10)
     # the formula with matrix roots from eigenvalues
@@ -144,10 +146,12 @@ def check_one_component_is_the_maximum_likelihood_gaussian(seed=0):
 
 
 def check_density_of_a_mixture(seed=0):
-    """s(z) = sum_c w_c N(z; m_c, S_c), written out, of clusters that overlap and are of different sizes; it sums to one."""
-    Z = np.concatenate([rng(seed).normal(size=(90, 2)), rng(seed + 1).normal(size=(20, 2)) @ [[0.5, 0.3], [0, 0.4]] + 1.5])
+    """s(z) = sum_c w_c N(z; m_c, S_c), written out, for clusters that overlap and differ in size; it sums to one."""
+    Z = np.concatenate([rng(seed).normal(size=(90, 2)),
+                        rng(seed + 1).normal(size=(20, 2)) @ [[0.5, 0.3], [0, 0.4]] + 1.5])
     model = gaussian_mixture.GaussianMixture(2).fit(Z, rng=rng(seed))
-    s = sum(w * np.exp(-0.5 * np.einsum("ni,ij,nj->n", Z - m, np.linalg.inv(S), Z - m)) / np.sqrt(np.linalg.det(2 * np.pi * S))
+    s = sum(w / np.sqrt(np.linalg.det(2 * np.pi * S))
+            * np.exp(-0.5 * np.einsum("ni,ij,nj->n", Z - m, np.linalg.inv(S), Z - m))
             for w, m, S in zip(model.weights_, model.means_, model.covariances_))
     assert np.ptp(model.weights_) > 0.2
     np.testing.assert_allclose(model.log_prob(Z), np.log(s), rtol=1e-11, atol=1e-12)
@@ -164,9 +168,11 @@ def check_grid(seed=0):
     assert w.sum() == pytest.approx(1, rel=1e-12)
     np.testing.assert_allclose(w @ z, model.weights_ @ model.means_, rtol=0, atol=1e-10)
     second = model.weights_ @ (model.covariances_ + model.means_[:, :, None] * model.means_[:, None]).reshape(3, 4)
-    np.testing.assert_allclose(np.einsum("n,ni,nj->ij", w, z, z).ravel(), second, rtol=1e-4)  # beyond 5 sigma is left out
+    # beyond 5 sigma is left out
+    np.testing.assert_allclose(np.einsum("n,ni,nj->ij", w, z, z).ravel(), second, rtol=1e-4)
     # integral s(z) N(z; 0, I) dz, in closed form: sum_c w_c N(m_c; 0, S_c + I)
-    exact = sum(wc * np.exp(-0.5 * m @ np.linalg.solve(S + np.eye(2), m)) / (2 * np.pi * np.sqrt(np.linalg.det(S + np.eye(2))))
+    exact = sum(wc * np.exp(-0.5 * m @ np.linalg.solve(S + np.eye(2), m))
+                / (2 * np.pi * np.sqrt(np.linalg.det(S + np.eye(2))))
                 for wc, m, S in zip(model.weights_, model.means_, model.covariances_))
     assert w @ np.exp(-0.5 * (z * z).sum(axis=1)) / (2 * np.pi) == pytest.approx(exact, rel=1e-5)
 
@@ -196,12 +202,14 @@ def test_the_standard_mixture_is_the_prior():
 
 
 def test_samples_have_the_mixture_s_moments():
-    model = gaussian_mixture.GaussianMixture(2).fit(np.concatenate([rng().normal(size=(90, 2)), rng(1).normal(size=(30, 2)) @ [
+    model = gaussian_mixture.GaussianMixture(2).fit(np.concatenate([rng().normal(size=(90, 2)),
+                                                                    rng(1).normal(size=(30, 2)) @ [
         [2, 1], [0, 0.3]] + 6]), rng=rng())
     z, n = model.sample(40000, rng=rng(2)), 40000
     mean = model.weights_ @ model.means_
     assert (np.abs(z.mean(axis=0) - mean) < 4 * z.std(axis=0) / np.sqrt(n)).all()
-    second = np.einsum("c,cij->ij", model.weights_, model.covariances_ + model.means_[:, :, None] * model.means_[:, None])
+    second = np.einsum("c,cij->ij", model.weights_,
+                       model.covariances_ + model.means_[:, :, None] * model.means_[:, None])
     products = z[:, :, None] * z[:, None]
     assert (np.abs(products.mean(axis=0) - second) < 4 * products.std(axis=0) / np.sqrt(n)).all()
 

@@ -15,7 +15,8 @@ MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__")
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_every_module_opens_with_its_question_and_stands_in_the_contents(path):
     question = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0].split("?")[0] + "?"
-    line, = [line for line in scratchvae.__doc__.splitlines() if line.split()[:1] == [path.relative_to(PACKAGE).as_posix()]]
+    line, = [line for line in scratchvae.__doc__.splitlines()
+             if line.split()[:1] == [path.relative_to(PACKAGE).as_posix()]]
     assert line.split(maxsplit=1)[1] == question
 
 

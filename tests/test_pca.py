@@ -68,7 +68,8 @@ def check_identities(X):
     everything = pca.PCA().fit(X)
     np.testing.assert_allclose(everything.explained_variance_.sum(), trace, rtol=1e-12)
     np.testing.assert_allclose(everything.explained_variance_ratio_.sum(), 1, rtol=1e-12)
-    np.testing.assert_allclose(everything.inverse_transform(everything.transform(X)), X, rtol=0, atol=1e-12 * np.abs(X).max())
+    np.testing.assert_allclose(everything.inverse_transform(everything.transform(X)), X, rtol=0,
+                               atol=1e-12 * np.abs(X).max())
     assert everything.noise_variance_ == 0
     for k in range(1, r + 1):
         fitted = pca.PCA(k).fit(X)
@@ -85,7 +86,8 @@ def check_identities(X):
         np.testing.assert_allclose(Z.mean(axis=0), np.zeros(k), atol=1e-12 * np.abs(X).max())
         np.testing.assert_allclose(Z.T @ Z / (N - 1), np.diag(variances), rtol=1e-10, atol=atol)
         if k < r:  # scikit-learn's: the mean of the discarded among min(N, D)
-            np.testing.assert_allclose(fitted.noise_variance_, (trace - variances.sum()) / (r - k), rtol=1e-9, atol=atol)
+            np.testing.assert_allclose(fitted.noise_variance_, (trace - variances.sum()) / (r - k), rtol=1e-9,
+                                       atol=atol)
         largest = V[np.arange(k), np.abs(V).argmax(axis=1)]
         assert (largest > 0).all()
 
@@ -122,7 +124,8 @@ def check_translation_rotation_scale(seed, k, solver):
     values = np.append(pca.PCA().fit(X).explained_variance_, 0)
     same_subspace = {"rtol": 0, "atol": 1e-13 * values[0] / (values[k - 1] - values[k])}
     for name, moved, P_moved, factor, mean in (
-            ("translation", X + shift, P, 1, fitted.mean_ + shift), ("rotation", X @ Q, Q.T @ P @ Q, 1, fitted.mean_ @ Q),
+            ("translation", X + shift, P, 1, fitted.mean_ + shift),
+            ("rotation", X @ Q, Q.T @ P @ Q, 1, fitted.mean_ @ Q),
             ("scaling", X * scale, P, scale**2, fitted.mean_ * scale)):
         other = pca.PCA(k, solver=solver).fit(moved)
         np.testing.assert_allclose(other.explained_variance_, variances * factor, rtol=1e-11, err_msg=name)
@@ -139,8 +142,8 @@ def test_translation_rotation_scale(seed, k, solver):
 @pytest.mark.parametrize("solver", ["svd", "covariance"])
 @pytest.mark.parametrize("dtype, offset", [(np.float64, 1e6), (np.float32, 1e3)])
 def test_codes_far_from_the_origin(dtype, offset, solver):
-    """The codes of the same points, moved. `mean_` is rounded at the size of the offset, which moves all codes alike; their
-    differences are as exact as near the origin, for the mean is subtracted before anything is multiplied."""
+    """The codes of the same points, moved. `mean_` is rounded at the size of the offset, which moves all codes alike;
+    their differences are as exact as near the origin, for the mean is subtracted before anything is multiplied."""
     far = (data(200, 6, mean=0) + offset).astype(dtype)
     near = far.astype(np.float64) - offset  # exact
     Z = pca.PCA(3, solver=solver).fit(far).transform(far).astype(np.float64)
@@ -271,7 +274,8 @@ def test_degenerate_data_by_either_solver(solver, n, d, rank, dtype):
     np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(k), rtol=0, atol=20 * eps)
     variance = fitted.explained_variance_
     assert (variance >= 0).all() and (variance[rank:] <= 1e3 * eps * max(variance[0], eps)).all()
-    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X)), X, rtol=0, atol=100 * eps * max(np.abs(X).max(), 1))
+    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X)), X, rtol=0,
+                               atol=100 * eps * max(np.abs(X).max(), 1))
 
 
 def test_a_refused_fit_leaves_what_was_fitted():
@@ -332,7 +336,8 @@ def test_fewer_rows_than_columns(n, d):
     X = data(n, d)
     check_identities(X)
     assert pca.PCA().fit(X).components_.shape == (min(n, d), d)
-    assert pca.PCA().fit(X).explained_variance_[-1] < 1e-20 * X.size * 9 or n > d  # n centred points span n - 1 directions
+    # n centred points span n - 1 directions
+    assert pca.PCA().fit(X).explained_variance_[-1] < 1e-20 * X.size * 9 or n > d
 
 
 @pytest.mark.parametrize("rank", [1, 3])
@@ -343,14 +348,16 @@ def test_rank_deficient(rank):
     np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(5), rtol=0, atol=1e-13)
     assert (fitted.explained_variance_[rank:] < 1e-25 * fitted.explained_variance_[0]).all()
     np.testing.assert_allclose(fitted.explained_variance_ratio_[:rank].sum(), 1, rtol=1e-12)
-    np.testing.assert_allclose(pca.PCA(rank).fit(X).inverse_transform(pca.PCA(rank).fit_transform(X)), X, rtol=0, atol=1e-13 * 30)
+    np.testing.assert_allclose(pca.PCA(rank).fit(X).inverse_transform(pca.PCA(rank).fit_transform(X)), X, rtol=0,
+                               atol=1e-13 * 30)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_constant_data_has_no_variance(dtype):
     X = np.full((9, 4), 0.25, dtype)
     fitted = pca.PCA(2).fit(X)
-    assert np.array_equal(fitted.explained_variance_, [0, 0]) and np.array_equal(fitted.explained_variance_ratio_, [0, 0])
+    assert np.array_equal(fitted.explained_variance_, [0, 0])
+    assert np.array_equal(fitted.explained_variance_ratio_, [0, 0])
     assert fitted.noise_variance_ == 0
     np.testing.assert_allclose(fitted.components_ @ fitted.components_.T, np.eye(2), rtol=0, atol=1e-6)
     np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X)), X, rtol=1e-6)
@@ -371,7 +378,8 @@ def test_more_components_than_directions_are_refused(n, d, k):
 
 
 @pytest.mark.parametrize("X", [np.ones((1, 3)), np.ones(3), np.ones((0, 3)), np.ones((3, 0)), [[1, np.nan], [1, 2]],
-                               [[1, np.inf], [1, 2]], [["a"], ["b"]], [[1j], [2]], np.ones((2, 2, 2)), [[1], [1, 2]], None])
+                               [[1, np.inf], [1, 2]], [["a"], ["b"]], [[1j], [2]], np.ones((2, 2, 2)), [[1], [1, 2]],
+                               None])
 def test_bad_data_is_refused(X):
     model = pca.PCA(1)
     with pytest.raises((ValueError, TypeError), match="^X: "):

@@ -61,7 +61,8 @@ def check_bayes(x, z, W, mean, variance):
                             + np.linalg.slogdet(covariance)[1] + len(W) * LOG_2PI)
     log_joint = (gaussian.log_prob(x, z @ W + mean, np.log(variance) * np.ones(len(mean)))
                  + gaussian.log_prob(z, np.zeros(len(W)), np.zeros(len(W))))
-    np.testing.assert_allclose(log_joint, log_posterior + ppca.linear_log_prob(x, W, mean, variance), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_joint, log_posterior + ppca.linear_log_prob(x, W, mean, variance), rtol=1e-9,
+                               atol=1e-9)
 
 
 # K below D, equal to it and above it
@@ -104,7 +105,10 @@ def check_fit(X, k):
 
 
 def check_mean_log_prob(X, k):
-    """At the maximum the quadratic form averages to D: 1/N sum log p = -1/2 (sum log l_j + (D - K) log v + D log 2 pi + D)."""
+    """At the maximum the quadratic form averages to D.
+
+        1/N sum log p = -1/2 (sum log l_j + (D - K) log v + D log 2 pi + D)
+    """
     model, D = ppca.ProbabilisticPCA(k).fit(X), X.shape[1]
     log_det = np.log(model.explained_variance_).sum() + (D - k) * np.log(model.noise_variance_)
     assert model.log_prob(X).mean() == pytest.approx(-0.5 * (log_det + D * LOG_2PI + D), rel=1e-10, abs=1e-9)
@@ -198,7 +202,7 @@ def test_refusals():
 # ---- the bridge to the linear VAE ----------------------------------------------------------------------------------
 
 def exact_noise(n, k):
-    """2 K values of eps, (2 K, n, k), with mean 0 and covariance I: a linear VAE's ELBO, a quadratic, is exact on them."""
+    """2 K values of eps, (2 K, n, k), with mean 0, covariance I: a linear VAE's ELBO, a quadratic, is exact on them."""
     eps = np.sqrt(k) * np.concatenate([np.eye(k), -np.eye(k)])
     return np.broadcast_to(eps[:, None], (2 * k, n, k))
 

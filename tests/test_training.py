@@ -57,7 +57,8 @@ class Slow(sv.Callback):
 
 def state_of(model, optimizer, rng, history, stopping):
     """Everything a run leaves behind, as arrays by name."""
-    parts = {"optimizer": optimizer.state(), "train": history.train, "valid": history.valid, "stopping": stopping.state(),
+    parts = {"optimizer": optimizer.state(), "train": history.train, "valid": history.valid,
+             "stopping": stopping.state(),
              "run": {"theta": model.theta, "beta": np.array(model.beta), "lr": np.array(optimizer.lr),
                      "rng": np.array(str(rng.bit_generator.state))}}
     return {f"{part}.{name}": np.array(a) for part, arrays in parts.items() for name, a in arrays.items()}
@@ -512,7 +513,8 @@ def test_a_saved_model_is_not_a_checkpoint(tmp_path):
 @pytest.mark.parametrize("change", [
     {"optimizer.m": np.zeros(3, np.float32)}, {"optimizer.v": None}, {"optimizer.t": np.array("x")},
     {"callback0.best_theta": None}, {"theta": np.zeros(3, np.float32)}, {"theta": None},
-    {"rng": "{}"}, {"rng": "no json"}, {"rng": 3}, {"epoch": None}, {"epoch": "x"}, {"valid_seed": None}, {"class": "IWAE"}],
+    {"rng": "{}"}, {"rng": "no json"}, {"rng": 3}, {"epoch": None}, {"epoch": "x"}, {"valid_seed": None},
+    {"class": "IWAE"}],
     ids=str)
 def test_a_checkpoint_with_a_part_missing_or_wrong_is_refused(tmp_path, change):
     path = tmp_path / "run.npz"
@@ -531,7 +533,7 @@ def test_a_checkpoint_with_a_part_missing_or_wrong_is_refused(tmp_path, change):
 
 
 def check_flipped_checkpoint(path, n=100):
-    """A flipped bit or a cut end is refused, or was in a place without meaning: training never continues from another state."""
+    """A flipped bit or a cut end is refused, or was in a place without meaning: no run continues from another state."""
     want = fit_variant(path)
     content, places, refused = path.read_bytes(), random.Random(0), 0
     for i in range(n):

@@ -32,7 +32,8 @@ def data(observation, n=N, d=D, seed=0):
 def new(observation=None, hidden=(6,), seed=0, dtype=np.float64, scale=0.3, d=D, k=K, **how):
     """A model whose every parameter, the biases and the learned log-variance too, is away from zero."""
     rng = np.random.default_rng(seed)
-    model = vae.VAE(d, hidden=hidden, n_latent=k, observation=observation or sv.Bernoulli(), rng=rng, dtype=dtype, **how)
+    model = vae.VAE(d, hidden=hidden, n_latent=k, observation=observation or sv.Bernoulli(), rng=rng, dtype=dtype,
+                    **how)
     model.theta += scale * rng.standard_normal(model.theta.shape).astype(dtype)
     return model
 
@@ -114,7 +115,7 @@ def test_elbo_rises_along_its_gradient(observation):
 # ---- identities -----------------------------------------------------------------------------------------------
 
 def check_terms(model, x, eps):
-    """elbo = reconstruction - kl; loss = -mean(reconstruction - beta kl); kl and reconstruction are the library's own."""
+    """elbo = reconstruction - kl; loss = -mean(reconstruction - beta kl); each part by its own formula."""
     terms, each = model.loss_and_grad(x, eps=eps), model.elbo(x, eps=eps)
     assert all(part.shape == (len(x),) and part.dtype == model.dtype for part in each)
     np.testing.assert_allclose(each.elbo, each.reconstruction - each.kl, rtol=1e-12)
@@ -139,7 +140,7 @@ def test_loss_is_minus_the_mean_elbo():
 
 
 def check_affine_in_beta(beta, other, observation=sv.Bernoulli()):
-    """loss(beta) = -reconstruction + beta kl; elbo, reconstruction and kl do not know beta; the gradient is affine too."""
+    """loss(beta) = -reconstruction + beta kl; elbo, reconstruction and kl know no beta; the gradient is affine too."""
     x, eps = data(observation), noise()
     terms, grads = {}, {}
     for b in (0.0, 1.0, beta, other):
@@ -160,7 +161,7 @@ def test_affine_in_beta(beta, other, observation):
 
 
 def check_rows(n, n_samples):
-    """Each example on its own gives what it gives in the batch; permuting examples permutes; the batch gradient adds up."""
+    """Each example alone gives what it gives in the batch; permuting examples permutes; the batch gradient adds up."""
     model, x, eps = new(), data(sv.Bernoulli(), n), noise(n, n_samples=n_samples)
     whole = model.elbo(x, eps=eps)
     order = np.random.default_rng(n).permutation(n)
@@ -229,7 +230,7 @@ def test_a_zero_encoder_has_no_kl():
 
 
 def check_nothing_is_changed(observation):
-    """A step's inputs are bit-identical afterwards, a second pass gives the same, and no array is shared with the model."""
+    """A step's inputs are bit-identical afterwards, and a second pass gives the same."""
     model, x, eps = new(observation), data(observation), noise(n_samples=2)
     kept = x.copy(), eps.copy(), model.theta.copy()
     first, grad = model.forward_backward(x, eps=eps), model.grad.copy()
@@ -262,8 +263,8 @@ def linear(v=0.3, k=K, seed=0):
 def check_linear_elbo(v, k, seed):
     """E_q[log N(x; z W + b, v I)] - KL, by hand.
 
-    log N is quadratic in eps, so the mean over the 2^K points eps in {-1, 1}^K (two Gauss-Hermite nodes of equal weight in
-    each dimension) is its expectation, exactly.
+    log N is quadratic in eps, so the mean over the 2^K points eps in {-1, 1}^K (two Gauss-Hermite nodes of equal weight
+    in each dimension) is its expectation, exactly.
     """
     model, decoder, encoder = linear(v, k, seed)
     x = data(sv.Gaussian(), seed=seed)
@@ -311,7 +312,8 @@ def check_exact_posterior(k, v, seed=0):
         encoder.W += 0.2 * rng.standard_normal(encoder.W.shape)
         encoder.b += 0.2 * rng.standard_normal(encoder.b.shape)
         mu, log_var = model.encode(x)
-        gap = 0.5 * ((np.exp(log_var) + (mu - m) ** 2) / posterior_var - 1 - log_var + np.log(posterior_var)).sum(axis=1)
+        gap = 0.5 * np.sum((np.exp(log_var) + (mu - m) ** 2) / posterior_var - 1 - log_var + np.log(posterior_var),
+                           axis=1)
         assert (gap > 1e-4).all()
         np.testing.assert_allclose(log_px - model.elbo(x, eps=eps).elbo, gap, rtol=1e-9)
         np.testing.assert_allclose(gaussian.kl(mu, log_var, m, np.log(posterior_var)), gap, rtol=1e-10)
@@ -420,7 +422,8 @@ def test_sample_has_the_decoders_mean():
     ({"activation": "softplus"}, "activation"), ({"activation": None}, "activation"),
     ({"observation": "bernoulli"}, "observation"), ({"observation": sv.Bernoulli}, "observation"),
     ({"observation": None}, "observation"), ({"observation": sv.Categorical()}, "observation"),
-    ({"beta": -1}, "beta"), ({"beta": np.nan}, "beta"), ({"beta": np.inf}, "beta"), ({"n_samples": 0}, "n_samples"), ({"rng": None}, "rng"), ({"rng": 3}, "rng"),
+    ({"beta": -1}, "beta"), ({"beta": np.nan}, "beta"), ({"beta": np.inf}, "beta"), ({"n_samples": 0}, "n_samples"),
+    ({"rng": None}, "rng"), ({"rng": 3}, "rng"),
     ({"dtype": np.float16}, "dtype"), ({"dtype": int}, "dtype"), ({"dtype": "nonsense"}, "dtype")])
 def test_bad_arguments_are_refused_by_name(how, name):
     with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
@@ -457,7 +460,8 @@ def test_bad_noise_is_refused_by_name(eps):
                                    np.full((N, D), "a"), np.full((N, D), 1j)])
 def test_bad_data_is_refused_by_name(value):
     model, rng = new(), np.random.default_rng(0)
-    for call in (model.encode, model.reconstruct, lambda X: model.elbo(X, rng=rng), lambda X: model.loss_and_grad(X, rng=rng)):
+    for call in (model.encode, model.reconstruct, lambda X: model.elbo(X, rng=rng),
+                 lambda X: model.loss_and_grad(X, rng=rng)):
         with pytest.raises((ValueError, TypeError), match="^X: "):
             call(value)
     with pytest.raises((ValueError, TypeError), match="^z: "):
@@ -477,7 +481,8 @@ def test_save_and_load(observation, dtype, tmp_path):
     model, x = new(observation, (6, 4), dtype=dtype, activation="sigmoid", beta=0.7, n_samples=2), data(observation)
     sv.save(model, path)
     again = sv.load(path)
-    assert type(again) is vae.VAE and again.config() == model.config() and again.theta.tobytes() == model.theta.tobytes()
+    assert type(again) is vae.VAE and again.config() == model.config()
+    assert again.theta.tobytes() == model.theta.tobytes()
     assert again.theta.dtype == dtype and repr(again.observation) == repr(observation)
     for one, other in zip(model.elbo(x, rng=np.random.default_rng(0)), again.elbo(x, rng=np.random.default_rng(0))):
         assert np.array_equal(one, other)
