@@ -353,11 +353,12 @@ MISTAKES = (
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
-        ("models.vae:_log_mean_exp", "np.log(np.exp(log_w - top).mean(axis=0)) + top", "log_w.mean(axis=0)"),
+        ("models.vae:IWAE._bound_terms", "log_mean_exp(trained).mean(), log_mean_exp(log_w)", "trained.mean(), log_w"),
         ("models.vae:IWAE.forward_backward", "np.exp(log_w - log_w.max(axis=0))", "np.ones_like(log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
-        ("models.vae:_log_mean_exp", ".mean(axis=0)", ".sum(axis=0)"),
+        ("models.vae:IWAE._bound_terms", "log_mean_exp(trained).mean(), log_mean_exp(log_w)",
+         "np.logaddexp.reduce(trained).mean(), np.logaddexp.reduce(log_w)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
     Mistake("multi-sample bound", "log q's gradient without its -1/2", [
         ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
@@ -369,6 +370,10 @@ MISTAKES = (
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
         ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
+    Mistake("evidence", "a mean of e^a without taking the largest out", [
+        ("probability.log_space:log_mean_exp", "top = a.max(axis=axis, keepdims=True)",
+         "top = np.zeros_like(a.max(axis=axis, keepdims=True))"),
+    ], "test_log_space.check_far_below_every_float", None, "fine on small images, -infinity on large ones"),
     Mistake("evidence", "active units by mu squared, not mu's variance", [
         ("analysis.aggregate:active_units", "vae.encode(x)[0].var(", "np.square(vae.encode(x)[0]).mean("),
     ], "test_evidence.check_active_units", None, "a latent that says the same of every x counts as used"),
@@ -379,8 +384,7 @@ MISTAKES = (
         ("analysis.evidence:log_weights", "+ log_pz - log_r", "+ log_pz"),
     ], "test_evidence.check_log_evidence", None, "log p(x) too low or too high, with a small error bar"),
     Mistake("evidence", "the mean of log-weights reported as log p(x)", [
-        ("analysis.evidence:log_mean_exp", "np.log(np.exp(log_w - top).mean(axis=axis)) + top.squeeze(axis)",
-         "log_w.mean(axis=axis)"),
+        ("analysis.evidence:log_evidence", "log_mean_exp(log_w)", "log_w.mean(axis=0)"),
     ], "test_evidence.check_log_evidence", None, "it is the ELBO: a model looks worse than it is"),
     Mistake("evidence", "the score of log_var without its -1", [
         ("analysis.gradient_estimators:score_function_gradient", "(eps * eps - 1)", "(eps * eps)"),
@@ -421,7 +425,7 @@ MISTAKES = (
         ("models.made:degree_masks", "degrees[-1][:, None] <= position ", "degrees[-1][:, None] <= position + 1 "),
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
-        ("models.autoregressive:Autoregressive._log_prob", "return log_mean(np.stack(by_order))",
+        ("models.autoregressive:Autoregressive._log_prob", "return log_mean_exp(np.stack(by_order))",
          "logits = np.mean([network.forward(x)[0] for network in self.by_order], axis=0)\n"
          "        return self.observation.evaluate(x, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",

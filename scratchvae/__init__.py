@@ -5,6 +5,7 @@ What a number means
     probability/normal_table.py       How probable is an interval under a Gaussian?
     probability/inference.py          What do data say about what we cannot see?
     probability/divergence.py         How unlike are two distributions?
+    probability/log_space.py          How are probabilities averaged that no float can hold?
     probability/observation.py        What does a decoder's output mean?
 
 How a network learns

@@ -378,7 +378,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood|kl_to_posterior)": "inside `in_closed_form`",
-    r"evidence\.(log_weights|propose|log_likelihood|log_mean_exp|effective_sample_size)": "inside `log_evidence`",
+    r"evidence\.(log_weights|propose|log_likelihood|effective_sample_size)": "inside `log_evidence`",
     r"evidence\.(as_proposal|checked_vae)|gradient_estimators\.checked_q": "is itself the check at a door",
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",

@@ -14,9 +14,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae, log_mean_exp
+from scratchvae.analysis.evidence import checked_vae
 from scratchvae.checking import BLOCK, finite, generator, integer, number
 from scratchvae.probability import gaussian
+from scratchvae.probability.log_space import log_mean_exp
 
 AggregateKL = namedtuple("AggregateKL", "kl mutual_information marginal_kl")
 ActiveUnits = namedtuple("ActiveUnits", "active variance")

@@ -27,6 +27,7 @@ import numpy as np
 from scratchvae.checking import BLOCK, choice, finite, generator, integer, number, real_array
 from scratchvae.models.vae import VAE
 from scratchvae.probability import gaussian
+from scratchvae.probability.log_space import log_mean_exp
 
 Evidence = namedtuple("Evidence", "value ess")
 Bound = namedtuple("Bound", "value error")
@@ -111,12 +112,6 @@ def log_likelihood(vae, x, z):
     params = vae.decoder.forward(z.reshape(S * N, K))[0]
     x = np.broadcast_to(x, (S, *x.shape)).reshape(S * N, -1)
     return vae.observation.evaluate(x, params)[0].reshape(S, N)
-
-
-def log_mean_exp(log_w, axis=0):
-    """log of the mean of e^log_w along an axis, without overflow."""
-    top = log_w.max(axis=axis, keepdims=True)
-    return np.log(np.exp(log_w - top).mean(axis=axis)) + top.squeeze(axis)
 
 
 def effective_sample_size(log_w):

@@ -24,6 +24,7 @@ from scratchvae.analysis.gradient_estimators import checked_q, pathwise_gradient
 from scratchvae.checking import BLOCK, finite, generator, instance, integer, number
 from scratchvae.nn.optimizers import Adam
 from scratchvae.probability import gaussian
+from scratchvae.probability.log_space import log_mean_exp
 
 Grid = namedtuple("Grid", "z log_cell")
 GridPosterior = namedtuple("GridPosterior", "grid log_likelihood log_prior log_evidence log_posterior")
@@ -74,24 +75,19 @@ def grid_posterior(vae, X, grid=None):
     log_likelihood = grid_log_likelihood(vae, x, grid)
     log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(grid.z.shape[1]))
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
-    log_evidence = _log_sum(log_posterior) + grid.log_cell
+    log_evidence = log_mean_exp(log_posterior, axis=1) + np.log(len(grid.z)) + grid.log_cell
     K, n = vae.n_latent, round(len(grid.z) ** (1 / vae.n_latent))
     if n**K != len(grid.z):
         raise ValueError(f"grid: want n^{K} points, as `latent_grid` gives, got {len(grid.z)}")
     thinned = (slice(None), *[slice(None, None, 2)] * K)
     every_second = log_posterior.reshape(len(x), *[n] * K)[thinned].reshape(len(x), -1)
-    apart = np.abs(_log_sum(every_second) + grid.log_cell + K * np.log(2) - log_evidence)
+    coarse = log_mean_exp(every_second, axis=1) + np.log(every_second.shape[1]) + K * np.log(2) + grid.log_cell
+    apart = np.abs(coarse - log_evidence)
     if not apart.max() < 0.2:
         raise ValueError(f"grid: too coarse for the posterior of example {apart.argmax()}, or not over it: every second "
                          f"point gives a log p(x) that is {apart.max():.2g} nats away; give a smaller step")
     log_posterior -= log_evidence[:, None]
     return GridPosterior(grid, log_likelihood, log_prior, log_evidence, log_posterior)
-
-
-def _log_sum(log_p):
-    """log sum_g e^log_p : (N,), of (N, G), without overflow."""
-    top = log_p.max(axis=1)
-    return np.log(np.exp(log_p - top[:, None]).sum(axis=1)) + top
 
 
 @finite("X", "grid")

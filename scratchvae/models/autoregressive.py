@@ -29,6 +29,7 @@ import numpy as np
 from scratchvae.checking import class_labels, generator, integer, numeric_array, row_blocks
 from scratchvae.nn.layers import Dense
 from scratchvae.nn.model import Model
+from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
 
 Terms = namedtuple("Terms", "loss log_prob")
@@ -111,7 +112,7 @@ class Autoregressive(Model):
     def _log_prob(self, x):
         by_order = [np.concatenate([self.observation.evaluate(x[rows], network.forward(x[rows])[0])[0]
                                     for rows in row_blocks(x)]) for network in self.by_order]
-        return log_mean(np.stack(by_order))
+        return log_mean_exp(np.stack(by_order))
 
     def logits(self, X, order=0):
         """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
@@ -164,11 +165,6 @@ class Autoregressive(Model):
             drawn = self.observation.sample(logit, rng)[:, 0]
             x[:, j] = np.where(known[:, j], x[:, j], drawn)
         return x
-
-
-def log_mean(log_p):
-    """log 1/K sum_k p_k : (N,), of log p_k (K, N); the largest is taken out first, so that nothing underflows."""
-    return np.logaddexp.reduce(log_p, axis=0) - np.log(len(log_p)).astype(log_p.dtype)
 
 
 def pixel_order(order, n_features):

@@ -27,6 +27,7 @@ from scratchvae.checking import BLOCK, finite, generator, integer, matrix, numbe
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.probability.gaussian import kl_standard, reparameterize
+from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
 
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
@@ -224,18 +225,12 @@ class IWAE(VAE):
     def _bound_terms(self, log_px, log_ratio):
         """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; all means over examples."""
         trained, log_w = log_px + self.beta * log_ratio, log_px + log_ratio
-        return BoundTerms(-_log_mean_exp(trained).mean(), _log_mean_exp(log_w).mean(), log_w.mean())
+        return BoundTerms(-log_mean_exp(trained).mean(), log_mean_exp(log_w).mean(), log_w.mean())
 
 
 def _log_prior_over_q(z, log_var, eps):
     """log p(z) - log q(z given x) at z = mu + sigma * eps : (S, N); the terms log 2 pi cancel."""
     return 0.5 * (eps * eps + log_var - z * z).sum(axis=-1)
-
-
-def _log_mean_exp(log_w):
-    """log 1/S sum_s w_s : (N,), without overflow."""
-    top = log_w.max(axis=0)
-    return np.log(np.exp(log_w - top).mean(axis=0)) + top
 
 
 def _repeat(x, S):
