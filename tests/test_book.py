@@ -164,12 +164,6 @@ def test_every_table_is_in_its_lessons_transcript():
                 f"{name}: the book's table is not what the lesson printed:\n" + "\n".join(block))
 
 
-def test_every_line_of_the_readmes_tables_is_in_a_transcript():
-    printed = {line.rstrip() for path in FIGURES.glob("*.txt") for line in path.read_text().splitlines()}
-    quoted = [line for block in blocks("text", PAGES[0].read_text()) for line in block]
-    assert len(quoted) > 30 and [line for line in quoted if line not in printed] == []
-
-
 def test_every_figure_is_shown_in_its_chapter_and_every_shown_figure_is_there():
     shown = {name: re.findall(r"!\[[^\]]+\]\(figures/([^)]+)\)", text) for name, text in chapters().items()}
     drawn = {path.name for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")}

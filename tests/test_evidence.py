@@ -290,3 +290,12 @@ def test_a_grid_too_coarse_for_the_posterior_is_refused_and_a_fine_one_is_exact(
         sv.grid_log_evidence(vae, X, sv.latent_grid(K, step=0.2))
     fine = sv.grid_log_evidence(vae, X, sv.latent_grid(K, half_width=4, step=0.02))
     np.testing.assert_allclose(fine, model.log_prob(X), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("change, name", [
+    ({"z": "a"}, "grid.z"), ({"z": np.zeros((9, 3))}, "grid.z"), ({"z": np.zeros((8, 2))}, "grid.z"),
+    ({"log_cell": None}, "grid.log_cell"), ({"log_cell": np.nan}, "grid.log_cell")])
+def test_a_grid_of_other_things_is_refused_by_name(change, name):
+    vae = sv.VAE(5, hidden=(4,), n_latent=2, rng=rng())
+    with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
+        sv.grid_posterior(vae, np.ones((2, 5)), sv.latent_grid(2, step=1.0)._replace(**change))

@@ -398,7 +398,7 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("images", lambda: plotting.image_grid(np.full((1, 9), np.nan), "t")),
     ("images", lambda: plotting.image_grid(np.zeros((1, 8)), "t")),
     ("images", lambda: plotting.image_grid(IMAGES, "t", shape=(2, 4))),
-    ("images", lambda: plotting.image_grid(IMAGES, "t", shape=(-3, -3))),
+    ("shape", lambda: plotting.image_grid(IMAGES, "t", shape=(-3, -3))),
     ("n_columns", lambda: plotting.image_grid(IMAGES, "t", n_columns=0)),
     ("row_labels", lambda: plotting.image_grid(IMAGES, "t", n_columns=2, row_labels=["one"])),
     ("images", lambda: plotting.manifold(np.zeros((5, 9)), "t")),
@@ -406,6 +406,16 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("images", lambda: plotting.traversal(IMAGES, [1, 2, 3], "t", ["z1"])),
     ("values", lambda: plotting.traversal(IMAGES, [[1, 2]], "t", ["z1", "z2"])),
     ("row_labels", lambda: plotting.traversal(IMAGES, [1, 2], "t", [])),
+    ("row_labels", lambda: plotting.image_grid(IMAGES, "t", n_columns=2, row_labels=3)),
+    ("row_labels", lambda: plotting.image_grid(IMAGES, "t", n_columns=2, row_labels=[None] * 9)),
+    ("shape", lambda: plotting.image_grid(IMAGES, "t", shape=3)),
+    ("shape", lambda: plotting.image_grid(IMAGES, "t", shape=(2, 2, 1))),
+    ("ax", lambda: plotting.lines([1, 2], {"a": [1, 2]}, "t", "x", "y", ax="here")),
+    ("title", lambda: plotting.lines([1, 2], {"a": [1, 2]}, None, "x", "y")),
+    ("terms", lambda: plotting.training_curves({"elbo": [1, 2]}, None, "t", terms=3)),
+    ("terms", lambda: plotting.training_curves({"elbo": [1, 2]}, None, "t", terms=())),
+    ("colour", lambda: plotting.training_curves({"elbo": [1, 2]}, None, "t", terms=("elbo",), colour="none such")),
+    ("figure", lambda: plotting.save("figure", "x.png")),
     ("z", lambda: plotting.latent_scatter(np.zeros((4, 3)), LABELS, "t")),
     ("z", lambda: plotting.latent_scatter(Z + np.inf, LABELS, "t")),
     ("labels", lambda: plotting.latent_scatter(Z, LABELS[:3], "t")),
@@ -432,7 +442,7 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("path", lambda: plotting.save(plt.figure(), "figure.jpg")),
 ])
 def test_bad_input_is_named_and_leaves_no_figure(name, draw):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((ValueError, TypeError)) as caught:
         draw()
     assert str(caught.value).startswith(f"{name}: ")
     assert plt.get_fignums() == []
@@ -443,3 +453,10 @@ def test_a_list_where_a_dict_belongs_is_a_type_error():
         plotting.lines(X, [X], "t", "x", "y")
     with pytest.raises(TypeError, match="^values: "):
         plotting.bars([1], "t", "y")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool])
+def test_integers_and_truth_values_are_drawn_as_numbers(dtype):
+    x, y = np.arange(1.0, 3), np.array([0, 1], dtype)
+    plt.close(plotting.lines(x, {"a": y, "b": (y, y)}, "t", "x", "y"))
+    plt.close(plotting.traversal(np.zeros((2, 4)), y, "t", ["z1"]))

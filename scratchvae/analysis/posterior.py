@@ -21,7 +21,7 @@ import numpy as np
 
 from scratchvae.analysis.evidence import checked_vae
 from scratchvae.analysis.gradient_estimators import checked_q, pathwise_gradient
-from scratchvae.checking import BLOCK, finite, generator, instance, integer, number
+from scratchvae.checking import BLOCK, finite, generator, instance, integer, matrix, number
 from scratchvae.nn.optimizers import Adam
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
@@ -48,7 +48,7 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
 def grid_log_likelihood(vae, X, grid):
     """log p(x given z_g) of each example at each point of the grid : (N, G) float64; the decoder runs once."""
     x = checked_vae(vae, X)
-    instance("grid", grid, Grid, "a Grid, as `latent_grid` gives")
+    grid = _checked_grid(grid, vae.n_latent)
     params = vae.decoder.forward(grid.z.astype(vae.dtype))[0]                    # (G, n_params)
     log_px = np.empty((len(x), len(params)))
     step = max(1, BLOCK // params.shape[1])
@@ -71,16 +71,14 @@ def grid_posterior(vae, X, grid=None):
     ValueError for K > 2, and where a posterior is too narrow for the grid: every second point would sum to something else.
     """
     x = checked_vae(vae, X)
-    grid = latent_grid(vae.n_latent) if grid is None else grid
+    K = vae.n_latent
+    grid = latent_grid(K) if grid is None else _checked_grid(grid, K)
     log_likelihood = grid_log_likelihood(vae, x, grid)
-    log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(grid.z.shape[1]))
+    log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(K))
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
     log_evidence = log_mean_exp(log_posterior, axis=1) + np.log(len(grid.z)) + grid.log_cell
-    K, n = vae.n_latent, round(len(grid.z) ** (1 / vae.n_latent))
-    if n**K != len(grid.z):
-        raise ValueError(f"grid: want n^{K} points, as `latent_grid` gives, got {len(grid.z)}")
     thinned = (slice(None), *[slice(None, None, 2)] * K)
-    every_second = log_posterior.reshape(len(x), *[n] * K)[thinned].reshape(len(x), -1)
+    every_second = log_posterior.reshape(len(x), *[_side(grid.z, K)] * K)[thinned].reshape(len(x), -1)
     coarse = log_mean_exp(every_second, axis=1) + np.log(every_second.shape[1]) + K * np.log(2) + grid.log_cell
     apart = np.abs(coarse - log_evidence)
     if not apart.max() < 0.2:
@@ -88,6 +86,20 @@ def grid_posterior(vae, X, grid=None):
                          f"point gives a log p(x) that is {apart.max():.2g} nats away; give a smaller step")
     log_posterior -= log_evidence[:, None]
     return GridPosterior(grid, log_likelihood, log_prior, log_evidence, log_posterior)
+
+
+def _side(z, K):
+    """How many points of the grid lie along each dimension."""
+    return round(len(z) ** (1 / K))
+
+
+def _checked_grid(grid, K):
+    """The grid, once its points and its cell are known to be those of K dimensions."""
+    instance("grid", grid, Grid, "a Grid, as `latent_grid` gives")
+    z = matrix("grid.z", grid.z, K, np.float64)
+    if _side(z, K) ** K != len(z):
+        raise ValueError(f"grid.z: want n^{K} points, as `latent_grid` gives, got {len(z)}")
+    return Grid(z, number("grid.log_cell", grid.log_cell, low=-np.inf))
 
 
 @finite("X", "grid")

@@ -6,7 +6,7 @@ of a vector, and a checkpoint is one array.
 """
 import numpy as np
 
-from scratchvae.checking import sizes
+from scratchvae.checking import integer, sizes
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
 
 
@@ -71,8 +71,8 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
 
     The last `n_shared` of the n_out outputs are learned constants (see `Append`). `activation` is a name or a class.
     """
-    follow = activation_class(activation)
-    layers = []
+    follow, layers, n_out = activation_class(activation), [], integer("n_out", n_out)
+    n_shared = integer("n_shared", n_shared, low=0, high=n_out - 1)
     for n in sizes("hidden", hidden):
         layers += [Dense(n_in, n, follow, rng=rng, dtype=dtype), follow()]
         n_in = n

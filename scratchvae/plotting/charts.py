@@ -7,8 +7,7 @@ from matplotlib.colors import is_color_like, to_rgb
 
 from scratchvae.checking import class_labels, integer, matrix, number
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
-                                      house_style,
-                                      panels, short_number, vector)
+                                      house_style, labels_of, panels, short_number, vector)
 
 
 @house_style()
@@ -58,12 +57,16 @@ def _named(name, value, known=None):
 def _colours(names, given):
     """The colour of each name: the one given, or else the table's, or else one that is not in the table."""
     for name, colour in _named("colours", given or {}, known=names).items():
-        if not is_color_like(colour):
-            raise ValueError(f"colours[{name!r}]: want a colour such as '#0072B2', got {colour!r}")
+        _colour(f"colours[{name!r}]", colour)
     table = {**COLOURS, **(given or {})}
     strangers = [name for name in names if name not in table]
     free = [colour for colour in OTHER_COLOURS if colour not in (given or {}).values()] or OTHER_COLOURS
     return {**table, **{name: free[i % len(free)] for i, name in enumerate(strangers)}}
+
+
+def _colour(name, value):
+    if not is_color_like(value):
+        raise ValueError(f"{name}: want a colour such as '#0072B2', got {value!r}")
 
 
 def _plain_numbers(axis):
@@ -89,15 +92,17 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
 
     On a page of its own the legend stands at the right, in the order in which the curves end.
     """
-    x, drawn = vector("x", x, positive=logx), {}
+    logx, logy, drawn = bool(logx), bool(logy), {}
+    x = vector("x", x, positive=logx)
     errors = dict(_named("errors", errors or {}, known=_named("curves", curves)))
     for name, y in curves.items():
         if isinstance(y, tuple) and len(y) == 2 and np.ndim(y[0]) == 1:
             y, errors[name] = y
         drawn[name] = vector(f"curves[{name!r}]", y, len(x), positive=logy)
+    errors = {name: vector(f"errors[{name!r}]", error, len(x)) for name, error in errors.items()}
     for name, error in errors.items():
-        if vector(f"errors[{name!r}]", error, len(x)).min() < 0:
-            raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {np.min(error):g}")
+        if error.min() < 0:
+            raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {error.min():g}")
     colours, few = _colours(drawn, colours), len(x) <= 30
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
     for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves
@@ -150,6 +155,8 @@ def training_curves(train, valid, title, terms=("elbo", "reconstruction", "kl"),
 
     train, valid : dicts of term -> (epochs,)      best : the epoch that early stopping chose
     """
+    terms = labels_of("terms", terms)
+    _colour("colour", colour)
     histories, curves, n_epochs = {"train": train, **({} if valid is None else {"valid": valid})}, {}, None
     for name, history in histories.items():
         for term in terms:

@@ -7,16 +7,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scratchvae.checking import integer, matrix
-from scratchvae.plotting.page import axes_of, house_style, short_number, vector
+from scratchvae.checking import integer, matrix, sizes
+from scratchvae.plotting.page import axes_of, house_style, labels_of, short_number, vector
 
 
 def _tiles(images, shape):
     """Rows of pixels (M, D) as tiles (M, h, w); D must be a square unless `shape` gives (h, w)."""
     images = matrix("images", images)
     n_pixels = images.shape[1]
+    shape = None if shape is None else sizes("shape", shape)
+    if shape is not None and len(shape) != 2:
+        raise ValueError(f"shape: want (h, w), got {shape}")
     h, w = shape or (isqrt(n_pixels),) * 2
-    if h * w != n_pixels or h < 1:
+    if h * w != n_pixels:
         raise ValueError(f"images: want {f'{h} * {w}' if shape else 'a square number of'} pixels, got {n_pixels}"
                          + ("" if shape else "; give shape=(h, w)"))
     return images.clip(0, 1).reshape(-1, h, w)
@@ -25,8 +28,7 @@ def _tiles(images, shape):
 def _show_tiles(tiles, n_columns, title, ax, row_labels=None, margins=(0.3, 0.3)):
     """All tiles as one picture, row by row from the top, on axes that count tiles: (0, 0) is the lower left corner."""
     n_rows = -(-len(tiles) // n_columns)
-    if row_labels is not None and len(row_labels) != n_rows:
-        raise ValueError(f"row_labels: want {n_rows}, one a row, got {len(row_labels)}")
+    row_labels = row_labels if row_labels is None else labels_of("row_labels", row_labels, n_rows)
     scale = max(1, 32 // max(tiles.shape[1:]))  # small images are enlarged, so that their frames stay thin
     tiles = np.pad(tiles.repeat(scale, 1).repeat(scale, 2), ((0, 0), (1, 1), (1, 1)), constant_values=0.15)
     m, h, w = tiles.shape

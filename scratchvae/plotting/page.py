@@ -5,9 +5,13 @@ from textwrap import fill
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from scratchvae.checking import integer, real_array
+from scratchvae.checking import instance, integer, real_array
+from scratchvae.checking import path as door
 
 # One colour for one thing in every lesson: Okabe & Ito 2008, their yellow darkened for a white page.
 COLOURS = {"truth": "#222222", "PCA": "#E69F00", "kernel PCA": "#009E73", "probabilistic PCA": "#9C8A00",
@@ -38,7 +42,7 @@ def house_style():
 @house_style()
 def panels(n, title, n_columns=None, size=(3.4, 3.1)):
     """A figure with `title` above n empty panels of `size` inches: (figure, axes), axes an array of length n."""
-    n = integer("n", n)
+    n, title = integer("n", n), instance("title", title, str, "a text")
     n_columns = min(n, 3) if n_columns is None else integer("n_columns", n_columns)
     n_rows = -(-n // n_columns)
     figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, layout="constrained",
@@ -72,6 +76,7 @@ def axes_of(ax, title, size):
     """The axes to draw in: a page of its own, or the panel `ax` under this title."""
     if ax is None:
         return panels(1, title, size=size)[1][0]
+    instance("ax", ax, Axes, "one of the axes that `panels` gives")
     inches = ax.get_position(original=True).width * ax.figure.get_figwidth()
     _wrap(ax.set_title(title, parse_math=False), 1.15 * inches)
     return ax
@@ -79,7 +84,8 @@ def axes_of(ax, title, size):
 
 def save(figure, path):
     """Write the figure as a PNG, whole or not at all and the same bytes every time; close it; return the path."""
-    path = Path(path)
+    path = Path(door("path", path))
+    instance("figure", figure, Figure, "a figure")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.suffix.lower() != ".png":
@@ -100,9 +106,18 @@ def short_number(value, spec="g"):
     return f"{value:{spec}}".replace("-", "\N{MINUS SIGN}")
 
 
+def labels_of(name, value, n=None):
+    """`value` as a list of texts, at least one, or n of them."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise TypeError(f"{name}: want a list of texts, got {value!r}")
+    if len(value) != (n or max(1, len(value))):
+        raise ValueError(f"{name}: want {n or 'one or more'}, got {len(value)}")
+    return list(value)
+
+
 def vector(name, value, n=None, positive=False):
     """`value` as a finite (n,) array, of positive numbers if a logarithmic axis wants them."""
-    array = real_array(name, value)
+    array = real_array(name, value, np.float64)
     if array.ndim != 1 or n not in (None, len(array)):
         raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
     if positive and array.min() <= 0:
