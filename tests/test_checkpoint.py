@@ -323,3 +323,10 @@ def test_a_promise_of_more_than_there_is_is_refused_without_making_room(path):
         for name, content in members.items():
             archive.writestr(name, content)
     check_refused(path)
+
+
+def test_a_whole_model_of_another_format_is_refused(path):
+    header = {"format": "scratchvae 2", "class": "VAE", "config": model().config()}
+    with open(path, "wb") as file:
+        np.savez(file, header=np.array(json.dumps(header)), theta=model().theta)
+    check_refused(path)

@@ -207,3 +207,18 @@ def test_both_fits_find_a_target_that_is_gaussian(mu, log_var):
 
     assert divergence.fit_forward(target(Z)[0], Z) == pytest.approx((mu, log_var), abs=1e-9)
     assert divergence.fit_reverse(target, 0.3, 0.2) == pytest.approx((mu, log_var), abs=1e-8)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: divergence.kl_table([0.5, 0.5], [0.2, 0.3, 0.5]), "^p, q: want shapes that broadcast"),
+    (lambda: divergence.kl_monte_carlo([0.0], [1.0]), "^log_p: want shape"),
+    (lambda: divergence.kl_gaussian([0, 0], [[1, 9], [0.5, 1]], [0, 0], np.eye(2)), "^covariance: want a symmetric"),
+    (lambda: divergence.kl_gaussian([0, 0], np.eye(2), [0, 0], [[1, 9], [0.5, 1]]), "^other_covariance: want a symmetric"),
+    (lambda: divergence.fit_reverse(lambda z: (z, -z), 0, 0, n_nodes=181), "^n_nodes: want an integer from 1 to 180")])
+def test_what_is_refused_by_name(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_two_draws_are_enough_for_an_error():
+    assert divergence.kl_monte_carlo([0.0, 2.0], [0.0, 0.0]) == (1.0, 1.0)

@@ -269,3 +269,8 @@ def test_map_limits():
 def test_map_refuses(call):
     with pytest.raises(ValueError):
         call()
+
+
+def test_an_interval_of_shapes_that_do_not_fit_is_refused_by_name():
+    with pytest.raises(ValueError, match="^low, high, mu, sigma: want shapes that broadcast"):
+        normal_table.normal_interval([0, 1], [2, 3, 4], 0, 1)

@@ -164,3 +164,9 @@ def test_shared_outputs_do_not_depend_on_the_input():
 def test_mlp_refuses(error, words, options):
     with pytest.raises(error, match=words):
         network.mlp(**{"n_in": 3, "hidden": (4,), "n_out": 2, "rng": strategies.rng(), **options})
+
+
+def test_a_layer_of_one_parameter_twice_is_refused_too():
+    layer = layers.Append(1)
+    with pytest.raises(ValueError, match="^layers: want each layer with parameters once"):
+        network.Network([layer, layer])

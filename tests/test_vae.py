@@ -487,3 +487,9 @@ def test_save_and_load(observation, dtype, tmp_path):
     for one, other in zip(model.elbo(x, rng=np.random.default_rng(0)), again.elbo(x, rng=np.random.default_rng(0))):
         assert np.array_equal(one, other)
     assert model.loss_and_grad(x, rng=np.random.default_rng(1)) == again.loss_and_grad(x, rng=np.random.default_rng(1))
+
+
+def test_noise_is_one_sample_unless_more_are_asked_for():
+    vae = sv.VAE(5, hidden=(), n_latent=3, rng=np.random.default_rng(0))
+    assert vae.noise(4, np.random.default_rng(0)).shape == (1, 4, 3)
+    assert vae.noise(4, np.random.default_rng(0), 6).shape == (6, 4, 3)
