@@ -77,6 +77,9 @@ def estimators(lesson, X, references, n_samples):
                f"from the prior {mixed['|off|'].value:.3f} and {mixed['|off|, worst 1 %']:.2f}. Where the posterior "
                "reaches outside q, q alone "
                f"{'misses it; look at the worst 1 % of its ess.' if misses else 'was no worse here.'}\n"
+               f"A q that is 1.5 times as wide: {numbers['2 latents', 'widened']['|off|'].value:.3f} with 2 latents, "
+               f"but {numbers['16 latents', 'widened']['|off|'].value:.3f} with 16, where q as it is has "
+               f"{numbers['16 latents', 'importance']['|off|'].value:.3f}.\n"
                "An error of either sign is small in a mean of many images: judge one image's estimate by the mean "
                "|error|.\nAn estimate's own standard error knows only of what its samples found: the last column "
                "should be near 0.003.\n")
@@ -162,7 +165,8 @@ def one_sample(lesson, X, references):
     lesson.say("With k = 1 the multi-sample bound is the ELBO whose KL is sampled too, log q(z given x) - log p(z) at "
                "the one z. Bound and\ngradient have the same mean (the last column is in standard errors, root mean "
                f"square over the parameters; 1 is\nchance); the gradient's variance is {ratios[0]:.2f} and "
-               f"{ratios[1]:.2f} times that with the KL in closed form.\n")
+               f"{ratios[1]:.2f} times that with the KL in closed form.\nThe value is another matter: its own error is in "
+               "the column of the bound.\n")
     return numbers
 
 

@@ -142,9 +142,10 @@ def story(findings, limit):
     words = {1: "the VAE is still better", 0: "no clear difference is left", -1: "the autoencoder is better"}
     return (f"\nThe VAE's gain is{'' if prior else ' not even'} that N(0, I) itself is the right place to draw codes "
             "from. Nobody told the\nautoencoder where to put its codes; once somebody looks where they are and fits a "
-            f"Gaussian, {words[one]} in\nlog p(x), and with 20 of them {words[many]}. The pictures' gaps are in the "
-            "VAE's means\ntoo. That few draws from N(0, I) count as isolated in the autoencoder says only that its "
-            "wide cloud covers them: they all\nfall on the same few digits, and the label entropy shows it. The VAE "
+            f"Gaussian, {words[one]} in\nlog p(x)"
+            f"{', nor is one' if one == many == 0 else f', and {words[many]}'} with 20 of them. "
+            "The pictures' gaps are in the VAE's means\ntoo. That few draws from N(0, I) count as isolated in the "
+            "autoencoder says only that its wide cloud covers them: they all\nfall on the same few digits, and the label entropy shows it. The VAE "
             "needs no second fit, and a\nbound on its log p(x) is what it was trained for.\n")
 
 

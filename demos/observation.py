@@ -2,7 +2,7 @@
 
 A fixed variance of 1 on pixels in [0, 1] collapses every latent: the eigenvalues of the data's covariance say so
 before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for each pixel
-runs away where pixels are always 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the
+runs away where pixels are exactly 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the
 continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only where that
 means something.
 
