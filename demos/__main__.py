@@ -3,6 +3,7 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
 
 # The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With
@@ -82,4 +83,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):  # end quietly where a reader, as `head`, has seen enough
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))
