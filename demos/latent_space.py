@@ -145,7 +145,8 @@ def story(findings, limit):
             f"Gaussian, {words[one]} in\nlog p(x)"
             f"{', nor is one' if one == many == 0 else f', and {words[many]}'} with 20 of them. "
             "The pictures' gaps are in the VAE's means\ntoo. That few draws from N(0, I) count as isolated in the "
-            "autoencoder says only that its wide cloud covers them: they all\nfall on the same few digits, and the label entropy shows it. The VAE "
+            "autoencoder says only that its wide cloud covers them: they all\nfall on the same few digits, and the label "
+            "entropy shows it. The VAE "
             "needs no second fit, and a\nbound on its log p(x) is what it was trained for.\n")
 
 

@@ -56,7 +56,8 @@ def run(lesson):
                   for (label, threads), n in numbers.items()])
     memory = {label: n["memory"] for (label, threads), n in numbers.items() if threads == 1}
     lesson.table("Peak resident memory of the process that trains, in MiB (the interpreter and its library included)",
-                 ["step", *next(iter(memory.values()))], [(label, *(f"{v:.0f}" for v in m.values())) for label, m in memory.items()])
+                 ["step", *next(iter(memory.values()))],
+                 [(label, *(f"{v:.0f}" for v in m.values())) for label, m in memory.items()])
 
     shares = profile(lesson)
     lesson.table("Where the time of step a goes, as shares of the step", ["part", "share"],
@@ -84,8 +85,9 @@ class Racer:
 
     def __init__(self, name, config):
         self.name = name
-        self.process = subprocess.Popen([sys.executable, str(BENCHMARKS / "contender.py"), name, json.dumps(config)],
-                                        env=pinned(config["threads"]), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [sys.executable, str(BENCHMARKS / "contender.py"), name, json.dumps(config)]
+        self.process = subprocess.Popen(command, env=pinned(config["threads"]), text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
 
     def ask(self, command):
         """Send a command, return the answer."""
@@ -106,7 +108,8 @@ class Racer:
 def race(lesson, label, threads, names):
     """Median milliseconds a step of each contender, from alternating rounds, and everyone's peak memory."""
     D, hidden, K, activation, batch = CONFIGS[label]
-    config = {"n_features": D, "hidden": hidden, "n_latent": K, "activation": activation, "batch": batch, "threads": threads}
+    config = {"n_features": D, "hidden": hidden, "n_latent": K, "activation": activation, "batch": batch,
+              "threads": threads}
     racers = [Racer(name, config) for name in names]
     try:
         agree(racers, config, lesson.rng())
@@ -144,8 +147,8 @@ def agree(racers, config, rng):
                 loss_error = abs(float(file["loss"]) - terms.loss) / abs(terms.loss)
                 grad_error = np.abs(file["grad"] - vae.grad).max() / np.abs(vae.grad).max()
             if max(loss_error, grad_error) > 1e-4:
-                raise ValueError(f"{racer.name}: loss or gradient differ from ours by {loss_error:.1e}, {grad_error:.1e}; "
-                                 "it does not do the same work")
+                raise ValueError(f"{racer.name}: loss or gradient differ from ours by {loss_error:.1e}, "
+                                 f"{grad_error:.1e}; it does not do the same work")
 
 
 def profile(lesson):
@@ -155,19 +158,18 @@ def profile(lesson):
     vae = sv.VAE(D, hidden=hidden, n_latent=K, activation=activation, rng=rng)
     X, adam = (rng.random((4096, D)) < 0.3).astype(np.float32), sv.Adam(1e-3)
     rows, dense = rng.integers(4096, size=B), [n.layers[i] for n in (vae.encoder, vae.decoder) for i in (0, 2)]
-    pairs = [(rng.standard_normal((B, d.W.shape[0]), dtype=np.float32), d.W, rng.standard_normal((B, d.W.shape[1]), dtype=np.float32))
-             for d in dense]
+    pairs = [(*(rng.standard_normal((B, n), dtype=np.float32) for n in layer.W.shape), layer.W) for layer in dense]
 
     def products():
-        for i, (x, W, dy) in enumerate(pairs):
+        for i, (x, dy, W) in enumerate(pairs):
             x @ W, x.T @ dy
             if i:
                 dy @ W.T
 
     x, eps = X[rows], vae.noise(B, rng)
     parts = {"step": lambda: (vae.forward_backward(X[rows], rng=rng), adam.step(vae.theta, vae.grad)),
-             "matrix products": products, "Adam": lambda: adam.step(vae.theta, vae.grad), "gather the batch": lambda: X[rows],
-             "draw noise": lambda: vae.noise(B, rng),
+             "matrix products": products, "Adam": lambda: adam.step(vae.theta, vae.grad),
+             "gather the batch": lambda: X[rows], "draw noise": lambda: vae.noise(B, rng),
              "loss and its gradient": lambda: vae.observation.evaluate(x, np.zeros_like(x) + 1)}
     seconds = {name: [] for name in parts}
     for _ in range(lesson.pick(60, 5)):
@@ -184,8 +186,8 @@ def profile(lesson):
 def step_figure(numbers):
     """Bars: our step time over each contender's, by configuration and thread count."""
     threads = sorted({t for _, t in numbers})
-    figure, axes = plotting.panels(len(threads), "A step written by hand in NumPy against the frameworks': under the line ours is faster",
-                                   n_columns=1, size=(8.5, 2.9))
+    title = "A step written by hand in NumPy against the frameworks': under the line ours is faster"
+    figure, axes = plotting.panels(len(threads), title, n_columns=1, size=(8.5, 2.9))
     colours = {"floor": plotting.GREY, "torch, default Adam": plotting.OTHER_COLOURS[0],
                "torch, fused Adam": plotting.OTHER_COLOURS[1], "jax": plotting.OTHER_COLOURS[2]}
     with plotting.house_style():
@@ -200,7 +202,8 @@ def step_figure(numbers):
                     ax.annotate(f"{ratio:.2f}", (place, ratio), (0, 2), textcoords="offset points", ha="center", size=8,
                                 path_effects=plotting.HALO, zorder=4)
             ax.axhline(1, color=plotting.COLOURS["VAE"], label="equal")
-            ax.set_xticks(range(len(rows)), [label.replace(" ReLU", "\nReLU").replace(" tanh", "\ntanh") for label in rows])
+            ax.set_xticks(range(len(rows)),
+                          [label.replace(" ReLU", "\nReLU").replace(" tanh", "\ntanh") for label in rows])
             ax.set(ylabel="our step time / theirs", title=f"{t} thread{'s' if t > 1 else ''}")
             ax.margins(y=0.12)
         axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -242,7 +245,8 @@ def pca_race(lesson, cores):
     # ours once more, before the components are rounded to the data's float32
     inside = {f"scratchvae, {name}": angle(solve(X, mean)[1][:k].T) for name, solve in SOLVERS.items()}
     medians = {name: float(np.median(s)) for name, s in seconds.items()}
-    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores} threads; the angle is to the float64 solution's subspace",
+    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores} threads; the angle is to the float64 "
+                 "solution's subspace",
                  ["solver", "seconds", "over numpy.linalg.svd", "largest angle, radians", "before rounding to float32"],
                  [(name, f"{s:.2f}", f"{s / medians['numpy.linalg.svd']:.2f}", f"{angles[name]:.1e}",
                    f"{inside[name]:.1e}" if name in inside else "") for name, s in medians.items()])
@@ -258,7 +262,8 @@ def cost_against_size(lesson):
     def step_seconds(batch=128, width=400, n_latent=20):
         vae, adam = sv.VAE(784, hidden=(width,), n_latent=n_latent, rng=rng), sv.Adam(1e-3)
         x = (rng.random((batch, 784)) < 0.3).astype(np.float32)
-        return median_seconds(lambda: (vae.forward_backward(x, rng=rng), adam.step(vae.theta, vae.grad)), lesson.pick(7, 2))
+        return median_seconds(lambda: (vae.forward_backward(x, rng=rng), adam.step(vae.theta, vae.grad)),
+                              lesson.pick(7, 2))
 
     sizes = lesson.pick(np.array([32, 64, 128, 256, 512, 1024]), np.array([32, 64]))
     curves = {name: np.array([1e3 * step_seconds(**{name: int(size)}) for size in sizes])
@@ -298,7 +303,8 @@ def memory_against_size(lesson):
 
     def train(X, epochs):
         rng = lesson.rng(4)
-        return lambda: sv.fit(sv.VAE(784, hidden=(64,), n_latent=20, rng=rng), X, epochs=epochs, batch_size=256, rng=rng)
+        return lambda: sv.fit(sv.VAE(784, hidden=(64,), n_latent=20, rng=rng), X, epochs=epochs, batch_size=256,
+                              rng=rng)
 
     sizes = lesson.pick(np.array([2_000, 8_000, 32_000]), np.array([1_000, 2_000]))
     everything = (lesson.rng(4).random((sizes[-1], 784)) < 0.3).astype(np.float32)
@@ -308,7 +314,8 @@ def memory_against_size(lesson):
     grown = {name: np.array([peak(method(everything[:N])) for N in sizes]) for name, method in methods.items()}
     data = sizes * 784 * 4 / 2**20
     lesson.table("Memory asked for beyond the data, at its peak, in MiB", ["N", "the data", *grown],
-                 [(f"{N:,}", f"{d:.1f}", *(f"{mib[i]:.1f}" for mib in grown.values())) for i, (N, d) in enumerate(zip(sizes, data))])
+                 [(f"{N:,}", f"{d:.1f}", *(f"{mib[i]:.1f}" for mib in grown.values()))
+                  for i, (N, d) in enumerate(zip(sizes, data))])
     lesson.save(plotting.lines(sizes, {"the data itself": data, **grown},
                                "Training takes no more memory for more examples or epochs, PCA a few blocks of rows",
                                "examples, 784 float32 each", "MiB", logx=True, logy=True), "speed_memory")

@@ -73,7 +73,8 @@ def integer(name, value, low=1, high=None):
         raise TypeError(f"{name}: want an integer, got {value!r}")
     if value < low or value > (MAX_COUNT if high is None else high):
         want = f"from {low} to {high}" if high is not None else f">= {low}"
-        raise ValueError(f"{name}: want an integer {want}, got {value if abs(value) < 1e300 else 'one of over 300 digits'}")
+        got = value if abs(value) < 1e300 else "one of over 300 digits"
+        raise ValueError(f"{name}: want an integer {want}, got {got}")
     return int(value)
 
 
@@ -166,7 +167,8 @@ def finite(*names):
                     if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
                         raise FloatingPointError("the result is not finite")
             except (FloatingPointError, np.linalg.LinAlgError) as error:
-                raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: {error}") from None
+                raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
+                                         f"{error}") from None
             return result
         return guarded
     return decorate

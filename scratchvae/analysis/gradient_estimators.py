@@ -108,7 +108,8 @@ def total_variance(*estimates):
 
 def checked_q(vae, x, q):
     """mu, log_var, each (N, K): the encoder's for x if q is None, else q's, checked."""
-    if q is not None and not (isinstance(q, (tuple, list)) and len(q) == 2 or isinstance(q, np.ndarray) and q.shape[:1] == (2,)):
+    is_pair = isinstance(q, (tuple, list)) and len(q) == 2 or isinstance(q, np.ndarray) and q.shape[:1] == (2,)
+    if q is not None and not is_pair:
         raise TypeError(f"q, start: want (mu, log_var), got {q!r}")
     mu, log_var = vae.encode(x) if q is None else q
     mu, log_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("mu", mu), ("log_var", log_var)))

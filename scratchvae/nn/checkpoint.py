@@ -73,7 +73,8 @@ def write_arrays(path, header, arrays):
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OSError(error.errno, f"could not write {path}; what it held before is untouched ({error.strerror})") from error
+        raise OSError(error.errno, f"could not write {path}; what it held before is untouched "
+                                   f"({error.strerror})") from error
 
 
 def read_arrays(path):

@@ -62,7 +62,8 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
     AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step.
     """
     for name, array in (("theta", theta), ("grad", grad)):
-        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.size == 0 or array.shape != getattr(theta, "shape", None):
+        is_vector = isinstance(array, np.ndarray) and array.ndim == 1 and array.size > 0
+        if not is_vector or array.shape != getattr(theta, "shape", None):
             got = [a.shape if isinstance(a, np.ndarray) else type(a).__name__ for a in (array, theta)]
             raise ValueError(f"{name}: want a vector (P,), got {got[0]} beside theta {got[1]}")
         if array.dtype != np.float64:

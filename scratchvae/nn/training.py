@@ -66,8 +66,9 @@ class Run:
             self.epoch, self.stop, self.valid_seed = int(header["epoch"]), header["stop"], int(header["valid_seed"])
             self.history.train, self.history.valid = part("train"), part("valid")
             optimizer.load_state(part("optimizer"))
+            theta = self.model.theta
             for moment in (getattr(optimizer, name) for name in optimizer.moments if optimizer.t):
-                if moment.shape != self.model.theta.shape or moment.dtype != self.model.dtype or not np.isfinite(moment).all():
+                if (moment.shape, moment.dtype) != (theta.shape, theta.dtype) or not np.isfinite(moment).all():
                     raise ValueError("optimizer: its moments are not finite numbers of theta's shape and dtype")
             rng.bit_generator.state = json.loads(header["rng"])
             for i, callback in enumerate(self.callbacks):

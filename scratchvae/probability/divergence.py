@@ -100,7 +100,8 @@ def kl_gaussian(mean, covariance, other_mean, other_covariance):
     m, C, m_other, C_other = arrays
     K = m.shape[-1] if m.ndim else 0
     if not m.shape[-1:] == m_other.shape[-1:] == (K,) or not C.shape[-2:] == C_other.shape[-2:] == (K, K):
-        raise ValueError(f"mean, covariance, other_mean, other_covariance: want means (..., K) and covariances (..., K, K), got {[a.shape for a in arrays]}")
+        raise ValueError("mean, covariance, other_mean, other_covariance: want means (..., K) and covariances (..., K, K), "
+                         f"got {[a.shape for a in arrays]}")
     broadcastable(mean=m, other_mean=m_other, covariance=C[..., 0], other_covariance=C_other[..., 0])
     # With C = A A^T, C' = B B^T and R = B^-1 A: tr(C'^-1 C) = |R|^2, log|C| - log|C'| = 2 log|R|
     A, B = _cholesky("covariance", C), _cholesky("other_covariance", C_other)
