@@ -222,3 +222,10 @@ def test_what_is_refused_by_name(call, words):
 
 def test_two_draws_are_enough_for_an_error():
     assert divergence.kl_monte_carlo([0.0, 2.0], [0.0, 0.0]) == (1.0, 1.0)
+
+
+def test_forward_fit_does_not_ask_how_p_is_normalised():
+    z = np.linspace(-8, 8, 401)
+    log_p = -0.5 * (z - 1) ** 2
+    for constant in (2000.0, -2000.0):
+        np.testing.assert_allclose(divergence.fit_forward(log_p + constant, z), divergence.fit_forward(log_p, z), atol=1e-9)

@@ -576,3 +576,15 @@ def test_a_failed_checkpoint_says_so_and_leaves_the_old_one(tmp_path, monkeypatc
     assert path.read_bytes() == content and list(tmp_path.iterdir()) == [path]
     monkeypatch.undo()
     check_same(run_once(path), run_once())
+
+
+def test_valid_may_be_x_alone_or_a_tuple_of_it_and_no_more_than_it_and_labels():
+    X = sv.binarize(sv.load_digits()[0][:20])
+    classifier = sv.Classifier(64, hidden=(), n_classes=2, rng=np.random.default_rng(0))
+    histories = [sv.fit(sv.VAE(64, hidden=(), n_latent=2, rng=np.random.default_rng(0)), X, epochs=1, valid=valid,
+                        rng=np.random.default_rng(0)).valid for valid in (X, (X,))]
+    np.testing.assert_equal(*histories)
+    labels = np.arange(20) % 2
+    for valid in ((), (X, labels, X)):
+        with pytest.raises(TypeError, match="valid: want X or "):
+            sv.fit(classifier, X, labels, epochs=1, valid=valid, rng=np.random.default_rng(0))
