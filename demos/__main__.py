@@ -47,7 +47,7 @@ def parser(name):
     p.add_argument("--seed", type=int, default=0, help="of every random draw (default 0)")
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")
     p.add_argument("--out", metavar="DIR", default="out", help="where the figures go (default out/)")
-    p.add_argument("--data", metavar="DIR", help="MNIST-format files to use instead of the bundled digits")
+    p.add_argument("--data", metavar="DIR", help="MNIST-format files to use instead of the bundled digits, in lessons that use digits")
     p.add_argument("--show", action="store_true", help="also open a window with each figure")
     return p
 

@@ -100,7 +100,7 @@ def samples_figure(lesson, X, references):
                        f"{model}: how wrong log p(x) is", "samples", "mean |error|, nats", logx=True, logy=True,
                        ax=axes[column])
         plotting.lines(counts, {name: np.array([np.median(e.ess) for e in each]) for name, each in found.items()},
-                       f"{model}: how many samples count", "samples", "effective, median", logx=True, logy=True,
+                       f"{model}: how many samples count", "samples", "effective samples, median", logx=True, logy=True,
                        ax=axes[2 + column])
     for ax in axes[:3]:  # in the last there is room for it
         ax.get_legend().remove()
@@ -165,8 +165,8 @@ def one_sample(lesson, X, references):
     lesson.say("With k = 1 the multi-sample bound is the ELBO whose KL is sampled too, log q(z given x) - log p(z) at "
                "the one z. Bound and\ngradient have the same mean (the last column is in standard errors, root mean "
                f"square over the parameters; 1 is\nchance); the gradient's variance is {ratios[0]:.2f} and "
-               f"{ratios[1]:.2f} times that with the KL in closed form.\nThe value is another matter: its own error is in "
-               "the column of the bound.\n")
+               f"{ratios[1]:.2f} times that with the KL in closed form.\nThe value is another matter: its own error is "
+               "in the column of the bound.\n")
     return numbers
 
 
@@ -201,8 +201,8 @@ def training(lesson, images, vae):
                f"ELBO by\n{control}. Between the two: {beyond}, {clear}. One training run each: the +- knows of the "
                "images only,\nnot of the seeds. The IWAE's q is free to cover more than one sample must hit, so its "
                f"ELBO may fall while its\nlog p(x) rises; here the ELBO changes by {gains['IWAE, k = 5', 'ELBO']}.\n")
-    title = ("Trained on five samples, the model gives up ELBO and gains likelihood" if gain.value > 2 * gain.error
-             else "Training on five samples brings no clear gain in likelihood")
+    title = ("Trained on the bound of five samples, the model gives up ELBO and gains likelihood" if gain.value > 2 * gain.error
+             else "Training on the bound of five samples brings no clear gain in likelihood")
     figure, (ax,) = plotting.panels(1, title, size=(6.8, 3.6))
     with plotting.house_style():
         for i, (name, each) in enumerate(values.items()):

@@ -21,6 +21,7 @@ COLOURS = {RANDOM: plotting.COLOURS["independent"], "AE, fine-tuned": plotting.C
            "denoising AE, fine-tuned": plotting.OTHER_COLOURS[1], "AE, frozen": plotting.OTHER_COLOURS[0],
            "denoising AE, frozen": plotting.OTHER_COLOURS[2], "linear on PCA": plotting.COLOURS["PCA"],
            "linear on pixels": plotting.OTHER_COLOURS[3], "1 nearest neighbour": plotting.OTHER_COLOURS[5]}
+MARKERS = dict(zip(COLOURS, "os^Dvp<>"))
 # t distribution: a mean beyond this many standard errors comes once in 20 times by chance, with 5 seeds or 2 (--quick).
 T_LIMIT = {5: 2.78, 2: 12.7}
 
@@ -147,7 +148,7 @@ def accuracy_figure(lesson, accuracy, sizes):
         for i, (method, colour) in enumerate(COLOURS.items()):
             means = [accuracy[method][n] for n in sizes]
             ax.errorbar(np.arange(len(sizes)) + 0.09 * (i - (len(COLOURS) - 1) / 2), [m.value for m in means],
-                        [m.error for m in means], fmt="os^Dvp<>"[i], color=colour, capsize=2, elinewidth=1.2,
+                        [m.error for m in means], fmt=MARKERS[method], color=colour, capsize=2, elinewidth=1.2,
                         label=method)
         ax.set_xticks(range(len(sizes)), [f"{n} labels" for n in sizes])
         ax.set_ylabel("test accuracy, percent")
@@ -170,6 +171,10 @@ def gain_figure(lesson, gain, sign, sizes):
                        {m: tuple(np.array([gain[m][n] for n in sizes]).T) for m in methods}, title,
                        "labelled images", "points gained over a random start", logx=True,
                        colours={m: COLOURS[m] for m in methods}, ax=ax)
+        for bars, method in zip(ax.containers, methods):
+            bars[0].set_marker(MARKERS[method])
+        handles, names = dict(zip(methods, ax.containers)), [text.get_text() for text in ax.get_legend().get_texts()]
+        ax.legend([handles[name] for name in names], names)
         ax.axhline(0, color=plotting.INK, linewidth=0.8)
     axes[0].set_ylim(axes[1].get_ylim())
     lesson.save(figure, "few_labels_gain")

@@ -78,8 +78,8 @@ def run(lesson):
     axes[1].get_legend().remove()
     lesson.save(figure, "linear_autoencoder_training")
 
-    figure, axes = plotting.panels(1, "The angle lags behind the loss: while the excess falls to a hundredth, the angle "
-                                      f"falls to 1 / {100 ** numbers['power']:.0f}", size=(6, 4))
+    figure, axes = plotting.panels(1, "The angle lags behind the loss: while the excess falls to a hundredth, the "
+                                      f"angle falls to 1 / {100 ** numbers['power']:.0f} (k = {SIZES[-1]})", size=(6, 4))
     with plotting.house_style():
         for k in SIZES:
             for n, path in enumerate(curves[k, DECAYING]):

@@ -493,3 +493,17 @@ def test_noise_is_one_sample_unless_more_are_asked_for():
     vae = sv.VAE(5, hidden=(), n_latent=3, rng=np.random.default_rng(0))
     assert vae.noise(4, np.random.default_rng(0)).shape == (1, 4, 3)
     assert vae.noise(4, np.random.default_rng(0), 6).shape == (6, 4, 3)
+
+
+def check_output_moves_with_z(seed):
+    """A small step in one latent moves the decoded image, and half the step by half as much: continuous, and smooth."""
+    vae, h = sv.VAE(5, hidden=(7,), n_latent=3, activation="tanh", rng=np.random.default_rng(seed), dtype=np.float64), 1e-3
+    z = np.random.default_rng(seed + 1).standard_normal((6, 3))
+    for step in h * np.eye(3):
+        whole, half = (vae.decode(z + part * step) - vae.decode(z) for part in (1, 0.5))
+        assert 0 < np.abs(whole).max() < 10 * h
+        np.testing.assert_allclose(whole, 2 * half, rtol=1e-2, atol=1e-6)
+
+
+def test_output_moves_with_z():
+    check_output_moves_with_z(0)

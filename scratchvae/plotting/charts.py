@@ -29,8 +29,7 @@ def latent_scatter(z, labels, title, circles=False, ax=None):
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
     for text, radius in _circle_labels(ax) if circles else ():
         ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top",
-                    color=GREY,
-                    path_effects=HALO, zorder=3)
+                    color=GREY, path_effects=HALO, zorder=5)  # above the classes' digits, which may lie there
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
