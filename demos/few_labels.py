@@ -174,7 +174,8 @@ def gain_figure(lesson, gain, sign, sizes):
         for bars, method in zip(ax.containers, methods):
             bars[0].set_marker(MARKERS[method])
         handles, names = dict(zip(methods, ax.containers)), [text.get_text() for text in ax.get_legend().get_texts()]
-        ax.legend([handles[name] for name in names], names)
+        with plotting.house_style():
+            ax.legend([handles[name] for name in names], names)
         ax.axhline(0, color=plotting.INK, linewidth=0.8)
     axes[0].set_ylim(axes[1].get_ylim())
     lesson.save(figure, "few_labels_gain")
