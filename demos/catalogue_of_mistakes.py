@@ -315,7 +315,7 @@ MISTAKES = (
         ("models.probabilistic_pca:ProbabilisticPCA.fit", "S**2 / N", "S**2 / (N - 1)"),
     ], "test_probabilistic_pca.check_fit", None, "nothing, for large N"),
     Mistake("probabilistic PCA", "a posterior covariance without the noise", [
-        ("models.probabilistic_pca:linear_posterior", "variance * M_inverse", "M_inverse"),
+        ("models.probabilistic_pca:linear_posterior", "(U * (variance / along))", "(U * (1 / along))"),
     ], "test_probabilistic_pca.check_posterior", None, "nothing; every code's uncertainty is wrong by one factor"),
     Mistake("probabilistic PCA", "a log-determinant with D, not D - K, noises", [
         ("models.probabilistic_pca:linear_log_prob", "(D - len(S)) * np.log(variance)", "D * np.log(variance)"),
@@ -460,6 +460,6 @@ MISTAKES = (
         ("data.idx:load_idx", "X /= 255", "X /= 256"),
     ], "test_data.check_idx_loads", None, "white is never quite white"),
     Mistake("data", "noise scaled by its variance", [
-        ("data.curves:scatter", 'checking.number("noise", noise) *', 'checking.number("noise", noise) ** 2 *'),
+        ("data.curves:scatter", "points + noise *", "points + noise ** 2 *"),
     ], "test_data.check_noise", None, "curves cleaner than they were ordered"),
 )

@@ -166,11 +166,11 @@ def profile(lesson):
             if i:
                 dy @ W.T
 
-    x, eps = X[rows], vae.noise(B, rng)
+    x, logits = X[rows], np.ones((B, D), np.float32)
     parts = {"step": lambda: (vae.forward_backward(X[rows], rng=rng), adam.step(vae.theta, vae.grad)),
              "matrix products": products, "Adam": lambda: adam.step(vae.theta, vae.grad),
              "gather the batch": lambda: X[rows], "draw noise": lambda: vae.noise(B, rng),
-             "loss and its gradient": lambda: vae.observation.evaluate(x, np.zeros_like(x) + 1)}
+             "loss and its gradient": lambda: vae.observation.evaluate(x, logits)}
     seconds = {name: [] for name in parts}
     for _ in range(lesson.pick(60, 5)):
         for name, part in parts.items():

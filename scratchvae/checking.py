@@ -6,6 +6,7 @@ Values are looked at in blocks, so that a check never needs a second copy of the
 """
 from functools import wraps
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
@@ -80,11 +81,9 @@ def integer(name, value, low=1, high=None):
 
 def sizes(name, value):
     """`value` as a tuple of integers >= 1, which may be empty."""
-    try:
-        values = tuple(value)
-    except TypeError:
-        raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}") from None
-    return tuple(integer(name, n) for n in values)
+    if not isinstance(value, (tuple, list, range, np.ndarray)) or getattr(value, "ndim", 1) != 1:
+        raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}")
+    return tuple(integer(name, n) for n in value)
 
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
@@ -135,6 +134,8 @@ def path(name, value):
     """`value` as it is, if it can name a file."""
     if not isinstance(value, (str, PathLike)) or not str(value):
         raise TypeError(f"{name}: want a path, got {value!r}")
+    if "\0" in str(value) or not Path(value).name:
+        raise ValueError(f"{name}: want the path of a file, got {value!r}")
     return value
 
 

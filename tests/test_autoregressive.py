@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.models import autoregressive, fvbn, made
-from tests.strategies import normals, rng, seeds, shake
+from strategies import normals, rng, seeds, shake
 
 D = 6
 
@@ -285,25 +285,25 @@ def test_samples_have_the_models_probabilities(kind):
     check_samples(build(kind, seed=2, n_features=4))
 
 
-class Counting:
-    """A network that counts its passes and rows."""
+class Counting(sv.Bernoulli):
+    """A Bernoulli that notes for how many rows it draws, each time."""
 
-    def __init__(self, network):
-        self.network, self.rows = network, []
+    def __init__(self):
+        self.rows = []
 
-    def forward(self, x):
-        self.rows.append(len(x))
-        return self.network.forward(x)
+    def sample(self, params, rng):
+        assert params.shape[1] == 1  # one pixel at a time
+        self.rows.append(len(params))
+        return super().sample(params, rng)
 
 
 def check_passes(kind, n=1000):
-    """D passes for a batch, whatever n; with K orders D for the rows of each, so D n rows in all."""
+    """D draws for a batch, whatever n; with K orders D for the rows of each, so D n pixels in all."""
     model = build(kind)
-    model.by_order = [Counting(network) for network in model.by_order]
+    model.observation = Counting()
     model.sample(n, rng=rng())
-    for network in model.by_order:
-        assert len(network.rows) == model.n_features
-    assert sum(sum(network.rows) for network in model.by_order) == n * model.n_features
+    assert len(model.observation.rows) == len(model.orders) * model.n_features
+    assert sum(model.observation.rows) == n * model.n_features
 
 
 @pytest.mark.parametrize("kind", KINDS)

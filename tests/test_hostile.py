@@ -522,6 +522,11 @@ def fingerprint(value):
     return None
 
 
+def drawn(values):
+    """Where every generator among the values stands: a call refused at the door draws nothing."""
+    return [repr(v.bit_generator.state) for v in values if isinstance(v, np.random.Generator)]
+
+
 def numbers_in(result):
     """All numeric arrays in what a door returned."""
     if isinstance(result, (tuple, list)):
@@ -570,6 +575,7 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
     (owner, call), good = door.make(), door.good()
     model = good.get("model", good.get("vae"))
     before = [state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)]
+    before_draws = drawn(good.values())
     is_step = name.endswith(".step")  # which changes theta: that is its service
     with warnings.catch_warnings(), at_most(10):
         warnings.simplefilter("error")
@@ -583,6 +589,8 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
             assert is_path or any(re.search(rf"\b{n}\b", str(error)) for n in names), f"not named: {message}"
             after = [state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)]
             assert after == before, f"changed, though refused: {message}"
+            if not isinstance(error, FloatingPointError):  # which shows only in the middle of a computation
+                assert drawn(good.values()) == before_draws, f"drew, though refused: {message}"
             return False
         except AssertionError:
             assert name == "check_gradient"

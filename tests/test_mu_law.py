@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.data import mu_law, waveform
-from tests.strategies import reals, rng
+from strategies import reals, rng
 
 signals = reals(17, bound=1.0)
 mus = st.sampled_from([1e-3, 1.0, 15.0, 255.0, 1e4])

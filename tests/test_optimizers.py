@@ -211,6 +211,8 @@ def test_a_gradient_of_another_shape_or_dtype_is_refused_and_nothing_moves(kind)
     np.testing.assert_array_equal(theta, 1)
     assert optimizer.t == 0
     optimizer.step(theta, np.ones(3))
-    with pytest.raises(ValueError, match=r"theta: want shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"theta: want float64 \(3,\)"):
         optimizer.step(np.ones(4), np.ones(4))
+    with pytest.raises(ValueError, match=r"theta: want float64 \(3,\) as in the first step, got float32"):
+        optimizer.step(np.ones(3, np.float32), np.ones(3, np.float32))
     assert optimizer.t == 1

@@ -428,3 +428,23 @@ def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
     sv.nn.checkpoint.write_arrays(path, {"class": "PCA", "config": fitted.config()}, arrays)
     with pytest.raises(ValueError, match="pca.npz"):
         sv.load(path)
+
+
+@pytest.mark.parametrize("solver", sorted(pca.SOLVERS))
+def test_the_sign_does_not_depend_on_rounding_where_two_entries_tie(solver):
+    """Mirrored features: both entries of the component have the same size, and the order of rows moves the last bit."""
+    for seed in range(10):
+        X = np.random.default_rng(seed).standard_normal((9, 1)) * [1, -1]
+        one, other = (pca.PCA(1, solver=solver).fit(Y).components_ for Y in (X, X[::-1]))
+        np.testing.assert_allclose(one, other, atol=1e-12)
+        assert one[0, 0] > 0
+
+
+def test_wide_data_need_no_matrix_of_all_their_features():
+    X = np.random.default_rng(0).standard_normal((4, 2000))
+    tracemalloc.start()
+    fitted = pca.PCA(2, solver="covariance").fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * X.nbytes
+    np.testing.assert_allclose(fitted.components_, pca.PCA(2).fit(X).components_, atol=1e-12)

@@ -2,6 +2,8 @@
 
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -289,3 +291,20 @@ def test_linear_decoder_reads_every_kind_of_one_variance():
     for wrong in (vae(sv.Gaussian("diagonal")), vae(sv.Bernoulli()), vae(sv.Gaussian(), hidden=(4,))):
         with pytest.raises(ValueError, match="vae: want hidden"):
             ppca.linear_decoder(wrong)
+
+
+@pytest.mark.parametrize("variance", [1e-4, 1e-8, 1e-12])
+def test_the_posterior_of_nearly_parallel_rows_in_exact_arithmetic(variance):
+    """Two rows 1e-6 apart, with two latents: M^-1 by its determinant, in fractions."""
+    W, x = np.array([[1.0, 2.0, 0.5], [1.0, 2.0, 0.5 + 1e-6]]), np.array([0.3, -0.2, 0.9])
+    F = [[Fraction(w) for w in row] for row in W]
+    v, y = Fraction(variance), [Fraction(float(value)) for value in x]
+    (a, b), (_, d) = ([sum(p * q for p, q in zip(r, s)) + (v if r is s else 0) for s in F] for r in F)
+    inverse = [[d / (a * d - b * b), -b / (a * d - b * b)], [-b / (a * d - b * b), a / (a * d - b * b)]]
+    Wx = [sum(p * q for p, q in zip(row, y)) for row in F]
+    want = [float(sum(i * w for i, w in zip(row, Wx))) for row in inverse]
+    mean, covariance = ppca.linear_posterior(x[None], W, np.zeros(3), variance)
+    size = np.abs(want).max()
+    np.testing.assert_allclose(mean[0], want, rtol=0, atol=1e-9 * size)
+    np.testing.assert_allclose(covariance, [[float(v * i) for i in row] for row in inverse], rtol=0,
+                               atol=1e-9 * np.abs(covariance).max())

@@ -3,6 +3,7 @@
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
 import os
+import pickle
 import random
 import re
 import signal
@@ -12,6 +13,7 @@ import tempfile
 import time
 import tracemalloc
 from collections import namedtuple
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -588,3 +590,18 @@ def test_valid_may_be_x_alone_or_a_tuple_of_it_and_no_more_than_it_and_labels():
     for valid in ((), (X, labels, X)):
         with pytest.raises(TypeError, match="valid: want X or "):
             sv.fit(classifier, X, labels, epochs=1, valid=valid, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("copied", [deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("make", [
+    lambda rng: sv.VAE(64, hidden=(8,), n_latent=2, rng=rng), lambda rng: sv.MADE(64, hidden=(8,), n_orders=2, rng=rng),
+    lambda rng: sv.VAE(64, hidden=(), n_latent=2, observation=sv.Gaussian("shared"), rng=rng)])
+def test_a_copy_learns_like_the_original(make, copied):
+    """A copy's layers hold views into the copy's theta, not into arrays that nobody trains."""
+    X = sv.binarize(sv.load_digits()[0][:50])
+    model = make(np.random.default_rng(0))
+    other = copied(model)
+    for each in (model, other):
+        sv.fit(each, X, epochs=2, batch_size=16, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(other.theta, model.theta)
+    assert all(np.shares_memory(view, other.theta) for view in other.named_parameters().values())

@@ -18,6 +18,7 @@ def arc(n, noise=0.05, *, rng, angle=1.5 * np.pi):
     t, in radians, is uniform on [0, angle), which is uniform in arc length; 0 < angle <= 2 pi
     """
     angle = checking.number("angle", angle, high=2 * np.pi, open_low=True)
+    checking.number("noise", noise)
     t = angle * uniform(n, rng)
     return scatter(np.cos(t), np.sin(t), noise, rng), t
 
@@ -33,6 +34,7 @@ def spiral(n, noise=0.05, *, rng):
     t, in radians, is 4 pi sqrt(u) with u uniform on [0, 1). The density of t grows as t, that of arc length as
     sqrt(1 + t^2): uniform in arc length but for too few points in the first fraction of a turn.
     """
+    checking.number("noise", noise)
     t = SPIRAL_ANGLE * np.sqrt(uniform(n, rng))
     radius = t / SPIRAL_ANGLE
     return scatter(radius * np.cos(t), radius * np.sin(t), noise, rng), t
@@ -43,6 +45,7 @@ def s_curve(n, noise=0.05, *, rng):
 
     t is uniform on [-3 pi / 2, 3 pi / 2) and is the signed arc length from the origin.
     """
+    checking.number("noise", noise)
     t = 3 * np.pi * (uniform(n, rng) - 0.5)
     return scatter(np.sin(t), np.sign(t) * (np.cos(t) - 1), noise, rng), t
 
@@ -55,4 +58,4 @@ def uniform(n, rng):
 def scatter(x, y, noise, rng):
     """The points (x, y) with Gaussian noise in both coordinates, (n, 2)."""
     points = np.stack([x, y], axis=1)
-    return points + checking.number("noise", noise) * rng.standard_normal(points.shape)
+    return points + noise * rng.standard_normal(points.shape)

@@ -108,9 +108,10 @@ class Autoencoder(CodeModel):
         if eps is None:
             rng = generator("rng", rng)
             eps = (rng.random if masking else rng.standard_normal)(x.shape, dtype=self.dtype)
-        eps = real_array("eps", eps, self.dtype)
-        if eps.shape != x.shape:
-            raise ValueError(f"eps: want shape {x.shape} as x, got {eps.shape}")
+        else:
+            eps = real_array("eps", eps, self.dtype)
+            if eps.shape != x.shape:
+                raise ValueError(f"eps: want shape {x.shape} as x, got {eps.shape}")
         return x * (eps >= self.noise) if masking else x + self.noise * eps
 
     def evaluate(self, x, *, rng=None):

@@ -68,10 +68,12 @@ class Autoregressive(Model):
     observation = Bernoulli()
 
     def __init__(self, orders, by_order, dtype):
-        super().__init__(dtype, network=by_order[0])
-        for network in by_order[1:]:
-            network.bind(self.theta, self.grad)
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
+        super().__init__(dtype, network=by_order[0])
+
+    def bind(self):
+        for network in self.by_order:
+            network.bind(self.theta, self.grad)
 
     def check(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
@@ -160,8 +162,13 @@ class Autoregressive(Model):
 
     def _draw(self, x, known, k, rng):
         """x (N, D), in place, with the pixels that are not `known` drawn one after another in order k: D passes."""
+        *hidden, last = self.by_order[k].layers
+        W = last.W * last.mask
         for j in self.orders[k]:
-            logit = self.by_order[k].forward(x)[0][:, j:j + 1]
+            h = x
+            for layer in hidden:
+                h = layer.forward(h)[0]
+            logit = h @ W[:, j:j + 1] + last.b[j]  # the only one of the D that is wanted
             drawn = self.observation.sample(logit, rng)[:, 0]
             x[:, j] = np.where(known[:, j], x[:, j], drawn)
         return x

@@ -38,8 +38,9 @@ class FVBN(Autoregressive):
             loss = -1/N sum_n log p(x_n) + l2 sum_ij (W_ij mask_ij)^2
         """
         terms = super().forward_backward(x, order=order)
-        # d l2 (W * mask)^2 / dW = 2 l2 W * mask
-        self.layer.dW += 2 * self.l2 * self.layer.W * self.layer.mask
+        if self.l2:
+            # d l2 (W * mask)^2 / dW = 2 l2 W * mask
+            self.layer.dW += 2 * self.l2 * self.layer.W * self.layer.mask
         return Terms(terms.loss + self._penalty(), terms.log_prob)
 
     def evaluate(self, x, *, rng=None):
@@ -48,7 +49,7 @@ class FVBN(Autoregressive):
         return Terms(terms.loss + self._penalty(), terms.log_prob)
 
     def _penalty(self):
-        return self.l2 * np.sum((self.layer.W * self.layer.mask) ** 2)
+        return self.l2 * np.sum((self.layer.W * self.layer.mask) ** 2) if self.l2 else 0.0
 
     def config(self):
         return {"n_features": self.n_features, "l2": self.l2, "order": self.orders[0].tolist(),

@@ -58,8 +58,10 @@ class PCA(FitOnce):
         k = integer("n_components", min(N, D) if self.n_components is None else self.n_components, high=min(N, D))
         mean = X.mean(axis=0, dtype=np.float64)
         S, Vt = SOLVERS[self.solver](X, mean)
-        # A singular vector is determined up to its sign: make the largest absolute entry positive.
-        Vt *= np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])[:, None]
+        # A singular vector is determined up to its sign: make the largest absolute entry positive, the first of equals.
+        size = np.abs(Vt)
+        largest = np.argmax(size >= (1 - 1e-9) * size.max(axis=1, keepdims=True), axis=1)
+        Vt *= np.sign(Vt[np.arange(len(Vt)), largest])[:, None]
         variance = S**2 / (N - 1)
         total = variance.sum()
         fitted = {"mean_": mean, "components_": Vt[:k], "singular_values_": S[:k], "explained_variance_": variance[:k],
@@ -109,6 +111,8 @@ def from_triangle(X, mean):
 
 def from_covariance(X, mean):
     """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its Gram matrix, both in float64."""
+    if len(X) < X.shape[1]:  # then the Gram matrix is larger than X, and most of it is null space
+        return from_triangle(X, mean)
     gram = np.zeros((X.shape[1],) * 2)
     for rows in row_blocks(X):
         centred = X[rows] - mean

@@ -145,8 +145,10 @@ def linear_posterior(x, W, mean, variance):
     x : (N, D)      W : (K, D), any      mean : (D,)      variance : a number > 0
     Source: Tipping & Bishop 1999, equations 7 and 8.
     """
-    M_inverse = np.linalg.inv(W @ W.T + variance * np.eye(len(W)))
-    return (x - mean) @ W.T @ M_inverse, variance * M_inverse
+    # With W = U S V^T, M = U (S^2 + v) U^T + v (I - U U^T); W W^T would square what W's rows have in common.
+    U, S, Vt = np.linalg.svd(W, full_matrices=False)
+    along = S**2 + variance
+    return (x - mean) @ Vt.T * (S / along) @ U.T, (U * (variance / along)) @ U.T + np.eye(len(W)) - U @ U.T
 
 
 # ---- the same model as a VAE --------------------------------------------------------------------------------------

@@ -43,6 +43,12 @@ class Layer:
             setattr(self, "d" + name, grad[start:stop].reshape(shape))
             start = stop
 
+    def __setstate__(self, state):
+        """A copy or a pickle holds arrays where there were views: bind again."""
+        vars(self).update(state)
+        if self.n_parameters:
+            self.bind(self.theta, self.grad)
+
     def named_parameters(self):
         """Parameter name -> view into theta, in the order of theta."""
         return {name: getattr(self, name) for name in self.shapes}

@@ -18,13 +18,22 @@ class Model:
     def __init__(self, dtype, **networks):
         self.dtype = float_type("dtype", dtype)
         self.networks = networks
+        vars(self).update(networks)
         self.theta, self.grad = pack(networks.values())
+        self.bind()
+
+    def bind(self):
+        """Make the networks' parameters views into `theta` and their gradients views into `grad`."""
         start = 0
-        for name, network in networks.items():
+        for network in self.networks.values():
             stop = start + network.n_parameters
             network.bind(self.theta[start:stop], self.grad[start:stop])
-            setattr(self, name, network)
             start = stop
+
+    def __setstate__(self, state):
+        """A copy or a pickle holds arrays where there were views: bind again."""
+        vars(self).update(state)
+        self.bind()
 
     def named_parameters(self):
         """Tensor name, as encoder.0.W -> view into theta, in the order of theta."""

@@ -30,8 +30,9 @@ class Optimizer:
         if self.t == 0:
             for name in (*self.moments, "_step"):
                 setattr(self, name, np.zeros_like(theta))
-        elif theta.shape != self._step.shape:
-            raise ValueError(f"theta: want shape {self._step.shape} as in the first step, got {theta.shape}")
+        elif (theta.shape, theta.dtype) != (self._step.shape, self._step.dtype):
+            raise ValueError(f"theta: want {self._step.dtype} {self._step.shape} as in the first step, "
+                             f"got {theta.dtype} {theta.shape}")
         self.t += 1
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay

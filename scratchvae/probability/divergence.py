@@ -49,6 +49,8 @@ def kl_table(p, q):
     """
     p, q = distribution("p", p), distribution("q", q)
     broadcastable(p=p, q=q)
+    if p.shape[-1] != q.shape[-1]:
+        raise ValueError(f"p, q: want the same number of classes, got {p.shape} and {q.shape}")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0).sum(axis=-1)
 

@@ -139,7 +139,7 @@ class Bernoulli(Observation):
 class CrossEntropy(Bernoulli):
     """Bernoulli's formula on grey x in [0, 1]. A loss, not a likelihood: it does not integrate to one over x.
 
-        -sum_j x_j log sigmoid(a_j) + (1 - x_j) log(1 - sigmoid(a_j)), negated
+        sum_j (x_j log sigmoid(a_j) + (1 - x_j) log(1 - sigmoid(a_j)))
 
     It has no measure, so it is compared with nothing. Kept because most published VAE code uses it.
     """
@@ -240,7 +240,7 @@ class Gaussian(Observation):
         return {"variance": self.variance, "floor": self.floor}
 
     def _variance(self, s):
-        """v, and dlog v / ds: empty s where the variance is fixed."""
+        """v, and dlog v / ds; None where the variance is fixed, and s empty."""
         if not self.is_learned:
             return self.variance, None
         e = np.exp(s)
