@@ -605,3 +605,36 @@ def test_a_copy_learns_like_the_original(make, copied):
         sv.fit(each, X, epochs=2, batch_size=16, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(other.theta, model.theta)
     assert all(np.shares_memory(view, other.theta) for view in other.named_parameters().values())
+
+
+@pytest.mark.parametrize("change", [
+    {"callback0.best_theta": np.full(3, 7.0, np.float32)}, {"callback0.best_theta": np.full(1, np.nan, np.float32)},
+    {"train.loss": np.array(["a"])}, {"train.loss": np.zeros(7)}, {"epoch": -5}, {"stop": "no"}, {"theta": np.zeros(3)}])
+def test_a_checkpoint_of_other_contents_is_refused_and_callbacks_stay_as_they_were(tmp_path, change):
+    X = sv.binarize(sv.load_digits()[0][:40]).astype(np.float32)
+
+    def run(epochs, stopping):
+        model = sv.VAE(64, hidden=(), n_latent=2, rng=np.random.default_rng(0))
+        return sv.fit(model, X, epochs=epochs, valid=X, rng=np.random.default_rng(1), callbacks=[stopping],
+                      checkpoint=tmp_path / "run.npz")
+
+    run(2, sv.EarlyStopping(5))
+    header, arrays = training.read_arrays(tmp_path / "run.npz")
+    for name, value in change.items():
+        (header if name in header else arrays)[name] = value
+    training.write_arrays(tmp_path / "run.npz", header, arrays)
+    stopping = sv.EarlyStopping(5)
+    before = dict(vars(stopping))
+    with pytest.raises(ValueError, match="checkpoint"):
+        run(3, stopping)
+    if "callback0.best_theta" not in change:
+        assert vars(stopping) == before
+
+
+def test_a_checkpoint_in_no_folder_is_refused_before_training(tmp_path):
+    model = sv.VAE(64, hidden=(), n_latent=2, rng=np.random.default_rng(0))
+    theta = model.theta.copy()
+    for path in (tmp_path / "none" / "run.npz", "a\0b", "."):
+        with pytest.raises(ValueError, match="^checkpoint: "):
+            sv.fit(model, np.ones((4, 64)), epochs=1, rng=np.random.default_rng(0), checkpoint=path)
+    np.testing.assert_array_equal(model.theta, theta)

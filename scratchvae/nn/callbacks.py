@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from scratchvae.checking import integer, number
+from scratchvae.checking import integer, number, real_array
 
 
 class Callback:
@@ -90,7 +90,11 @@ class EarlyStopping(Callback):
     def begin(self, run):
         if not run.has_valid:
             raise ValueError("valid: EarlyStopping needs validation data")
-        if run.epoch == 0:  # otherwise the run continues from a checkpoint, and `load_state` came first
+        if run.epoch > 0:  # the run continues from a checkpoint, and `load_state` came first
+            if self.best_theta.shape != run.model.theta.shape or self.best_theta.dtype != run.model.theta.dtype:
+                raise ValueError(f"checkpoint: its best parameters have the shape {self.best_theta.shape}, "
+                                 f"the model's {run.model.theta.shape}")
+        else:
             self.best, self.best_epoch, self.best_theta = np.inf, 0, run.model.theta.copy()
 
     def epoch_end(self, run):
@@ -110,7 +114,7 @@ class EarlyStopping(Callback):
 
     def load_state(self, state):
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
-        self.best_theta = state["best_theta"].copy()
+        self.best_theta = real_array("best_theta", state["best_theta"]).copy()
 
 
 class KLWarmup(Callback):

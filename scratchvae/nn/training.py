@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import generator, integer, path
+from scratchvae.checking import generator, instance, integer, path, real_array
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
 from scratchvae.nn.optimizers import Adam, Optimizer
@@ -61,10 +61,17 @@ class Run:
         def part(name):
             return {key.removeprefix(name + "."): a for key, a in arrays.items() if key.startswith(name + ".")}
 
-        optimizer, rng = deepcopy((self.optimizer, self.rng))  # both are tried first: a refused file changes nothing
+        # Optimizer and generator are tried as copies, callbacks and model are put back: a refused file changes nothing.
+        optimizer, rng = deepcopy((self.optimizer, self.rng))
+        kept = [dict(vars(callback)) for callback in self.callbacks]
         try:
-            self.epoch, self.stop, self.valid_seed = int(header["epoch"]), header["stop"], int(header["valid_seed"])
+            self.epoch = integer("epoch", header["epoch"])
+            self.valid_seed = integer("valid_seed", header["valid_seed"], low=0, high=2**62)
+            self.stop = instance("stop", header["stop"], bool, "true or false")
             self.history.train, self.history.valid = part("train"), part("valid")
+            for name, values in (*self.history.train.items(), *self.history.valid.items()):
+                if real_array(name, values, np.float64).shape != (self.epoch,):
+                    raise ValueError(f"{name}: want {self.epoch} values, one an epoch, got shape {values.shape}")
             optimizer.load_state(part("optimizer"))
             theta = self.model.theta
             for moment in (getattr(optimizer, name) for name in optimizer.moments if optimizer.t):
@@ -75,6 +82,9 @@ class Run:
                 callback.load_state(part(f"callback{i}"))
             self.model.load_arrays(arrays)
         except (KeyError, TypeError, ValueError) as error:
+            for callback, state in zip(self.callbacks, kept):
+                vars(callback).clear()
+                vars(callback).update(state)
             raise ValueError(f"{path}: checkpoint of another run ({type(error).__name__}: {error})") from error
         vars(self.optimizer).update(vars(optimizer))
         self.rng.bit_generator.state = rng.bit_generator.state
@@ -101,6 +111,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
         raise TypeError(f"valid: want X or (X, labels), got {len(valid)} things")
     if checkpoint is not None:
         path("checkpoint", checkpoint)
+        if not Path(checkpoint).parent.is_dir():
+            raise ValueError(f"checkpoint: want a path in a folder that is there, got {checkpoint!r}")
     data = model.check(X) if labels is None else model.check(X, labels)
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
     valid = None if valid is None else model.check(*valid, name="valid")
@@ -118,9 +130,9 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     setup = json.loads(json.dumps(setup))  # as it comes back from a file
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint, setup)
-    elif run.has_valid:  # validation always uses the same noise, so that epochs differ by the model alone
-        run.valid_seed = int(rng.integers(2**62))
     _each(callbacks, "begin", run)
+    if run.has_valid and run.epoch == 0:  # validation always uses the same noise: epochs differ by the model alone
+        run.valid_seed = int(rng.integers(2**62))
     try:
         while run.epoch < epochs and not run.stop:
             _each(callbacks, "epoch_begin", run)
