@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 BLOCK = 1 << 20      # numbers looked at in one go
-MAX_COUNT = 1 << 40  # no count here is larger: refused before something of that size is asked for
+MAX_COUNT = 1 << 31  # no count here is larger, nor the numbers that it asks for: refused before room is made for them
 
 
 def row_blocks(X, size=BLOCK):
@@ -68,14 +68,19 @@ def class_labels(name, value, n_rows=None, n_classes=None):
     return array.astype(np.intp, copy=False)
 
 
-def integer(name, value, low=1, high=None):
-    """`value` as an int with low <= value (<= high, at most MAX_COUNT by default); True is not an integer here."""
+def integer(name, value, low=1, high=None, *, each=1):
+    """`value` as an int with low <= value (<= high, at most MAX_COUNT by default); True is not an integer here.
+
+    each : how many numbers every one of them takes, where `value` of them are held at once
+    """
     if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: want an integer, got {value!r}")
     if value < low or value > (MAX_COUNT if high is None else high):
         want = f"from {low} to {high}" if high is not None else f">= {low}"
         got = value if abs(value) < 1e300 else "one of over 300 digits"
         raise ValueError(f"{name}: want an integer {want}, got {got}")
+    if each > 1 and int(value) * each > MAX_COUNT:
+        raise ValueError(f"{name}: {value} times {each} numbers are more than {MAX_COUNT}, which is the most at once")
     return int(value)
 
 

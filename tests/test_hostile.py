@@ -435,7 +435,7 @@ def strangers():
     return {
         "None": None, "text": "text", "empty text": "", "bytes": b"bytes", "True": True, "0": 0, "-1": -1, "0.0": 0.0,
         "-1.5": -1.5,
-        "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "1e300": 1e300, "1e-300": 1e-300, "2^63": 2**63,
+        "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "1e300": 1e300, "1e-300": 1e-300, "2^39": 2**39, "2^63": 2**63,
         "10^400": 10**400,
         "-10^400": -(10**400), "10^5000": 10**5000, "long double": np.longdouble("1e4000"), "complex": 1j,
         "object": object(), "class": int,

@@ -65,7 +65,7 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
     x, proposal = checked_vae(vae, X), as_proposal(method)
-    k, n_repeats = integer("k", k), integer("n_repeats", n_repeats, low=2)
+    k, n_repeats = integer("k", k), integer("n_repeats", n_repeats, low=2, each=k)
     value, error = np.empty((2, len(x)))
     for rows, log_w in _weight_blocks(vae, x, n_repeats * k, proposal, generator("rng", rng)):
         bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)

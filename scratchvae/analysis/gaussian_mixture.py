@@ -36,7 +36,7 @@ class GaussianMixture:
     @classmethod
     def standard(cls, K):
         """N(0, I) in K dimensions, the prior of a VAE."""
-        prior, K = cls(1), integer("K", K)
+        prior, K = cls(1), integer("K", K, high=10_000)  # its covariance has K x K numbers
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
@@ -78,7 +78,7 @@ class GaussianMixture:
     def sample(self, n, *, rng):
         """n codes (n, K) drawn from s: a component by its weight, then a code from it."""
         self._want_fitted()
-        c = generator("rng", rng).choice(len(self.weights_), integer("n", n), p=self.weights_)
+        c = generator("rng", rng).choice(len(self.weights_), integer("n", n, each=self.means_.size), p=self.weights_)
         eps = rng.standard_normal((n, self.means_.shape[1]))
         # z = m_c + L_c eps
         return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
@@ -93,7 +93,7 @@ class GaussianMixture:
         C, K = self.means_.shape
         if K != 2:
             raise ValueError(f"n_latent: want 2 dimensions for quadrature on a grid, got {K}")
-        n = max(2, int(np.sqrt(integer("n_nodes", n_nodes) / C)))
+        n = max(2, int(np.sqrt(integer("n_nodes", n_nodes, each=2) / C)))
         u = np.linspace(-REACH, REACH, n)
         u = np.stack(np.meshgrid(u, u), axis=-1).reshape(-1, 2)                # (n n, 2)
         log_n = -0.5 * (u * u).sum(axis=1)

@@ -37,8 +37,8 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
     """
     K = integer("n_latent", n_latent, high=2)
     half_width, step = number("half_width", half_width, open_low=True), number("step", step, open_low=True)
-    if half_width / step > 1e4:
-        raise ValueError(f"half_width, step: want at most 10^4 steps to each side, got {half_width / step:.3g}")
+    if 2 * half_width / step > 1e7 ** (1 / K):
+        raise ValueError(f"half_width, step: want at most 10^7 points, got {2 * half_width / step:.3g} in each dimension")
     n = 2 * int(np.ceil(half_width / step)) + 1
     z = step * (np.arange(n) - n // 2)
     points = z[:, None] if K == 1 else np.stack([np.tile(z, n), np.repeat(z, n)], axis=1)

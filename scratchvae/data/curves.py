@@ -52,7 +52,7 @@ def s_curve(n, noise=0.05, *, rng):
 
 def uniform(n, rng):
     """n numbers uniform on [0, 1)."""
-    return checking.generator("rng", rng).random(checking.integer("n", n))
+    return checking.generator("rng", rng).random(checking.integer("n", n, each=2))
 
 
 def scatter(x, y, noise, rng):

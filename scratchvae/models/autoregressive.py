@@ -123,7 +123,7 @@ class Autoregressive(Model):
 
     def sample(self, n, *, rng):
         """n new x (n, D), pixel by pixel: D passes for the whole batch (D for the rows of each order, if several)."""
-        index = generator("rng", rng).integers(len(self.orders), size=integer("n", n))
+        index = generator("rng", rng).integers(len(self.orders), size=integer("n", n, each=self.n_features))
         x = np.zeros((n, self.n_features), self.dtype)
         for k in np.unique(index):
             rows = index == k

@@ -101,7 +101,7 @@ class ProbabilisticPCA(FitOnce):
         """n new x (n, D): z ~ N(0, I), then x = z W + mean + sqrt(v) eps."""
         self._check_fitted()
         K, D = self.W_.shape
-        z = generator("rng", rng).standard_normal((integer("n", n), K))
+        z = generator("rng", rng).standard_normal((integer("n", n, each=D), K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
 
     def _parameters(self):
