@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 BLOCK = 1 << 20      # numbers looked at in one go
-MAX_COUNT = 1 << 31  # no count here is larger, nor the numbers that it asks for: refused before room is made for them
+MAX_COUNT = 1 << 40    # no count here is larger
+MAX_NUMBERS = 1 << 31  # no array has more: refused before room is made for them
 
 
 def row_blocks(X, size=BLOCK):
@@ -68,10 +69,10 @@ def class_labels(name, value, n_rows=None, n_classes=None):
     return array.astype(np.intp, copy=False)
 
 
-def integer(name, value, low=1, high=None, *, each=1):
+def integer(name, value, low=1, high=None, *, each=0):
     """`value` as an int with low <= value (<= high, at most MAX_COUNT by default); True is not an integer here.
 
-    each : how many numbers every one of them takes, where `value` of them are held at once
+    each : how many numbers every one of them takes, where so many are held at once
     """
     if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: want an integer, got {value!r}")
@@ -79,8 +80,8 @@ def integer(name, value, low=1, high=None, *, each=1):
         want = f"from {low} to {high}" if high is not None else f">= {low}"
         got = value if abs(value) < 1e300 else "one of over 300 digits"
         raise ValueError(f"{name}: want an integer {want}, got {got}")
-    if each > 1 and int(value) * each > MAX_COUNT:
-        raise ValueError(f"{name}: {value} times {each} numbers are more than {MAX_COUNT}, which is the most at once")
+    if each and int(value) * each > MAX_NUMBERS:
+        raise ValueError(f"{name}: {value} times {each} numbers are more than {MAX_NUMBERS}, the most at once")
     return int(value)
 
 
@@ -88,7 +89,7 @@ def sizes(name, value):
     """`value` as a tuple of integers >= 1, which may be empty."""
     if not isinstance(value, (tuple, list, range, np.ndarray)) or getattr(value, "ndim", 1) != 1:
         raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}")
-    return tuple(integer(name, n) for n in value)
+    return tuple(integer(name, n, each=1) for n in value)
 
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):

@@ -274,3 +274,7 @@ def test_map_refuses(call):
 def test_an_interval_of_shapes_that_do_not_fit_is_refused_by_name():
     with pytest.raises(ValueError, match="^low, high, mu, sigma: want shapes that broadcast"):
         normal_table.normal_interval([0, 1], [2, 3, 4], 0, 1)
+
+
+def test_modes_at_the_edge():
+    assert inference.beta_mode(inference.Beta(1, 2)) == 0 and inference.beta_mode(inference.Beta(2, 1)) == 1

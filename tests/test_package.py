@@ -1,4 +1,5 @@
 """Is the table of contents whole? Every module stands in it with the question it answers."""
+import inspect
 import ast
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import scratchvae
+import scratchvae as sv
 
 PACKAGE = Path(scratchvae.__file__).parent
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__"))
@@ -28,3 +30,13 @@ def test_the_contents_name_no_module_that_is_not_there():
 def test_running_the_package_prints_the_contents():
     done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.stdout.strip() == scratchvae.__doc__.strip() and done.stderr == ""
+
+
+def test_the_documented_defaults():
+    """What a user gets who says nothing; a change of these changes every result."""
+    assert sv.Adam().config() == {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+    assert sv.SGD(0.1).config() == {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    assert sv.Gaussian().config() == {"variance": 1.0, "floor": 1e-4}
+    assert (sv.EarlyStopping().patience, sv.EarlyStopping().monitor, sv.EarlyStopping().sign) == (20, "loss", 1)
+    defaults = {name: p.default for name, p in inspect.signature(sv.check_gradient).parameters.items()}
+    assert (defaults["h"], defaults["tolerance"], defaults["floor"]) == (1e-5, 1e-7, 1e-3)

@@ -48,7 +48,7 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
     Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no likelihood.
     """
-    x, n_samples, proposal = checked_vae(vae, X), integer("n_samples", n_samples), as_proposal(method)
+    x, n_samples, proposal = checked_vae(vae, X), integer("n_samples", n_samples, each=1), as_proposal(method)
     value, ess = np.empty((2, len(x)))
     for rows, log_w in _weight_blocks(vae, x, n_samples, proposal, generator("rng", rng)):
         value[rows] = log_mean_exp(log_w)
@@ -65,7 +65,7 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
     x, proposal = checked_vae(vae, X), as_proposal(method)
-    k, n_repeats = integer("k", k), integer("n_repeats", n_repeats, low=2, each=k)
+    k, n_repeats = integer("k", k, each=1), integer("n_repeats", n_repeats, low=2, each=k)
     value, error = np.empty((2, len(x)))
     for rows, log_w in _weight_blocks(vae, x, n_repeats * k, proposal, generator("rng", rng)):
         bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)

@@ -25,7 +25,7 @@ def speech_like(n, *, rate=8000, breath=0.02, rng):
 
     breath : standard deviation of the noise, relative to loudness
     """
-    n, rate, breath = integer("n", n), number("rate", rate, low=1, high=1e6), number("breath", breath)
+    n, rate, breath = integer("n", n, each=1), number("rate", rate, low=1, high=1e6), number("breath", breath)
     n_syllables = int(n / rate / SYLLABLE) + 2
     vowel = FORMANTS[generator("rng", rng).integers(len(FORMANTS), size=n_syllables)]
     pitch = rng.uniform(90, 160, n_syllables)

@@ -26,7 +26,7 @@ class CodeModel(Model):
     """What an autoencoder and a VAE share: mirror-image networks, an observation model, a decoder to x_mean."""
 
     def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype):
-        self.n_features, self.n_latent = integer("n_features", n_features), integer("n_latent", n_latent)
+        self.n_features, self.n_latent = integer("n_features", n_features, each=1), integer("n_latent", n_latent, each=1)
         self.hidden = sizes("hidden", hidden)
         self.activation, self.observation = activation_class(activation), observation
         if not isinstance(observation, Observation) or isinstance(observation, Categorical):  # x is no label

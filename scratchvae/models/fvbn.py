@@ -27,7 +27,7 @@ class FVBN(Autoregressive):
     """
 
     def __init__(self, n_features, *, l2=0.0, order=None, rng, dtype=np.float32):
-        n_features, dtype = integer("n_features", n_features), float_type("dtype", dtype)
+        n_features, dtype = integer("n_features", n_features, each=1), float_type("dtype", dtype)
         self.l2, order = number("l2", l2), pixel_order(order, n_features)
         self.layer = MaskedDense(order_mask(order), rng=rng, dtype=dtype)
         super().__init__(order[None], [Network([self.layer])], dtype)

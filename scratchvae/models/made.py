@@ -33,7 +33,7 @@ class MADE(Autoregressive):
     """
 
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, activation="relu", order=None, rng, dtype=np.float32):
-        n_features, dtype = integer("n_features", n_features), float_type("dtype", dtype)
+        n_features, dtype = integer("n_features", n_features, each=1), float_type("dtype", dtype)
         n_orders, rng = integer("n_orders", n_orders), generator("rng", rng)
         self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
         if not self.hidden:

@@ -104,9 +104,9 @@ def _read_array(archive, name):
     """One `.npy` member, after its header's promise was held against the member's size."""
     size = archive.getinfo(name).file_size
     with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = read_header[version](file)
+        if np.lib.format.read_magic(file) != (1, 0):  # the version in which these arrays are written
+            raise ValueError(f"{name} is of another version of the array format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         if dtype.hasobject:
             raise ValueError(f"{name} holds pickled objects")
         if size - file.tell() != dtype.itemsize * int(np.prod(shape, dtype=object)):

@@ -63,7 +63,7 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in, n_out, followed_by=None, *, rng, dtype=np.float32):
-        n_in, dtype = integer("n_in", n_in), float_type("dtype", dtype)
+        n_in, dtype = integer("n_in", n_in, each=1), float_type("dtype", dtype)
         n_out = integer("n_out", n_out, each=n_in)
         self.shapes = {"W": (n_in, n_out), "b": (n_out,)}
         self.bind(np.zeros(self.n_parameters, dtype), np.zeros(self.n_parameters, dtype))
