@@ -12,7 +12,6 @@ Takes about 6 s. Writes elbo_bars, elbo_raised (.png).
 import numpy as np
 
 import scratchvae as sv
-from demos.lesson import Mean
 from demos.trained import digit_vae, fit_for_grid
 from scratchvae import plotting
 from scratchvae.analysis import elbo

@@ -11,7 +11,6 @@ Takes about 6 s. Writes reparameterization_square, reparameterization_variance, 
 """
 import numpy as np
 
-import scratchvae as sv
 from demos.lesson import Mean
 from demos.trained import digit_vae
 from scratchvae import plotting

@@ -6,7 +6,6 @@ import os
 import pickle
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -432,27 +431,6 @@ def test_resume_in_another_process(tmp_path):
     content = path.read_bytes()
     check_same(run_once(path), run_once())  # the other process finished it
     assert path.read_bytes() == content
-
-
-def test_resume_after_a_kill_at_any_moment(tmp_path):
-    path, moments, killed = tmp_path / "run.npz", random.Random(0), 0
-    epochs, length = 40, 0
-    for _ in range(3):
-        process = start_run(path, epochs=epochs, seconds=0.02)
-        deadline = time.monotonic() + 30
-        before = path.stat().st_mtime_ns if path.exists() else 0
-        while time.monotonic() < deadline and process.poll() is None:
-            if path.exists() and path.stat().st_mtime_ns != before:
-                break
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        epochs_done = len(training.read_arrays(path)[1]["train.loss"])
-        assert length < epochs_done <= epochs  # whole, and further on
-        length = epochs_done
-    assert killed >= 2
-    check_same(run_once(path, epochs=epochs), run_once(epochs=epochs))
 
 
 # ---- a checkpoint of another run ------------------------------------------------------------------------------
