@@ -130,8 +130,8 @@ class VAE(CodeModel):
 
     def sample(self, n, *, rng):
         """n new x (n, D): z ~ N(0, I), then x ~ p(x given z)."""
-        z = generator("rng", rng).standard_normal(
-            (integer("n", n, each=self.n_features), self.n_latent), dtype=self.dtype)
+        n = integer("n", n, each=self.n_features)
+        z = generator("rng", rng).standard_normal((n, self.n_latent), dtype=self.dtype)
         return self.observation.sample(self.decoder.forward(z)[0], rng)
 
     def noise(self, n, rng, n_samples=1):
