@@ -15,9 +15,9 @@ MAX_COUNT = 1 << 40    # no count here is larger
 MAX_NUMBERS = 1 << 31  # no array has more: refused before room is made for them
 
 
-def row_blocks(X, size=BLOCK):
-    """The array's rows in slices of about `size` numbers, at least one row each."""
-    step = max(1, size // max(1, X[:1].size))
+def row_blocks(X, size=BLOCK, width=None):
+    """The array's rows in slices of about `size` numbers, at least one row each; a row takes `width`, or what it holds."""
+    step = max(1, size // (width or max(1, X[:1].size)))
     return (slice(start, start + step) for start in range(0, len(X), step))
 
 

@@ -132,7 +132,7 @@ def test_batches_add_up(cut, rest):
 def test_several_blocks_are_one(monkeypatch):
     model, x = new(), data(sv.Bernoulli(), 23)
     whole = model.evaluate(x)
-    monkeypatch.setattr(autoencoder, "row_blocks", lambda x: (slice(i, i + 2) for i in range(0, len(x), 2)))
+    monkeypatch.setattr(autoencoder, "row_blocks", lambda x, width: (slice(i, i + 2) for i in range(0, len(x), 2)))
     np.testing.assert_allclose(model.evaluate(x), whole, rtol=1e-13)
 
 

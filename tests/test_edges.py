@@ -4,6 +4,8 @@ Each model is asked the same questions: `rows` is all that can be computed from 
 An answer is right at the edge if it is finite, if float32 agrees with float64, if one example gives what it gives in a
 batch, and if it does not depend on how the array lies in memory.
 """
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -493,3 +495,17 @@ def test_latent_space_at_the_edge():
         latent_space.class_log_areas(codes, np.zeros(9, int))
     mixture = sv.analysis.gaussian_mixture.GaussianMixture(2).fit(rng().standard_normal((20, K)) * [1, 1e-9], rng=rng())
     assert np.isfinite(mixture.log_prob(z)).all() and np.isfinite(mixture.sample(5, rng=rng())).all()
+
+
+@pytest.mark.parametrize("measure", [
+    lambda X: sv.VAE(2, hidden=(512,), n_latent=2, observation=sv.Gaussian(), rng=rng()).elbo(X, rng=rng()),
+    lambda X: sv.MADE(2, hidden=(512,), rng=rng()).log_prob(X),
+    lambda X: sv.Classifier(2, hidden=(512,), n_classes=2, rng=rng()).predict(X)], ids=["VAE", "MADE", "Classifier"])
+def test_memory_does_not_grow_with_a_wide_layer_times_all_examples(measure):
+    """Blocks of rows are measured by the widest layer: 100,000 rows of 2 numbers would be 200 MB in one of 512."""
+    X = np.zeros((100_000, 2), np.float32)
+    tracemalloc.start()
+    measure(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e7

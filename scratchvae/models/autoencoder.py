@@ -117,7 +117,8 @@ class Autoencoder(CodeModel):
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient, on undamaged x, in blocks."""
         log_px = np.concatenate([self.observation.evaluate(
-            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0] for rows in row_blocks(x)])
+            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0]
+            for rows in row_blocks(x, width=self.width)])
         reconstruction = log_px.mean()
         return Terms(-reconstruction, reconstruction)
 

@@ -113,7 +113,7 @@ class Autoregressive(Model):
 
     def _log_prob(self, x):
         by_order = [np.concatenate([self.observation.evaluate(x[rows], network.forward(x[rows])[0])[0]
-                                    for rows in row_blocks(x)]) for network in self.by_order]
+                                    for rows in row_blocks(x, width=self.width)]) for network in self.by_order]
         return log_mean_exp(np.stack(by_order))
 
     def logits(self, X, order=0):

@@ -101,7 +101,7 @@ class Classifier(Model):
         return Terms(-log_p.mean(), (logits.argmax(axis=1) == labels).mean())
 
     def _logits(self, x):
-        return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x)])
+        return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
 
     def _checked_logits(self, X):
         return not_too_large("X", self._logits(matrix("X", X, self.n_features, self.dtype)))

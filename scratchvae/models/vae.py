@@ -97,7 +97,7 @@ class VAE(CodeModel):
 
     def _elbo(self, x, eps):
         reconstruction, kl = np.empty((2, len(x)), self.dtype)
-        for rows in row_blocks(x, BLOCK // len(eps)):
+        for rows in row_blocks(x, BLOCK // len(eps), self.width):
             mu, log_var = self._code(x[rows])
             z = reparameterize(mu, log_var, eps[:, rows])
             S, N, K = z.shape
@@ -214,7 +214,7 @@ class IWAE(VAE):
         """The loss terms without a gradient, the bound with n_samples samples."""
         eps = self.noise(len(x), rng, self.n_samples)
         log_px, log_ratio = np.empty((2, *eps.shape[:2]), self.dtype)
-        for rows in row_blocks(x, BLOCK // len(eps)):
+        for rows in row_blocks(x, BLOCK // len(eps), self.width):
             mu, log_var = self._code(x[rows])
             z = reparameterize(mu, log_var, eps[:, rows])
             S, N, K = z.shape

@@ -35,6 +35,12 @@ class Model:
         vars(self).update(state)
         self.bind()
 
+    @property
+    def width(self):
+        """How many numbers an example takes in the widest layer."""
+        return max(n for network in self.networks.values() for layer in network.layers
+                   for shape in layer.shapes.values() for n in shape)
+
     def named_parameters(self):
         """Tensor name, as encoder.0.W -> view into theta, in the order of theta."""
         return {f"{part}.{name}": view for part, network in self.networks.items()
