@@ -37,14 +37,15 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
     N, K = mu.shape
     total = np.zeros((2, N))
     step = max(1, BLOCK // (N * K))
-    for start in list(range(0, N, step)) * n_samples:
-        rows = slice(start, start + step)
-        z = gaussian.reparameterize(mu[rows], log_var[rows], rng.standard_normal(mu[rows].shape))
-        log_q = gaussian.log_prob(z, mu[rows], log_var[rows])
-        # log q(z) = log 1/N sum_m q(z given x_m)
-        log_aggregate = log_mean_exp(gaussian.log_prob(z[:, None], mu, log_var), axis=1)
-        log_prior = gaussian.log_prob(z, 0.0, np.zeros(K))
-        total[:, rows] += log_q - log_aggregate, log_aggregate - log_prior
+    for _ in range(n_samples):
+        for start in range(0, N, step):
+            rows = slice(start, start + step)
+            z = gaussian.reparameterize(mu[rows], log_var[rows], rng.standard_normal(mu[rows].shape))
+            log_q = gaussian.log_prob(z, mu[rows], log_var[rows])
+            # log q(z) = log 1/N sum_m q(z given x_m)
+            log_aggregate = log_mean_exp(gaussian.log_prob(z[:, None], mu, log_var), axis=1)
+            log_prior = gaussian.log_prob(z, 0.0, np.zeros(K))
+            total[:, rows] += log_q - log_aggregate, log_aggregate - log_prior
     mutual_information, marginal_kl = total / n_samples
     return AggregateKL(mutual_information + marginal_kl, mutual_information, marginal_kl)
 

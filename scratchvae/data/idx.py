@@ -33,7 +33,8 @@ def load_idx(directory, split="train"):
 
     split : "train" (files train-*) or "test" (files t10k-*)
     returns : X (N, rows * columns) float32 in [0, 1], labels (N,) integers 0..255
-    Raises ValueError, naming the file, if one is missing, mislabelled, damaged, or promises over 1 GiB of pixels.
+    Raises ValueError, naming the file, if one is missing, mislabelled, damaged, promises over 1 GiB of pixels, or
+    inflates more than a hundredfold to over 1 MiB.
     """
     if not isinstance(directory, (str, os.PathLike)):
         raise TypeError(f"directory: want a path, got {directory!r}")
