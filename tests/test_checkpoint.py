@@ -330,3 +330,17 @@ def test_a_whole_model_of_another_format_is_refused(path):
     with open(path, "wb") as file:
         np.savez(file, header=np.array(json.dumps(header)), theta=model().theta)
     check_refused(path)
+
+
+def test_an_array_of_another_format_version_is_refused(path):
+    sv.save(model(), path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            if name == "theta.npy":
+                with archive.open(name, "w") as file:
+                    np.lib.format.write_array(file, model().theta, version=(2, 0))
+            else:
+                archive.writestr(name, content)
+    check_refused(path)
