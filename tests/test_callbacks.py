@@ -3,6 +3,7 @@
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,6 +229,18 @@ def test_progress_tells_the_time_left(monkeypatch):
     assert [line.split("  ")[-1] for line in out.getvalue().splitlines()] == [
         "10 s left", "8 s left", "6 s left", "4 s left", "2 s left", "done"]
     assert sv.Progress().interval == 5
+
+
+def test_progress_of_a_run_that_continues_knows_only_its_own_epochs(monkeypatch):
+    """From epoch 4 of 8, one epoch in two seconds: three are left, 6 s, whatever the first four took."""
+    now, out = [100.0], io.StringIO()
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    run = SimpleNamespace(epoch=4, epochs=8, stop=False, history=SimpleNamespace(train={"loss": [1.0]}, valid={}))
+    progress = sv.Progress("", out, interval=0)
+    progress.begin(run)
+    now[0], run.epoch = 102.0, 5
+    progress.epoch_end(run)
+    assert out.getvalue().rstrip().endswith("  6 s left")
 
 
 def test_progress_on_a_terminal():

@@ -16,25 +16,17 @@ import pytest
 
 import test_autoencoder
 import test_autoregressive
-import test_callbacks
 import test_classifier
 import test_data
 import test_divergence
 import test_elbo
-import test_evidence
-import test_gaussian
-import test_gradcheck
-import test_gradient_estimators
 import test_inference
 import test_iwae
 import test_kernel_pca
-import test_latent_space
 import test_layers
-import test_log_space
 import test_mu_law
 import test_network
 import test_observation
-import test_optimizers
 import test_pca
 import test_probabilistic_pca
 import test_training
