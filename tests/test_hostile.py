@@ -374,6 +374,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
+    r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.(begin|end|epoch_begin|epoch_end)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",

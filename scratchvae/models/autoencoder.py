@@ -46,7 +46,7 @@ class CodeModel(Model):
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
         z = matrix("z", z, self.n_latent, self.dtype)
-        return self.observation.mean(not_too_large("z", self.decoder.forward(z)[0]))
+        return self.observation.mean(not_too_large("z", self.apply(self.decoder, z)))
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,
@@ -78,7 +78,7 @@ class Autoencoder(CodeModel):
     @finite("X")
     def encode(self, X):
         """The code z : (N, K) of x : (N, D)."""
-        return self.encoder.forward(matrix("X", X, self.n_features, self.dtype))[0]
+        return self.apply(self.encoder, matrix("X", X, self.n_features, self.dtype))
 
     @finite("X")
     def reconstruct(self, X):

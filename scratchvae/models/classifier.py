@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, row_blocks, sizes
+from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, sizes
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
@@ -93,18 +93,15 @@ class Classifier(Model):
 
     def evaluate(self, x, labels, *, rng=None):
         """The loss terms without a gradient."""
-        logits = self._logits(x)
+        logits = self.apply(self.network, x)
         return self._terms(logits, labels, self.observation.evaluate(labels, logits)[0])
 
     @staticmethod
     def _terms(logits, labels, log_p):
         return Terms(-log_p.mean(), (logits.argmax(axis=1) == labels).mean())
 
-    def _logits(self, x):
-        return np.concatenate([self.network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
-
     def _checked_logits(self, X):
-        return not_too_large("X", self._logits(matrix("X", X, self.n_features, self.dtype)))
+        return not_too_large("X", self.apply(self.network, matrix("X", X, self.n_features, self.dtype)))
 
     @finite("X")
     def predict_proba(self, X):

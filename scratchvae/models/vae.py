@@ -120,7 +120,7 @@ class VAE(CodeModel):
         return self._code(matrix("X", X, self.n_features, self.dtype))
 
     def _code(self, x):
-        code = self.encoder.forward(x)[0]
+        code = self.apply(self.encoder, x)
         return code[:, :self.n_latent], code[:, self.n_latent:]
 
     @finite("X")

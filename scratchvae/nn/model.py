@@ -5,7 +5,7 @@ the two in turn. `fit` checks the whole data set once and then calls `forward_ba
 """
 import numpy as np
 
-from scratchvae.checking import finite, float_type
+from scratchvae.checking import finite, float_type, row_blocks
 from scratchvae.nn.network import pack
 
 
@@ -53,6 +53,10 @@ class Model:
         The mathematics is in `forward_backward`; this door in front of it checks the data.
         """
         return self.forward_backward(*self.check(*data), **randomness)
+
+    def apply(self, network, x):
+        """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
+        return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `theta` they are the whole model."""

@@ -240,9 +240,9 @@ class Gaussian(Observation):
         return {"variance": self.variance, "floor": self.floor}
 
     def _variance(self, s):
-        """v, and dlog v / ds; None where the variance is fixed, and s empty."""
+        """v : (1, 1) fixed, (N, 1) shared or (N, D), and dlog v / ds; None where the variance is fixed, and s empty."""
         if not self.is_learned:
-            return self.variance, None
+            return np.full((1, 1), self.variance, s.dtype), None
         e = np.exp(s)
         v = self.floor + e
         return v, e / v
@@ -260,7 +260,7 @@ class Gaussian(Observation):
         dm = r / v
         squares = r * dm  # (x - m)^2 / v
         # -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
-        log_v = np.broadcast_to(np.log(v), (len(x), D)).sum(axis=1, dtype=dm.dtype)
+        log_v = np.log(v).sum(axis=1) * (D // v.shape[1])
         log_p = -0.5 * (squares.sum(axis=1) + log_v + D * LOG_2PI)
         if not self.is_learned:
             return log_p, dm
