@@ -184,8 +184,8 @@ MISTAKES = (
         (BERNOULLI_TERMS, "half -= t", "half += 0.5 - np.logaddexp(0, a)"),
     ], "test_observation.check_observation_gradient", "VAE", "it learns, slower and worse"),
     Mistake("observation", "grey pixels by Bernoulli's formula as it is", [
-        (f"{GREY}.evaluate", "params * half - log_sinhc", "params * half - np.logaddexp(0.5 * params, -0.5 * params)"),
-        (f"{GREY}.evaluate", "half -= 0.5 * langevin", "half -= 0.5 * np.tanh(0.5 * params)"),
+        (f"{GREY}.evaluate", "- log_scaled", "- np.logaddexp(0, -np.abs(params))"),
+        (f"{GREY}.evaluate", "0.5 * langevin", "0.5 * np.tanh(0.5 * params)"),
     ], "test_observation.check_normalised", "VAE, grey", "nothing; the number is no likelihood"),
     Mistake("observation", "the continuous Bernoulli's mean by sigmoid", [
         (f"{GREY}.mean", "0.5 + 0.5 * _sinhc(0.5 * self._params(params))[1]",

@@ -114,11 +114,11 @@ def race(lesson, label, threads, names):
     try:
         agree(racers, config, lesson.rng())
         first = float(racers[0].ask("steps 20")) / 20  # also a warm-up; the others warm up below
-        steps = max(2, round(lesson.pick(0.25, 0.02) / first))
+        steps = max(2, round(lesson.pick(0.12, 0.02) / first))
         for racer in racers:
             racer.ask(f"steps {steps}")
         rounds = []
-        for _ in range(lesson.pick(7, 2)):
+        for _ in range(lesson.pick(25, 2)):
             rounds.append([])
             for racer in racers:
                 if threads > 1:  # the second thread of the racer before still spins for a while, waiting for work

@@ -292,6 +292,47 @@ def test_a_grid_too_coarse_for_the_posterior_is_refused_and_a_fine_one_is_exact(
     np.testing.assert_allclose(fine, model.log_prob(X), rtol=0, atol=1e-6)
 
 
+def linear_vae_with_posterior(covariance, mean):
+    """A linear VAE, an x whose posterior is N(mean, covariance), and its log p(x)."""
+    K = len(mean)
+    # covariance = (W W^T + I)^-1 for variance 1, and mean = x W^T covariance
+    W = np.linalg.cholesky(np.linalg.inv(covariance) - np.eye(K))
+    vae = sv.VAE(K, hidden=(), n_latent=K, observation=sv.Gaussian(1.0), rng=rng(), dtype=np.float64)
+    vae.decoder.layers[0].W[:], vae.decoder.layers[0].b[:] = W, 0
+    x = np.atleast_2d(mean) @ np.linalg.inv(covariance) @ np.linalg.inv(W.T)
+    return vae, x, probabilistic_pca.linear_log_prob(x, W, np.zeros(K), 1.0)
+
+
+@pytest.mark.parametrize("K", [1, 2])
+@given(sigma=st.floats(0.02, 0.3), other=st.floats(0.02, 0.3), turn=st.floats(0, np.pi), offset=st.floats(-0.1, 0.1))
+def test_a_grid_is_refused_or_right_wherever_the_peak_lies(K, sigma, other, turn, offset):
+    """Narrow posteriors, tilted, on a point, midway between two or anywhere: step 0.1 is right from 0.08 on, or refuses."""
+    axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) if K == 2 else np.eye(1)
+    covariance = axes * np.array([sigma, other])[:K] ** 2 @ axes.T
+    vae, x, exact = linear_vae_with_posterior(covariance, np.full(K, 0.5 + offset))
+    try:
+        found = sv.grid_log_evidence(vae, x)
+    except ValueError as refusal:
+        assert min(sigma, other if K == 2 else sigma) < 0.08 and "too coarse" in str(refusal)
+    else:
+        np.testing.assert_allclose(found, exact, rtol=0, atol=5e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.03, 0.05])
+def test_a_narrow_peak_midway_between_two_points_is_refused(sigma):
+    """Every second point alone would not see it: both halves hold the same."""
+    vae, x, _ = linear_vae_with_posterior(np.array([[sigma**2]]), np.array([0.05]))
+    with pytest.raises(ValueError, match="^grid: too coarse for the posterior of example 0"):
+        sv.grid_log_evidence(vae, x)
+
+
+def test_a_grid_that_ends_inside_the_posterior_is_refused():
+    vae, x, exact = linear_vae_with_posterior(0.25 * np.eye(2), np.array([0.5, 0.0]))
+    np.testing.assert_allclose(sv.grid_log_evidence(vae, x, sv.latent_grid(2, half_width=3)), exact, rtol=0, atol=1e-4)
+    with pytest.raises(ValueError, match="^grid: too small for the posterior of example 0"):
+        sv.grid_log_evidence(vae, x, sv.latent_grid(2, half_width=1.5))
+
+
 @pytest.mark.parametrize("change, name", [
     ({"z": "a"}, "grid.z"), ({"z": np.zeros((9, 3))}, "grid.z"), ({"z": np.zeros((8, 2))}, "grid.z"),
     ({"log_cell": None}, "grid.log_cell"), ({"log_cell": np.nan}, "grid.log_cell")])

@@ -234,6 +234,15 @@ def test_block_boundary(D):
     check_block_boundary(D)
 
 
+@pytest.mark.parametrize("a", [1.0, -1.0])
+def test_continuous_bernoulli_keeps_its_digits_where_a_pixel_is_right_and_sure(a):
+    """float32 gives what float64 gives: nothing of the size of a is subtracted."""
+    logits, x = a * np.logspace(0, 8, 9)[:, None], np.full((9, 1), a > 0, np.float64)
+    low, high = (sv.ContinuousBernoulli().log_prob(x.astype(dtype), logits.astype(dtype)) for dtype in (np.float32, np.float64))
+    np.testing.assert_allclose(high[3:], np.log(np.abs(logits[3:, 0])), rtol=1e-13)  # log(a / (1 - e^-a))
+    np.testing.assert_allclose(low, high, rtol=3e-7)
+
+
 @pytest.mark.parametrize("D", [1, 2, 3, 7, 63, 64, 65, 200, 784])
 def test_zero_logits(D):
     check_zero_logits(D)

@@ -372,6 +372,14 @@ def test_divergence_in_the_last_step_of_an_epoch_is_found_in_it(n_batches):
                      rng=np.random.default_rng(0))
 
 
+def test_a_gradient_whose_square_overflows_is_no_silent_standstill():
+    """In float32 Adam's v turns infinite, every step is 0 from then on, and loss and theta stay finite."""
+    X = 1e20 * np.random.default_rng(1).standard_normal((40, 5))
+    model = sv.Autoencoder(5, hidden=(), n_latent=2, observation=sv.Gaussian(1e20), rng=np.random.default_rng(0))
+    with pytest.raises(FloatingPointError, match="epoch 1, .* first tensor that is not finite: optimizer.v; .* smaller scale"):
+        training.fit(model, X, epochs=5, rng=np.random.default_rng(0))
+
+
 # ---- interruptions --------------------------------------------------------------------------------------------
 
 def check_resume(path, interrupt, patience=20, lr=5e-3):

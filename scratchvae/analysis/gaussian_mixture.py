@@ -26,7 +26,7 @@ class GaussianMixture:
     n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
 
     After `fit(Z, rng=)`: weights_ (C,), means_ (C, K), covariances_ (C, K, K), log_likelihood_, the mean of log s(z) in
-    nats after each iteration.
+    nats at each E step, that of the start first.
     """
 
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
@@ -49,7 +49,7 @@ class GaussianMixture:
             raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
         spread = not_too_large("Z", np.cov(Z.T).reshape(K, K))
         if np.trace(spread) == 0:
-            raise ValueError("Z: all codes are equal, and no Gaussian has no width")
+            raise ValueError("Z: all codes are equal; a Gaussian needs codes that differ")
         floor = self.floor * np.trace(spread) / K * np.eye(K)
         weights, means = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)

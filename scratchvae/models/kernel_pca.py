@@ -138,7 +138,7 @@ class KernelPCA(FitOnce):
 
     def fit_transform(self, X):
         """`fit(X)`, then the codes of X."""
-        return self.fit(X).X_transformed_fit_
+        return self.fit(X).X_transformed_fit_.copy()
 
     def _shapes(self, arrays):
         (N, D), (_, k) = (matrix(name, arrays[name]).shape for name in ("X_fit_", "eigenvectors_"))

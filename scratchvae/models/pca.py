@@ -102,7 +102,7 @@ def from_triangle(X, mean):
     triangle are ever in memory. NumPy factorises in float64 whatever it is given, so the triangle costs nothing more there.
     """
     R = np.zeros((0, X.shape[1]))
-    for rows in row_blocks(X, 8 * X.shape[1] ** 2):  # blocks much taller than R, which each of them carries along
+    for rows in row_blocks(X, max(1 << 15, 8 * X.shape[1] ** 2)):  # blocks much taller than R, which each carries along
         R = np.linalg.qr(np.concatenate([R, X[rows] - mean]), mode="r")
     # R = U S V^T
     _, S, Vt = np.linalg.svd(R, full_matrices=False)

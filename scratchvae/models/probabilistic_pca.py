@@ -26,7 +26,7 @@ the other directions. It also says when a latent is worth having: where l_j exce
 the same holds: a latent with l_j <= v gets W_j = 0.
 
 A VAE without hidden layers and with one Gaussian variance is this model, with an encoder for its posterior.
-Source: Tipping & Bishop 1999, equations 5 to 8 and appendix A; Bishop 2006, section 12.2.
+Source: Tipping & Bishop 1999, equations 2 to 8 and appendix A; Bishop 2006, section 12.2.
 """
 import numpy as np
 
@@ -62,6 +62,8 @@ class ProbabilisticPCA(FitOnce):
         """
         X = matrix("X", X, dtype=np.float64)
         N, D = X.shape
+        if D < 2:
+            raise ValueError("X: want at least 2 features, for n_components must be less than their number, got 1")
         K = integer("n_components", self.n_components, high=D - 1)
         pca = PCA().fit(X)
         S = pca.singular_values_
@@ -122,7 +124,7 @@ def linear_log_prob(x, W, mean, variance):
     """log p(x) : (N,), in nats, under x = z W + mean + sqrt(variance) eps with z ~ N(0, I).
 
     x : (N, D)      W : (K, D), any      mean : (D,)      variance : a number > 0
-    Source: Tipping & Bishop 1999, equation 6; the eigenvalue form in the module's docstring.
+    Source: Tipping & Bishop 1999, equations 3 and 4; the eigenvalue form in the module's docstring.
     """
     _, S, Vt = np.linalg.svd(W, full_matrices=False)
     centred = x - mean
@@ -143,12 +145,13 @@ def linear_posterior(x, W, mean, variance):
         M = W W^T + v I        mean = (x - mean) W^T M^-1        covariance = v M^-1
 
     x : (N, D)      W : (K, D), any      mean : (D,)      variance : a number > 0
-    Source: Tipping & Bishop 1999, equations 7 and 8.
+    Source: Tipping & Bishop 1999, equation 6.
     """
-    # With W = U S V^T, M = U (S^2 + v) U^T + v (I - U U^T); W W^T would square what W's rows have in common.
-    U, S, Vt = np.linalg.svd(W, full_matrices=False)
+    # With W = U S V^T and U square, M = U (S^2 + v) U^T; W W^T would square what W's rows have in common.
+    K, D = W.shape
+    U, S, Vt = np.linalg.svd(np.pad(W, ((0, 0), (0, max(0, K - D)))), full_matrices=False)
     along = S**2 + variance
-    return (x - mean) @ Vt.T * (S / along) @ U.T, (U * (variance / along)) @ U.T + np.eye(len(W)) - U @ U.T
+    return (x - mean) @ Vt[:, :D].T * (S / along) @ U.T, (U * (variance / along)) @ U.T
 
 
 # ---- the same model as a VAE --------------------------------------------------------------------------------------
@@ -173,6 +176,7 @@ def linear_vae(model):
     decoder: W_, mean_ and log noise_variance_ (without a floor); encoder: mu = posterior mean, log_var = log of the
     posterior covariance's diagonal, which is all of it because the rows of W_ are orthogonal. So its ELBO is log p(x).
     """
+    model._check_fitted()
     K, D = model.W_.shape
     vae = VAE(D, hidden=(), n_latent=K, observation=Gaussian("shared", floor=0.0), rng=np.random.default_rng(0),
               dtype=np.float64)

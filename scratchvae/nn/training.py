@@ -163,11 +163,12 @@ def _train_epoch(run, data, batch_size):
             rows = order[start:start + batch_size]
             terms = model.forward_backward(*(array[rows] for array in data), rng=run.rng)
             if not np.isfinite(terms.loss):
-                raise FloatingPointError(_where_not_finite(model, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
+                raise FloatingPointError(_where_not_finite(run, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
             optimizer.step(model.theta, model.grad)
             sums += len(rows) * np.array(terms, dtype=np.float64)
-    if not np.isfinite(model.theta).all():  # the last step's loss is never computed
-        raise FloatingPointError(_where_not_finite(model, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
+    # The last step's loss is never computed; and where a gradient's square overflows, Adam only stands still.
+    if not all(np.isfinite(array).all() for array in (model.theta, *optimizer.state().values())):
+        raise FloatingPointError(_where_not_finite(run, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
     return dict(zip(terms._fields, sums / n))
 
 
@@ -176,17 +177,18 @@ def _validate(run, valid):
     with np.errstate(all="ignore"):  # as in _train_epoch
         terms = run.model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
     if not np.isfinite(terms.loss):
-        raise FloatingPointError(_where_not_finite(run.model, f"epoch {run.epoch + 1}, validation", terms))
+        raise FloatingPointError(_where_not_finite(run, f"epoch {run.epoch + 1}, validation", terms))
     return terms._asdict()
 
 
-def _where_not_finite(model, where, terms):
-    """Name the first tensor that is not finite: a parameter, else a gradient, else the loss alone."""
-    views = model.named_parameters()
-    grads, start = {}, 0
+def _where_not_finite(run, where, terms):
+    """Name the first tensor that is not finite: a parameter, a gradient, a moment of the optimizer, else the loss alone."""
+    views = run.model.named_parameters()
+    others, start = {}, 0
     for name, view in views.items():
-        grads["d" + name] = model.grad[start:start + view.size]
+        others["d" + name] = run.model.grad[start:start + view.size]
         start += view.size
-    bad = [name for name, view in {**views, **grads}.items() if not np.isfinite(view).all()]
-    return (f"the loss is {terms.loss} at {where}; "
-            f"first tensor that is not finite: {bad[0] if bad else 'the loss alone'}; try a smaller learning rate")
+    others |= {f"optimizer.{name}": array for name, array in run.optimizer.state().items()}
+    bad = [name for name, array in {**views, **others}.items() if not np.isfinite(array).all()]
+    return (f"the loss is {terms.loss} at {where}; first tensor that is not finite: {bad[0] if bad else 'the loss alone'}; "
+            "try a smaller learning rate, or data on a smaller scale")

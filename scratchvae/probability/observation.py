@@ -170,12 +170,10 @@ class ContinuousBernoulli(Observation):
         return _unit_interval(matrix(name, x, n_features, dtype), name, "ContinuousBernoulli")
 
     def evaluate(self, x, params):
-        log_sinhc, langevin = _sinhc(0.5 * params)
-        half = x - 0.5
-        # a x - A(a) = a (x - 1/2) - log(sinh(a/2) / (a/2))
-        log_p = np.sum(params * half - log_sinhc, axis=1)
-        half -= 0.5 * langevin
-        return log_p, half
+        log_scaled, langevin = _sinhc(0.5 * params)
+        # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)), where nothing large is subtracted
+        log_p = np.sum((x - (params > 0)) * params - log_scaled, axis=1)
+        return log_p, x - 0.5 - 0.5 * langevin
 
     def mean(self, params):
         """E[x] = 1/2 + (coth(a/2) - 2/a) / 2 : (N, D); not sigmoid(a)."""
@@ -193,7 +191,7 @@ class ContinuousBernoulli(Observation):
 
 
 def _sinhc(u):
-    """log(sinh(u) / u) and its derivative coth(u) - 1/u, both without overflow or cancellation at any u."""
+    """log(e^-|u| sinh(u) / u), and coth(u) - 1/u, the derivative without the -|u|; no overflow, no cancellation at any u."""
     # Near 0 the closed forms subtract nearly equal numbers: Taylor series there, to u^16, error below 1e-15.
     small = np.minimum(np.abs(u), 0.4)
     v = small * small
@@ -204,10 +202,10 @@ def _sinhc(u):
     # sinh(u) = e^u (1 - e^-2u) / 2 for u > 0
     large = np.maximum(np.abs(u), 0.4)
     e = np.exp(-2 * large)
-    log_closed = large - LOG_2 - np.log(large) + np.log1p(-e)
+    log_closed = np.log1p(-e) - LOG_2 - np.log(large)
     slope_closed = (1 + e) / (1 - e) - 1 / large
     near = np.abs(u) < 0.4
-    return np.where(near, log_series, log_closed), np.copysign(np.where(near, slope_series, slope_closed), u)
+    return np.where(near, log_series - small, log_closed), np.copysign(np.where(near, slope_series, slope_closed), u)
 
 
 class Gaussian(Observation):
