@@ -145,10 +145,10 @@ def path(name, value):
     return value
 
 
-def not_too_large(name, result):
-    """`result`, if it is finite; else FloatingPointError with the argument to blame."""
+def not_too_large(result):
+    """An intermediate `result`, if it is finite; else FloatingPointError, to which `finite` adds the arguments to blame."""
     if not np.isfinite(result).all():
-        raise FloatingPointError(f"{name}: too large for this computation, its result is not finite")
+        raise FloatingPointError("an intermediate result is not finite")
     return result
 
 

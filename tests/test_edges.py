@@ -290,7 +290,7 @@ def test_degenerate_data(kind, dtype):
     for what, X in DEGENERATE.items():
         model = MAKERS[kind](dtype)
         if kind == "Classifier" and len(X) < 3:
-            with pytest.raises(ValueError, match="^labels: want at least one a class"):
+            with pytest.raises(ValueError, match="^labels: want at least one for each class"):
                 sv.fit(model, X, *labels(model, len(X)), epochs=1, rng=rng())
             continue
         terms, grad = loss_and_grad(model, X)

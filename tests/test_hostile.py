@@ -374,12 +374,13 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
+    r".*\.log_likelihood|vae\.repeat": "inside `elbo`, and of analysis behind its doors",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.(begin|end|epoch_begin|epoch_end)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
-    r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood|kl_to_posterior)": "inside `in_closed_form`",
-    r"evidence\.(log_weights|propose|log_likelihood|effective_sample_size)": "inside `log_evidence`",
+    r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",
+    r"evidence\.(log_weights|propose|effective_sample_size)": "inside `log_evidence`",
     r"evidence\.(as_proposal|checked_vae)|gradient_estimators\.checked_q": "is itself the check at a door",
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
@@ -589,7 +590,8 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
                 str(value) in str(error) or repr(value) in str(error))
             assert is_path or any(re.search(rf"\b{n}\b", str(error)) for n in names), f"not named: {message}"
             after = [state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)]
-            assert after == before, f"changed, though refused: {message}"
+            has_trained = isinstance(error, FloatingPointError) and "at epoch" in str(error)  # before it diverged
+            assert after == before or has_trained, f"changed, though refused: {message}"
             if not isinstance(error, FloatingPointError):  # which shows only in the middle of a computation
                 assert drawn(good.values()) == before_draws, f"drew, though refused: {message}"
             return False

@@ -24,9 +24,10 @@ import numpy as np
 from scratchvae.analysis.evidence import checked_vae
 from scratchvae.analysis.gradient_estimators import checked_q
 from scratchvae.analysis.posterior import grid_posterior, latent_grid
-from scratchvae.checking import finite
+from scratchvae.checking import finite, not_too_large
 from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_posterior
 from scratchvae.probability import gaussian
+from scratchvae.probability.divergence import kl_gaussian
 from scratchvae.probability.gaussian import LOG_2PI
 
 # expect : f -> E_q[f(z)] (N,)      the five logs : functions of z that can be added      the rest : (N,)
@@ -147,17 +148,6 @@ def linear_log_likelihood(x, W, mean, variance):
     return Quadratic(c, r @ W.T / variance, np.broadcast_to(W @ W.T / variance, (N, len(W), len(W))))
 
 
-def kl_to_posterior(mu, log_var, mean, covariance):
-    """KL(N(mu, diag exp(log_var)) || N(mean, covariance)) of each example : (N,); one covariance (K, K) for all.
-
-        1/2 (tr(P Sigma) + (mean - mu) P (mean - mu) - K + log|covariance| - sum_j log_var_j)        P = covariance^-1
-    """
-    P, d = np.linalg.inv(covariance), mean - mu
-    trace = np.exp(log_var) @ np.diag(P)
-    log_det = np.linalg.slogdet(covariance)[1]
-    return 0.5 * (trace + np.sum((d @ P) * d, axis=1) - mu.shape[1] + log_det - log_var.sum(axis=1))
-
-
 @finite("X", "q")
 def in_closed_form(vae, X, q=None):
     """`Pieces` of a linear VAE (hidden=(), a Gaussian with one variance), in float64: each log-density is a `Quadratic`.
@@ -183,4 +173,4 @@ def in_closed_form(vae, X, q=None):
         log_q=log_gaussian(mu, np.eye(K) / sigma2[:, :, None]),
         log_posterior=log_gaussian(m, all_rows(np.linalg.inv(covariance))),
         log_evidence=log_evidence, kl_prior=gaussian.kl_standard(mu, log_var),
-        kl_posterior=kl_to_posterior(mu, log_var, m, covariance))
+        kl_posterior=kl_gaussian(mu, np.eye(K) * sigma2[:, :, None], not_too_large(m), covariance))

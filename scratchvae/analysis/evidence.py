@@ -8,10 +8,10 @@ a handful of weights carry the sum, or none does and the estimate is far too low
 matter for x. Where the true posterior has more mass than q, however, weights are rare and huge; a wider q or a defensive
 mixture with the prior keeps them bounded: r >= share * prior gives w <= p(x given z) / share.
 
-How good is an estimate? It tells itself, if the weights have been where the mass is:
+How good is an estimate? The weights themselves tell, provided that the samples have found where the mass is:
 
     effective sample size   ess = (sum_s w_s)^2 / sum_s w_s^2, from 1 (one weight has it all) to S (all are equal)
-    standard error          Var[w] / (S E[w]^2) = E[w^2] / (S E[w]^2) - 1 / S = 1 / ess - 1 / S, of log p(x), squared
+    (standard error)^2      of log p(x): Var[w] / (S E[w]^2) = E[w^2] / (S E[w]^2) - 1 / S = 1 / ess - 1 / S
 
 The logarithm is concave, so the estimate of log p(x) is too low on average, and its mean over draws of k weights is a
 lower bound of its own, the multi-sample bound, which is the ELBO for k = 1 and rises to log p(x) with k:
@@ -78,10 +78,10 @@ def standard_error(ess, n_samples):
 
     It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
     """
-    ess = real_array("ess", ess, np.float64)
-    if ess.min() < 1:
-        raise ValueError(f"ess: want effective sample sizes >= 1, got {ess.min():g}")
-    return np.sqrt(np.maximum(1 / ess - 1 / integer("n_samples", n_samples), 0))
+    ess, n_samples = real_array("ess", ess, np.float64), integer("n_samples", n_samples)
+    if ess.min() < 1 or ess.max() > n_samples * (1 + 1e-6):  # beyond n_samples only by rounding
+        raise ValueError(f"ess: want effective sample sizes from 1 to {n_samples}, got {ess.min():g} to {ess.max():g}")
+    return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))
 
 
 def log_weights(vae, x, n_samples, proposal, rng):
@@ -89,7 +89,7 @@ def log_weights(vae, x, n_samples, proposal, rng):
     mu, log_var = vae.encode(x)
     z, log_r = propose(mu, log_var, n_samples, proposal, rng)
     log_pz = gaussian.log_prob(z, 0.0, np.zeros_like(mu))
-    return log_likelihood(vae, x, z) + log_pz - log_r
+    return vae.log_likelihood(x, z) + log_pz - log_r
 
 
 def propose(mu, log_var, n_samples, proposal, rng):
@@ -104,14 +104,6 @@ def propose(mu, log_var, n_samples, proposal, rng):
     # log r = log((1 - share) N(z; mu, (widen sigma)^2) + share N(z; 0, I))
     return z, np.logaddexp(log_shares[0] + gaussian.log_prob(z, mu, wide),
                            log_shares[1] + gaussian.log_prob(z, 0.0, np.zeros_like(mu)))
-
-
-def log_likelihood(vae, x, z):
-    """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
-    S, N, K = z.shape
-    params = vae.decoder.forward(z.reshape(S * N, K))[0]
-    x = np.broadcast_to(x, (S, *x.shape)).reshape(S * N, -1)
-    return vae.observation.evaluate(x, params)[0].reshape(S, N)
 
 
 def effective_sample_size(log_w):
@@ -139,8 +131,7 @@ def checked_vae(vae, X):
 
 def _weight_blocks(vae, x, n_samples, proposal, rng):
     """Rows of x, and their log-weights (n_samples, rows) in float64, few enough at a time to stay small in memory."""
-    width = max(vae.observation.n_params(vae.n_features), vae.n_latent, *vae.hidden)
-    pairs = max(1, BLOCK // width)                         # (sample, image) pairs that the decoder sees at once
+    pairs = max(1, BLOCK // vae.width)                     # (sample, image) pairs that the decoder sees at once
     n_rows = max(1, pairs // n_samples)
     step = max(1, pairs // n_rows)                         # samples at once
     for start in range(0, len(x), n_rows):

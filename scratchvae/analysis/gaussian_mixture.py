@@ -6,7 +6,7 @@ An autoencoder promises nothing about where its codes lie, so whoever wants to g
 first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
 by turns, never lowering it (but for the floor, below):
 
-    E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the share of component c in code n
+    E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the responsibility of component c for code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
 
 A component that shrinks onto a single code would have an infinite likelihood; a floor under the variances forbids it.
@@ -47,7 +47,7 @@ class GaussianMixture:
         (N, K), C = Z.shape, self.n_components
         if N <= K or N < C:
             raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
-        spread = not_too_large("Z", np.cov(Z.T).reshape(K, K))
+        spread = not_too_large(np.cov(Z.T).reshape(K, K))
         if np.trace(spread) == 0:
             raise ValueError("Z: all codes are equal; a Gaussian needs codes that differ")
         floor = self.floor * np.trace(spread) / K * np.eye(K)

@@ -22,8 +22,9 @@ Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, basel
 """
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae, log_likelihood
+from scratchvae.analysis.evidence import checked_vae
 from scratchvae.checking import finite, matrix, real_array
+from scratchvae.models.vae import repeat
 
 
 def square_pathwise(theta, eps):
@@ -56,7 +57,7 @@ def pathwise_gradient(vae, X, eps, q=None):
     sigma = np.exp(0.5 * log_var)
     z = mu + sigma * eps                                                         # (S, N, K)
     params, cache = vae.decoder.forward(z.reshape(S * N, K))
-    dparams = vae.observation.evaluate(np.broadcast_to(x, (S, *x.shape)).reshape(S * N, -1), params)[1]
+    dparams = vae.observation.evaluate(repeat(x, S), params)[1]
     dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
     return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
 
@@ -75,7 +76,7 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     if baseline.shape not in ((), (len(x),)):
         raise ValueError(f"baseline: want a number or shape ({len(x)},), got {baseline.shape}")
     sigma = np.exp(0.5 * log_var)
-    f = (log_likelihood(vae, x, mu + sigma * eps) - baseline)[:, :, None]       # (S, N, 1)
+    f = (vae.log_likelihood(x, mu + sigma * eps) - baseline)[:, :, None]        # (S, N, 1)
     return f * (eps / sigma) - mu, f * (0.5 * (eps * eps - 1)) - 0.5 * (sigma * sigma - 1)
 
 
@@ -83,7 +84,7 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
 def mean_log_likelihood(vae, X, eps, q=None):
     """1/S sum_s log p(x given z_s) : (N,), a baseline for other samples than these eps (S, N, K)."""
     x, eps, mu, log_var = _door(vae, X, eps, q)
-    return log_likelihood(vae, x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
+    return vae.log_likelihood(x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
 
 
 @finite("X", "dmu", "dlog_var")

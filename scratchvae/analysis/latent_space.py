@@ -29,7 +29,7 @@ def off_centre(z):
     z : (N, K)      returns : a number in [0, 1], whatever the scale of z; 0 for centred codes (or all zero)
     """
     z = matrix("z", z, dtype=np.float64)
-    radius = not_too_large("z", np.sqrt((z * z).sum(axis=1).mean()))
+    radius = not_too_large(np.sqrt((z * z).sum(axis=1).mean()))
     return float(np.linalg.norm(z.mean(axis=0)) / radius) if radius > 0 else 0.0
 
 
@@ -80,14 +80,14 @@ def nearest_distances(z, codes, skip_self=False):
         if skip_self:
             squares[n] = np.inf
         nearest[n] = squares.min()
-    return not_too_large("z, codes", np.sqrt(nearest))
+    return not_too_large(np.sqrt(nearest))
 
 
 @finite("z", "codes")
 def isolated_share(z, codes, quantile=0.99):
-    """The share of sampled codes z that are farther from any training code than training codes are from each other.
+    """The share of sampled codes z that are farther from the nearest training code than training codes mostly are.
 
-        share of z_m with  min_n |z_m - c_n|  >  the 99th percentile over n of  min_(k != n) |c_n - c_k|
+        share of z_m with  min_n |z_m - c_n|  >  the `quantile` over n of  min_(k != n) |c_n - c_k|
 
     z : (M, K)      codes : (N, K), N >= 2
     About 1 - quantile for z drawn like the codes; much more if the sampler puts codes into gaps or far outside.

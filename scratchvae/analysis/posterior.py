@@ -14,7 +14,7 @@ The gap log p(x) - ELBO = KL(q || posterior) has two parts. The encoder must ans
 all the time for one x, the best q* of the same family does better. What is left is the family's:
 
     log p(x) - ELBO(q) = (ELBO(q*) - ELBO(q))  +  (log p(x) - ELBO(q*))
-                          amortisation             the Gaussian family
+                          amortisation gap         approximation gap
 Source: Cremer et al. 2018.
 """
 from collections import namedtuple

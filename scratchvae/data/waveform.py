@@ -23,9 +23,9 @@ SYLLABLE = 0.16                        # seconds, between two vowels
 def speech_like(n, *, rate=8000, breath=0.02, rng):
     """n samples (n,) in [-1, 1] of a made-up voice at `rate` samples a second; the loudest sample has |x| = 1.
 
-    breath : standard deviation of the noise, relative to loudness
+    rate : at least twice the highest pitch, 160 hertz      breath : standard deviation of the noise, relative to loudness
     """
-    n, rate, breath = integer("n", n, each=1), number("rate", rate, low=1, high=1e6), number("breath", breath)
+    n, rate, breath = integer("n", n, each=1), number("rate", rate, low=320, high=1e6), number("breath", breath)
     n_syllables = int(n / rate / SYLLABLE) + 2
     vowel = FORMANTS[generator("rng", rng).integers(len(FORMANTS), size=n_syllables)]
     pitch = rng.uniform(90, 160, n_syllables)

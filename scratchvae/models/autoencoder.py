@@ -46,7 +46,7 @@ class CodeModel(Model):
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
         z = matrix("z", z, self.n_latent, self.dtype)
-        return self.observation.mean(not_too_large("z", self.apply(self.decoder, z)))
+        return self.observation.mean(not_too_large(self.apply(self.decoder, z)))
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,
@@ -66,7 +66,7 @@ class Autoencoder(CodeModel):
     hidden        sizes of the encoder's hidden layers, mirrored in the decoder; () for the linear autoencoder
     observation   what the decoder's output means; the loss is -log p(x given z) in nats per example
     noise         0 for a plain autoencoder; otherwise the damage done to x in training: the standard deviation of
-                  Gaussian noise, or for corruption="masking" the share of features set to 0
+                  Gaussian noise, or for corruption="masking" the probability with which each feature is set to 0
     """
 
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(),

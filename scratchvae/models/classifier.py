@@ -63,7 +63,7 @@ class Classifier(Model):
         x, labels = self._pair(X, labels, name)
         label_name = "labels" if name == "X" else f"{name} labels"
         if len(labels) < self.n_classes:
-            raise ValueError(f"{label_name}: want at least one a class, that is {self.n_classes}, got {len(labels)}")
+            raise ValueError(f"{label_name}: want at least one for each class, that is {self.n_classes}, got {len(labels)}")
         if (labels == labels[0]).all():
             raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
         return x, labels
@@ -101,7 +101,7 @@ class Classifier(Model):
         return Terms(-log_p.mean(), (logits.argmax(axis=1) == labels).mean())
 
     def _checked_logits(self, X):
-        return not_too_large("X", self.apply(self.network, matrix("X", X, self.n_features, self.dtype)))
+        return not_too_large(self.apply(self.network, matrix("X", X, self.n_features, self.dtype)))
 
     @finite("X")
     def predict_proba(self, X):

@@ -89,7 +89,7 @@ class KernelPCA(FitOnce):
             raise ValueError(f"X: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
                              f"({8e-9 * N * N:.1g} GB here), got {N}; take some of the rows, or PCA")
         gamma = 1 / D if self.gamma is None else self.gamma
-        K = not_too_large("X", kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
+        K = not_too_large(kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
         rows, mean = K.mean(axis=0), K.mean()
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
         eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
@@ -107,7 +107,7 @@ class KernelPCA(FitOnce):
         Z, X_mean = vectors * np.sqrt(eigenvalues), X.mean(axis=0)
         # W = (K_z + alpha I)^-1 (X - mean)
         K_z = kernel_matrix(Z, Z, self.kernel, gamma, self.degree, self.coef0)
-        W = not_too_large("X", np.linalg.solve(K_z + self.alpha * np.eye(N), X - X_mean))
+        W = not_too_large(np.linalg.solve(K_z + self.alpha * np.eye(N), X - X_mean))
         self.gamma_, self.X_fit_, self.mean_, self.K_fit_rows_, self.K_fit_all_ = gamma, X.copy(), X_mean, rows, mean
         self.eigenvalues_, self.eigenvectors_, self.X_transformed_fit_, self.dual_coef_ = eigenvalues, vectors, Z, W
         return self

@@ -28,7 +28,7 @@ class MADE(Autoregressive):
     """Binary x (N, D) -> the logit of each pixel given those before it, by masked hidden layers; trained by `fit`.
 
     hidden      sizes of the hidden layers, at least one (without any, see `FVBN`)
-    n_orders    over how many orders p(x) is averaged: `log_prob` takes so many passes
+    n_orders    over how many orders p(x) is averaged: `log_prob` takes as many passes
     order       (D,) for one order, (n_orders, D) for several; by default the raster order, then random ones
     """
 

@@ -1,17 +1,17 @@
 """Which flat subspace lies closest to the data? Principal component analysis by the singular value decomposition.
 
-Centre the data, X_c = X - mean, and look for an orthonormal basis V (D, k) that loses least when points are projected on
-it. Because |x|^2 = |V^T x|^2 + |x - V V^T x|^2 (Pythagoras), losing least is keeping most variance:
+Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n are
+projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
 
-    min_V sum_n |x_n - V V^T x_n|^2   <=>   max_V trace(V^T X_c^T X_c V)
+    min_B sum_n |x_n - B B^T x_n|^2   <=>   max_B trace(B^T X_c^T X_c B)
 
-With X_c = U S W^T, X_c^T X_c = W S^2 W^T, and the trace is largest when V spans the first k right singular vectors (Ky Fan):
+With X_c = U S V^T, X_c^T X_c = V S^2 V^T, and the trace is largest when B spans the first k columns of V (Ky Fan):
 what is kept is S_1^2 + ... + S_k^2, what is lost the sum of the other squared singular values (Eckart & Young 1936).
 
-The N x N factor U is never formed. Two ways lead to S and W from something small:
+The N x N factor U is never formed. Two ways lead to S and V from something small:
 
-    "svd"          X_c = Q R with orthonormal Q: X_c and the triangle R (D, D) share S and W. The most accurate.
-    "covariance"   X_c^T X_c = W S^2 W^T (D, D), an eigenvalue problem. Several times faster, but it squares the
+    "svd"          X_c = Q R with orthonormal Q: X_c and the triangle R (D, D) share S and V. The most accurate.
+    "covariance"   X_c^T X_c = V S^2 V^T (D, D), an eigenvalue problem. Several times faster, but it squares the
                    singular values: those below sqrt(precision) of the largest are lost.
 
 Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype.
@@ -98,8 +98,8 @@ class PCA(FitOnce):
 def from_triangle(X, mean):
     """S (min(N, D),) and V^T (min(N, D), D) of X - mean in float64, through its QR factorisation.
 
-    Row by row of blocks: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a block and a
-    triangle are ever in memory. NumPy factorises in float64 whatever it is given, so the triangle costs nothing more there.
+    Block after block of rows: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a few blocks
+    and a triangle are ever in memory. NumPy factorises in float64 whatever it is given: the triangle costs nothing more.
     """
     R = np.zeros((0, X.shape[1]))
     for rows in row_blocks(X, max(1 << 15, 8 * X.shape[1] ** 2)):  # blocks much taller than R, which each carries along
@@ -110,15 +110,15 @@ def from_triangle(X, mean):
 
 
 def from_covariance(X, mean):
-    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its Gram matrix, both in float64."""
-    if len(X) < X.shape[1]:  # then the Gram matrix is larger than X, and most of it is null space
+    """S (min(N, D),) and V^T (min(N, D), D) of X - mean, from the eigenvectors of its scatter matrix, in float64."""
+    if len(X) < X.shape[1]:  # then the scatter matrix is larger than X, and most of it is null space
         return from_triangle(X, mean)
-    gram = np.zeros((X.shape[1],) * 2)
+    scatter = np.zeros((X.shape[1],) * 2)
     for rows in row_blocks(X):
         centred = X[rows] - mean
-        gram += centred.T @ centred
+        scatter += centred.T @ centred
     # X_c^T X_c = V S^2 V^T, eigenvalues ascending; rounding can leave a zero slightly negative
-    squares, V = np.linalg.eigh(gram)
+    squares, V = np.linalg.eigh(scatter)
     n = min(X.shape)
     S = np.sqrt(np.maximum(squares[::-1][:n], 0))
     return S, V.T[::-1][:n]

@@ -68,7 +68,7 @@ class VAE(CodeModel):
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
-        log_px, dparams = self.observation.evaluate(_repeat(x, S), params)
+        log_px, dparams = self.observation.evaluate(repeat(x, S), params)
         kl = kl_standard(mu, log_var)
 
         # backward, first road: from log p(x given z) through the decoder to z, mu and log_var
@@ -99,12 +99,15 @@ class VAE(CodeModel):
         reconstruction, kl = np.empty((2, len(x)), self.dtype)
         for rows in row_blocks(x, BLOCK // len(eps), self.width):
             mu, log_var = self._code(x[rows])
-            z = reparameterize(mu, log_var, eps[:, rows])
-            S, N, K = z.shape
-            params = self.decoder.forward(z.reshape(S * N, K))[0]
-            log_px = self.observation.evaluate(_repeat(x[rows], S), params)[0]
-            reconstruction[rows], kl[rows] = log_px.reshape(S, N).mean(axis=0), kl_standard(mu, log_var)
+            log_px = self.log_likelihood(x[rows], reparameterize(mu, log_var, eps[:, rows]))
+            reconstruction[rows], kl[rows] = log_px.mean(axis=0), kl_standard(mu, log_var)
         return ELBO(reconstruction - kl, reconstruction, kl)
+
+    def log_likelihood(self, x, z):
+        """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
+        S, N, K = z.shape
+        params = self.decoder.forward(z.reshape(S * N, K))[0]
+        return self.observation.evaluate(repeat(x, S), params)[0].reshape(S, N)
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient."""
@@ -188,12 +191,12 @@ class IWAE(VAE):
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
-        log_px, dparams = self.observation.evaluate(_repeat(x, S), params)
+        log_px, dparams = self.observation.evaluate(repeat(x, S), params)
         log_ratio = _log_prior_over_q(z, log_var, eps)                        # (S, N)
         log_px = log_px.reshape(S, N)
         log_w = log_px + self.beta * log_ratio
 
-        # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s
+        # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s, its normalised importance weight
         share = np.exp(log_w - log_w.max(axis=0))
         share /= share.sum(axis=0)                                            # (S, N), sums to 1 over the samples
 
@@ -217,9 +220,7 @@ class IWAE(VAE):
         for rows in row_blocks(x, BLOCK // len(eps), self.width):
             mu, log_var = self._code(x[rows])
             z = reparameterize(mu, log_var, eps[:, rows])
-            S, N, K = z.shape
-            params = self.decoder.forward(z.reshape(S * N, K))[0]
-            log_px[:, rows] = self.observation.evaluate(_repeat(x[rows], S), params)[0].reshape(S, N)
+            log_px[:, rows] = self.log_likelihood(x[rows], z)
             log_ratio[:, rows] = _log_prior_over_q(z, log_var, eps[:, rows])
         return self._bound_terms(log_px, log_ratio)
 
@@ -234,6 +235,6 @@ def _log_prior_over_q(z, log_var, eps):
     return 0.5 * (eps * eps + log_var - z * z).sum(axis=-1)
 
 
-def _repeat(x, S):
+def repeat(x, S):
     """x (N, D) S times over : (S N, D); no copy for S = 1."""
     return x if S == 1 else np.tile(x, (S, 1))

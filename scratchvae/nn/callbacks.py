@@ -81,11 +81,11 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience=20, monitor="loss", sign=1):
-        self.patience, self.monitor, self.sign = integer("patience", patience), monitor, sign
+        self.patience, self.monitor, self.sign = integer("patience", patience), monitor, number("sign", sign, -1, 1)
         if not isinstance(monitor, str) or not monitor:
             raise TypeError(f"monitor: want the name of a loss term, got {monitor!r}")
-        if isinstance(sign, bool) or not isinstance(sign, (int, float)) or abs(sign) != 1:
-            raise ValueError("sign: want 1 or -1")
+        if abs(self.sign) != 1:
+            raise ValueError(f"sign: want 1 or -1, got {self.sign:g}")
 
     def begin(self, run):
         if not run.has_valid:
@@ -141,7 +141,7 @@ class KLWarmup(Callback):
 
 
 class LearningRateDecay(Callback):
-    """Lower the learning rate linearly to 0 over the epochs after the share `start` of all.
+    """Keep the learning rate for the share `start` of the epochs, then lower it linearly to 0.
 
         lr_e = lr min(1, (1 - e / epochs) / (1 - start)),  e = 0, 1, ... epochs done
     """

@@ -19,7 +19,7 @@ from scratchvae.nn.optimizers import Adam, Optimizer
 
 
 class History:
-    """Loss terms by epoch: `train` and `valid` map each term's name to an array (epochs,), in nats per example.
+    """Loss terms by epoch: `train` and `valid` map each term's name to an array (epochs,), in nats (accuracy: a share).
 
     The training terms are averages over the epoch's minibatches, taken while the parameters moved.
     """
@@ -117,8 +117,9 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
     valid = None if valid is None else model.check(*valid, name="valid")
     epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
-    if not isinstance(callbacks, (list, tuple)) or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
-        raise TypeError(f"callbacks: want a list of callbacks or functions, got {callbacks!r}")
+    if not isinstance(callbacks, (list, tuple)) or not all(
+            isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in callbacks):
+        raise TypeError(f"callbacks: want a list of callbacks, such as Progress(), or functions, got {callbacks!r}")
     callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
     optimizer = Adam() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):

@@ -17,7 +17,7 @@ Reverse, KL(q || p): with z = mu + sigma eps, eps ~ N(0, 1), and an entropy of l
 
     d/dmu KL = -E[s(z)]        d/dlog_var KL = -1/2 - E[s(z) sigma eps / 2]        s(z) = d log p(z) / dz
 
-which is followed downhill (`fit_reverse`). Where p has none, q must have none: q sits on one bump. This is the order in
+which is followed downhill (`fit_reverse`). Where p has no mass, q must have none: q sits on one bump. This is the order in
 which a VAE compares its encoder with the posterior.
 
 For Gaussians see also `gaussian.kl_standard` and `gaussian.kl` (diagonal covariances).
@@ -130,8 +130,7 @@ def mixture_log_prob_and_grad(z, weights, mu, log_var):
     same_shape(weights=weights, mu=mu, log_var=log_var)
     z = z[..., None]
     pull = (mu - z) * np.exp(-log_var)                                         # (..., C)
-    with np.errstate(divide="ignore"):  # a weight of 0
-        log_joint = np.log(weights) - 0.5 * (pull * (mu - z) + log_var + LOG_2PI)
+    log_joint = np.log(weights) - 0.5 * (pull * (mu - z) + log_var + LOG_2PI)  # -inf for a weight of 0
     top = log_joint.max(axis=-1, keepdims=True)
     joint = np.exp(log_joint - top)
     total = joint.sum(axis=-1, keepdims=True)
@@ -147,6 +146,8 @@ def fit_forward(log_p, z):
     log_p, z = _pair(log_p=log_p, z=z)
     if z.ndim != 1:
         raise ValueError(f"log_p, z: want shape (M,), got {z.shape}")
+    if np.ptp(np.diff(z)) > 1e-6 * np.abs(np.diff(z)).max(initial=0):
+        raise ValueError("z: want an even grid, each point at the same distance from the one before")
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     mu = p @ z

@@ -68,8 +68,8 @@ def update(prior, log_likelihood):
     """
     prior = _one_distribution("prior", prior)
     log_likelihood = matrix("log_likelihood", log_likelihood, len(prior), np.float64)
-    with np.errstate(divide="ignore"):  # log 0 = -inf: what was impossible stays impossible
-        log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])
+    # log 0 = -inf: what was impossible stays impossible
+    log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])
     joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
     return joint / joint.sum(axis=1, keepdims=True)
 
@@ -132,9 +132,11 @@ def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, toleran
     observation : an observation model, as `Bernoulli()`      start : (n_params,), 0 if not given
     ValueError if it does not settle: lr is too large, or there is no maximum (an x that is always 0 wants logit -inf).
     """
-    if not hasattr(observation, "log_prob_and_grad"):
+    if isinstance(observation, type) or not hasattr(observation, "log_prob_and_grad"):
         raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
     x = observation.check(x, dtype=np.float64)
+    if x.ndim != 2:
+        raise TypeError(f"observation: want a model of x (N, D), got {observation!r}; of labels the shares are most likely")
     n_params = observation.n_params(x.shape[1])
     start = np.zeros(n_params) if start is None else real_array("start", start, np.float64)
     if start.shape != (n_params,):
