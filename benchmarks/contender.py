@@ -2,16 +2,15 @@
 
     python benchmarks/contender.py NAME CONFIG          reads commands from standard input, a line each:
 
-    check PATH      load theta, x and eps from PATH (.npz), write loss and gradient to it
-    steps N         run N training steps, print the seconds they took
-    memory          print the peak resident memory in MiB
+    check PATH      load theta, x and eps from PATH (.npz), write loss, gradient and Adam's next theta to it
+    steps N         from the initial parameters, after one step that is not counted, run N and print their seconds
+    memory          print in MiB the peak resident memory of the last steps, and what the process held before any
 
 NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation, batch.
 All do the same work: gather a minibatch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
 PyTorch and JAX are needed for their own contenders only, and by nothing else in the project.
 """
 import json
-import os
 import resource
 import sys
 import time
@@ -30,15 +29,20 @@ class Numpy:
         self.config, self.sv = config, sv
         self.model = sv.VAE(config["n_features"], hidden=config["hidden"], n_latent=config["n_latent"],
                             activation=config["activation"], rng=np.random.default_rng(0))
-        self.adam, self.rng, self.X = sv.Adam(LR), np.random.default_rng(1), data(config)
+        self.rng, self.X = np.random.default_rng(1), data(config)
+
+    def begin(self, theta):
+        self.model.theta[:] = theta
+        self.adam = self.sv.Adam(LR)
 
     def check(self, theta, x, eps):
-        self.model.theta[:] = theta
+        self.begin(theta)
         terms = self.model.loss_and_grad(x, eps=eps)
-        return terms.loss, self.model.grad
+        self.adam.step(self.model.theta, self.model.grad)
+        return terms.loss, self.model.grad, self.model.theta
 
     def step(self, rows):
-        self.model.forward_backward(self.X[rows], rng=self.rng)
+        self.model.forward_backward(self.X.take(rows, axis=0), rng=self.rng)
         self.adam.step(self.model.theta, self.model.grad)
 
     def finish(self):
@@ -66,7 +70,7 @@ class Floor(Numpy):
 
 
 class Torch:
-    """PyTorch, eager, as its own VAE example writes it."""
+    """PyTorch, eager, as its own VAE example writes it: modules, autograd and torch.optim."""
 
     def __init__(self, config, **adam):
         import torch
@@ -74,38 +78,37 @@ class Torch:
         torch.set_num_threads(config["threads"])
         torch.manual_seed(1)
         self.X = torch.from_numpy(data(config))
-        rng = np.random.default_rng(0)
-        self.load([rng.normal(0, np.sqrt(2 / (shape[0] + shape[-1])), shape) if len(shape) == 2 else np.zeros(shape)
-                   for shape in shapes(config)])
+        activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[config["activation"]]
 
-    def load(self, tensors):
-        torch = self.torch
-        # nn.Linear's layout: (n_out, n_in)
-        self.p = [torch.tensor(np.ascontiguousarray(t.T), dtype=torch.float32, requires_grad=True) for t in tensors]
-        self.adam = torch.optim.Adam(self.p, lr=LR, **self.adam_options)
+        def mlp(sizes):
+            layers = [layer for pair in zip(sizes, sizes[1:]) for layer in (torch.nn.Linear(*pair), activation())]
+            return torch.nn.Sequential(*layers[:-1])
+
+        self.encoder, self.decoder = (mlp(sizes) for sizes in network_sizes(config))
+        self.parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+
+    def begin(self, theta):
+        with self.torch.no_grad():
+            for p, t in zip(self.parameters, unpacked(theta, self.config)):
+                p.copy_(self.torch.from_numpy(t.T))  # nn.Linear's layout: (n_out, n_in)
+        self.adam = self.torch.optim.Adam(self.parameters, lr=LR, **self.adam_options)
 
     def loss(self, x, eps=None):
-        F, config = self.torch.nn.functional, self.config
-        act = {"relu": F.relu, "tanh": self.torch.tanh}[config["activation"]]
-        n, h = len(config["hidden"]) + 1, x
-        for i in range(n):
-            h = F.linear(h, self.p[2 * i], self.p[2 * i + 1])
-            h = act(h) if i < n - 1 else h
-        mu, log_var = h.chunk(2, dim=1)
+        mu, log_var = self.encoder(x).chunk(2, dim=1)
         eps = self.torch.randn_like(mu) if eps is None else eps
-        h = mu + self.torch.exp(0.5 * log_var) * eps
-        for i in range(n, 2 * n):
-            h = F.linear(h, self.p[2 * i], self.p[2 * i + 1])
-            h = act(h) if i < 2 * n - 1 else h
-        bce = F.binary_cross_entropy_with_logits(h, x, reduction="sum")
+        logits = self.decoder(mu + self.torch.exp(0.5 * log_var) * eps)
+        bce = self.torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
         kl = -0.5 * self.torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
         return (bce + kl) / len(x)
 
     def check(self, theta, x, eps):
-        self.load(unpacked(theta, self.config))
+        self.begin(theta)
+        self.adam.zero_grad()
         loss = self.loss(self.torch.from_numpy(x), self.torch.from_numpy(eps))
         loss.backward()
-        return loss.item(), np.concatenate([p.grad.numpy().T.ravel() for p in self.p])
+        grad = np.concatenate([p.grad.numpy().T.ravel() for p in self.parameters])
+        self.adam.step()
+        return loss.item(), grad, np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
 
     def step(self, rows):
         self.adam.zero_grad()
@@ -117,55 +120,57 @@ class Torch:
 
 
 class Jax:
-    """JAX, the whole step compiled as one function, its parameters and moments updated in place (donated)."""
+    """JAX, the whole step compiled as one function, its parameters, moments and key updated in place (donated)."""
 
     def __init__(self, config):
         import jax
         import jax.numpy as jnp
-        self.jax, self.config = jax, config
-        self.X, self.key = jnp.asarray(data(config)), jax.random.key(1)
-        rng = np.random.default_rng(0)
-        self.p = [jnp.asarray(rng.normal(0, 0.05, shape), jnp.float32) for shape in shapes(config)]
-        self.m, self.v = ([jnp.zeros_like(p) for p in self.p] for _ in range(2))
-        self.t = 0
-        act = {"relu": jax.nn.relu, "tanh": jnp.tanh}[config["activation"]]
+        self.jax, self.config, self.X = jax, config, jnp.asarray(data(config))
+        activation = {"relu": jax.nn.relu, "tanh": jnp.tanh}[config["activation"]]
         n = len(config["hidden"]) + 1
 
+        def mlp(p, h):
+            for i in range(0, 2 * n, 2):
+                h = h @ p[i] + p[i + 1]
+                h = activation(h) if i < 2 * n - 2 else h
+            return h
+
         def loss(p, x, eps):
-            h = x
-            for i in range(n):
-                h = h @ p[2 * i] + p[2 * i + 1]
-                h = act(h) if i < n - 1 else h
-            mu, log_var = jnp.split(h, 2, axis=1)
-            h = mu + jnp.exp(0.5 * log_var) * eps
-            for i in range(n, 2 * n):
-                h = h @ p[2 * i] + p[2 * i + 1]
-                h = act(h) if i < 2 * n - 1 else h
-            log_px = jnp.sum(x * h - jax.nn.softplus(h))
+            mu, log_var = jnp.split(mlp(p[:2 * n], x), 2, axis=1)
+            logits = mlp(p[2 * n:], mu + jnp.exp(0.5 * log_var) * eps)
+            log_px = jnp.sum(x * logits - jax.nn.softplus(logits))
             kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - 1 - log_var)
             return (kl - log_px) / len(x)
 
-        def step(p, m, v, t, key, X, rows):
-            x = X[rows]
-            eps = jax.random.normal(key, (len(rows), config["n_latent"]))
-            value, g = jax.value_and_grad(loss)(p, x, eps)
+        def adam(p, m, v, t, g):
             m = [0.9 * a + 0.1 * b for a, b in zip(m, g)]
             v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g)]
             a, b = LR / (1 - 0.9**t), 1 / (1 - 0.999**t)
-            p = [w - a * i / (jnp.sqrt(b * j) + 1e-8) for w, i, j in zip(p, m, v)]
-            return p, m, v, value
+            return [w - a * i / (jnp.sqrt(b * j) + 1e-8) for w, i, j in zip(p, m, v)], m, v
 
-        self.value_and_grad, self.compiled = jax.jit(jax.value_and_grad(loss)), jax.jit(step, donate_argnums=(0, 1, 2))
+        def step(p, m, v, t, key, X, rows):
+            key, own = jax.random.split(key)
+            value, g = jax.value_and_grad(loss)(p, X[rows], jax.random.normal(own, (len(rows), config["n_latent"])))
+            return *adam(p, m, v, t + 1, g), t + 1, key, value
+
+        self.value_and_grad, self.adam = jax.jit(jax.value_and_grad(loss)), jax.jit(adam)
+        self.compiled = jax.jit(step, donate_argnums=(0, 1, 2, 3, 4))
+
+    def begin(self, theta):
+        jnp = self.jax.numpy
+        self.p = [jnp.asarray(t) for t in unpacked(theta, self.config)]
+        self.m, self.v = ([jnp.zeros_like(p) for p in self.p] for _ in range(2))
+        self.t, self.key = jnp.float32(0), self.jax.random.key(1)
 
     def check(self, theta, x, eps):
-        p = [self.jax.numpy.asarray(t, dtype="float32") for t in unpacked(theta, self.config)]
-        loss, grads = self.value_and_grad(p, x, eps)
-        return float(loss), np.concatenate([np.asarray(g).ravel() for g in grads])
+        self.begin(theta)
+        loss, g = self.value_and_grad(self.p, x, eps)
+        p = self.adam(self.p, self.m, self.v, self.t + 1, g)[0]
+        return float(loss), *(np.concatenate([np.asarray(a).ravel() for a in arrays]) for arrays in (g, p))
 
     def step(self, rows):
-        self.t += 1
-        self.key, key = self.jax.random.split(self.key)
-        self.p, self.m, self.v, self.value = self.compiled(self.p, self.m, self.v, float(self.t), key, self.X, rows)
+        self.p, self.m, self.v, self.t, self.key, self.value = self.compiled(
+            self.p, self.m, self.v, self.t, self.key, self.X, rows)
 
     def finish(self):
         self.value.block_until_ready()
@@ -177,51 +182,76 @@ CONTENDERS = {"scratchvae": Numpy, "floor": Floor, "torch, default Adam": Torch,
 
 def data(config):
     """Binary images of the right size; what is on them does not matter for the time."""
-    return (np.random.default_rng(0).random((N_DATA, config["n_features"])) < 0.3).astype(np.float32)
+    rng = np.random.default_rng(0)
+    return (rng.random((N_DATA, config["n_features"]), dtype=np.float32) < 0.3).astype(np.float32)
 
 
-def shapes(config):
-    """The tensors' shapes in the order of theta: W, b of each layer, encoder first."""
+def network_sizes(config):
+    """The widths of the encoder's layers and of the decoder's."""
     D, K, hidden = config["n_features"], config["n_latent"], config["hidden"]
-    sizes = [D, *hidden, 2 * K], [K, *hidden[::-1], D]
-    return [shape for s in sizes for n_in, n_out in zip(s, s[1:]) for shape in ((n_in, n_out), (n_out,))]
+    return [D, *hidden, 2 * K], [K, *hidden[::-1], D]
 
 
 def unpacked(theta, config):
-    """theta (P,) as the list of its tensors."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes(config)])
-    return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes(config))]
+    """theta (P,) as the list of its tensors: W, b of each layer, encoder first."""
+    shapes = [shape for sizes in network_sizes(config) for n_in, n_out in zip(sizes, sizes[1:])
+              for shape in ((n_in, n_out), (n_out,))]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes)]
 
 
-def peak_memory():
-    """The peak resident memory of this process in MiB. (Linux's ru_maxrss begins with that of the process that started it.)"""
-    try:
-        return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+def initial_theta(config):
+    """Glorot's start, the same for everyone, so that no one meets other numbers than the others (denormals are slow)."""
+    n = sum((n_in + 1) * n_out for sizes in network_sizes(config) for n_in, n_out in zip(sizes, sizes[1:]))
+    theta, rng = np.zeros(n, np.float32), np.random.default_rng(0)
+    for W in unpacked(theta, config)[::2]:
+        W[:] = rng.standard_normal(W.shape) * np.sqrt(2 / sum(W.shape))
+    return theta
+
+
+class Memory:
+    """Resident memory of this process, in MiB: at the start, and the peak since `reset` (elsewhere than on Linux: ever)."""
+
+    def __init__(self):
+        self.start = self.now("VmRSS")
+
+    def reset(self):
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM := VmRSS
+        except OSError:
+            pass
+
+    def now(self, field="VmHWM"):
+        try:
+            return int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0]) / 1024
+        except OSError:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def main(name, config):
-    """Serve commands until standard input closes, on the first `threads` cores where the system lets us choose."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:config["threads"]])
-    contender, rng = CONTENDERS[name](config), np.random.default_rng(2)
+    """Serve commands until standard input closes."""
+    contender, rng, theta = CONTENDERS[name](config), np.random.default_rng(2), initial_theta(config)
+    memory = Memory()
     for line in sys.stdin:
         command, *rest = line.split()
         if command == "check":
             with np.load(rest[0]) as file:
-                loss, grad = contender.check(file["theta"], file["x"], file["eps"])
-            np.savez(rest[0], loss=loss, grad=grad)
+                loss, grad, after = contender.check(file["theta"], file["x"], file["eps"])
+            np.savez(rest[0], loss=loss, grad=grad, theta=after)
             answer = "ok"
         elif command == "steps":
-            batches = [rng.integers(N_DATA, size=config["batch"]) for _ in range(int(rest[0]))]
+            first, *batches = [rng.integers(N_DATA, size=config["batch"]) for _ in range(int(rest[0]) + 1)]
+            contender.begin(theta)
+            contender.step(first)
+            contender.finish()
+            memory.reset()
             start = time.perf_counter()
             for rows in batches:
                 contender.step(rows)
             contender.finish()
             answer = time.perf_counter() - start
         else:
-            answer = peak_memory()
+            answer = f"{memory.now()} {memory.start}"
         print(answer, flush=True)
 
 

@@ -64,7 +64,7 @@ class VAE(CodeModel):
 
         # forward:  x -> mu, log_var -> z = mu + sigma * eps -> log p(x given z)
         code, encoder_cache = self.encoder.forward(x)                         # (N, 2 K)
-        mu, log_var = code[:, :K], code[:, K:]
+        mu, log_var = code[:, :K].copy(), code[:, K:].copy()                  # contiguous: strided views are slower
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
@@ -187,7 +187,7 @@ class IWAE(VAE):
 
         # forward:  x -> mu, log_var -> z -> log w = log p(x given z) + beta (log p(z) - log q(z given x))
         code, encoder_cache = self.encoder.forward(x)                         # (N, 2 K)
-        mu, log_var = code[:, :K], code[:, K:]
+        mu, log_var = code[:, :K].copy(), code[:, K:].copy()
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)

@@ -162,7 +162,7 @@ def _train_epoch(run, data, batch_size):
     with np.errstate(all="ignore"):  # a diverging step overflows before its loss is found not to be finite, below
         for batch, start in enumerate(range(0, n, batch_size)):
             rows = order[start:start + batch_size]
-            terms = model.forward_backward(*(array[rows] for array in data), rng=run.rng)
+            terms = model.forward_backward(*(array.take(rows, axis=0) for array in data), rng=run.rng)
             if not np.isfinite(terms.loss):
                 raise FloatingPointError(_where_not_finite(run, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
             optimizer.step(model.theta, model.grad)

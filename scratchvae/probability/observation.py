@@ -90,7 +90,7 @@ def bernoulli_terms(x, a):
     factors += 0.5
     product = np.multiply.reduceat(factors, np.arange(0, a.shape[1], 64), axis=1)
     # sum_j (x_j - [a_j > 0]) a_j + log sigmoid(|a_j|)
-    log_p = np.einsum("nd,nd->n", x - (a > 0), a)
+    log_p = np.vecdot(x - (a > 0), a)
     log_p += LOG_2 * np.log2(product).sum(axis=1)
     half = x - 0.5
     half -= t  # x - sigmoid(a)
