@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
+from benchmarks import contender
 from demos import LESSONS
 from demos.__main__ import first_line, lesson_module, main
 from demos.lesson import Lesson, Mean, number_text
@@ -29,6 +30,12 @@ def numbers_in(value):
     if isinstance(value, (list, tuple)):
         return [n for item in value for n in numbers_in(item)]
     return [] if isinstance(value, str) or value is None else [float(n) for n in np.ravel(value)]
+
+
+@pytest.fixture(autouse=True)
+def without_frameworks(monkeypatch):
+    """What the tests take and find must not depend on what else is installed."""
+    monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -82,6 +89,27 @@ def test_lessons_take_mnist_format_files(name, mnist_like, tmp_path, capsys):
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     printed = capsys.readouterr().out
     assert first_line(name) in printed and f"saved {tmp_path}" in printed
+
+
+@pytest.mark.parametrize("part", ["loss", "gradient", "step", None])
+def test_the_race_refuses_who_does_other_work(part):
+    config = {"n_features": 12, "hidden": [7], "n_latent": 3, "activation": "tanh", "batch": 5, "threads": 1}
+
+    class Contender:
+        name = "someone"
+
+        def ask(self, command):
+            path = command.split()[1]
+            with np.load(path) as file:
+                before = file["theta"]
+                loss, grad, after = contender.Numpy(config).check(before, file["x"], file["eps"])
+            np.savez(path, loss=loss * (1 + 0.001 * (part == "loss")), grad=grad * (1 + 0.001 * (part == "gradient")),
+                     theta=after + 0.01 * (part == "step") * (after - before))
+
+    if part is None:
+        return lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="^someone: it does not do the same work"):
+        lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
 
 
 def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp_path, monkeypatch, capsys):

@@ -216,6 +216,7 @@ def test_both_fits_find_a_target_that_is_gaussian(mu, log_var):
     (lambda: divergence.kl_gaussian([0, 0], [[1, 9], [0.5, 1]], [0, 0], np.eye(2)), "^covariance: want a symmetric"),
     (lambda: divergence.kl_gaussian([0, 0], np.eye(2), [0, 0], [[1, 9], [0.5, 1]]), "^other_covariance: want a symmetric"),
     (lambda: divergence.kl_gaussian(np.zeros((2, 2)), np.eye(2), np.zeros((3, 2)), np.eye(2)), "^mean, other_mean, covar"),
+    (lambda: divergence.fit_forward(np.zeros(9), np.linspace(-2, 2, 9) ** 3), "^z: want an even grid"),
     (lambda: divergence.fit_reverse(lambda z: (z, -z), 0, 0, n_nodes=181), "^n_nodes: want an integer from 1 to 180")])
 def test_what_is_refused_by_name(call, words):
     with pytest.raises(ValueError, match=words):

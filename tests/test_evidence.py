@@ -274,6 +274,9 @@ def test_what_is_refused():
         evidence.log_evidence(vae, X[:, 1:], rng=rng())
     with pytest.raises(ValueError, match="n_repeats"):
         evidence.multi_sample_bound(vae, X, k=1, n_repeats=1, rng=rng())
+    for ess in (0.5, 10.1):
+        with pytest.raises(ValueError, match="^ess: want effective sample sizes from 1 to 10, got"):
+            evidence.standard_error([ess], 10)
     with pytest.raises(TypeError, match="vae: want a VAE"):
         evidence.log_evidence(sv.PCA(2), X, rng=rng())
     with pytest.raises(ValueError, match="is a loss, not a likelihood"):

@@ -242,3 +242,8 @@ def test_a_step_must_be_positive(h):
 def test_names_must_hold_as_many_numbers_as_grad(names):
     with pytest.raises(ValueError, match="names: its tensors hold"):
         gradcheck.check_gradient(smooth, np.ones(4), np.ones(4), names)
+
+
+def test_a_function_of_theta_that_gives_more_than_a_number_is_refused():
+    with pytest.raises(ValueError, match=r"^f: want one number for a theta, got ndarray of shape \(2,\)"):
+        gradcheck.check_gradient(lambda t: t, np.ones(2), np.ones(2))

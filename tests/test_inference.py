@@ -278,3 +278,9 @@ def test_an_interval_of_shapes_that_do_not_fit_is_refused_by_name():
 
 def test_modes_at_the_edge():
     assert inference.beta_mode(inference.Beta(1, 2)) == 0 and inference.beta_mode(inference.Beta(2, 1)) == 1
+
+
+@pytest.mark.parametrize("observation", [sv.Bernoulli, sv.Categorical(), "Bernoulli"])
+def test_ascent_wants_a_model_of_rows(observation):
+    with pytest.raises(TypeError, match="^observation: want"):
+        inference.mle_by_ascent(observation, [0, 1, 2, 1])

@@ -235,3 +235,13 @@ def test_the_data_are_left_alone_and_copied():
     assert (X == before).all()
     X += 1
     assert (model.transform(before) == Z).all()
+
+
+def test_what_fit_transform_gives_is_the_callers_own():
+    X = np.random.default_rng(0).standard_normal((9, 3))
+    model = kernel_pca.KernelPCA(2, kernel="rbf", gamma=0.5)
+    Z = model.fit_transform(X)
+    before = model.inverse_transform(Z[:2])
+    code = Z[:2].copy()
+    Z *= 0
+    np.testing.assert_array_equal(model.inverse_transform(code), before)

@@ -308,3 +308,17 @@ def test_the_posterior_of_nearly_parallel_rows_in_exact_arithmetic(variance):
     np.testing.assert_allclose(mean[0], want, rtol=0, atol=1e-9 * size)
     np.testing.assert_allclose(covariance, [[float(v * i) for i in row] for row in inverse], rtol=0,
                                atol=1e-9 * np.abs(covariance).max())
+
+
+def test_a_posterior_far_narrower_than_rounding_is_still_a_covariance():
+    """v (S^2 + v)^-1 along each latent, where I - U U^T, which is zero in mathematics, would leave 1e-16."""
+    W, variance = strategies.normals(0, 3, 5), 1e-18
+    covariance = ppca.linear_posterior(np.zeros((1, 5)), W, np.zeros(5), variance)[1]
+    np.testing.assert_allclose(covariance, variance * np.linalg.inv(W @ W.T), rtol=1e-9)
+
+
+def test_one_feature_and_no_fit_are_refused_by_name():
+    with pytest.raises(ValueError, match="^X: want at least 2 features"):
+        ppca.ProbabilisticPCA(1).fit([[0.0], [1.0], [3.0]])
+    with pytest.raises(ValueError, match="fit"):
+        ppca.linear_vae(ppca.ProbabilisticPCA(2))

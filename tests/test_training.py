@@ -184,7 +184,7 @@ def test_batches_hold_64_examples_by_default():
     assert [len(batch) for batch in model.seen] == [64, 64, 2]
 
 
-@pytest.mark.parametrize("given", [sv.EarlyStopping(), [3], [sv.Progress(), "often"]])
+@pytest.mark.parametrize("given", [sv.EarlyStopping(), [3], [sv.Progress(), "often"], [sv.Progress], [sv.EarlyStopping]])
 def test_callbacks_that_are_none_are_refused_before_anything_is_changed(given):
     model = new_vae()
     before = model.theta.copy()

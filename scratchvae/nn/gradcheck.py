@@ -73,6 +73,8 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
     function("f", f)
     tolerance, floor = number("tolerance", tolerance), number("floor", floor, open_low=True)
     analytic = grad.copy()  # f may overwrite grad
+    if np.ndim(value := f(theta)):
+        raise ValueError(f"f: want one number for a theta, got {type(value).__name__} of shape {np.shape(value)}")
     numeric = numerical_gradient(f, theta, number("h", h, open_low=True))
     names = {"theta": theta} if names is None else names
     if not isinstance(names, dict) or not all(isinstance(view, np.ndarray) for view in names.values()):
