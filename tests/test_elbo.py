@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 import scratchvae as sv
 from scratchvae.analysis import elbo, posterior
 from scratchvae.models import probabilistic_pca
-from scratchvae.probability import gaussian
 from strategies import normals, rng, seeds, sizes
 
 FEW = settings(max_examples=15)

@@ -1,35 +1,34 @@
 """Is the table of contents whole? Every module stands in it with the question it answers."""
-import inspect
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import scratchvae
 import scratchvae as sv
 
-PACKAGE = Path(scratchvae.__file__).parent
+PACKAGE = Path(sv.__file__).parent
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_every_module_opens_with_its_question_and_stands_in_the_contents(path):
     question = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0].split("?")[0] + "?"
-    line, = [line for line in scratchvae.__doc__.splitlines()
+    line, = [line for line in sv.__doc__.splitlines()
              if line.split()[:1] == [path.relative_to(PACKAGE).as_posix()]]
     assert line.split(maxsplit=1)[1] == question
 
 
 def test_the_contents_name_no_module_that_is_not_there():
-    named = [line.split()[0] for line in scratchvae.__doc__.splitlines() if line.startswith("    ")]
+    named = [line.split()[0] for line in sv.__doc__.splitlines() if line.startswith("    ")]
     assert sorted(named) == [p.relative_to(PACKAGE).as_posix() for p in MODULES]
 
 
 def test_running_the_package_prints_the_contents():
     done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
-    assert done.stdout.strip() == scratchvae.__doc__.strip() and done.stderr == ""
+    assert done.stdout.strip() == sv.__doc__.strip() and done.stderr == ""
 
 
 def test_the_documented_defaults():

@@ -1,7 +1,7 @@
 """What does the code say about x, and where do all codes lie together? The KL split in two; active units.
 
-Averaged over the data, the KL term of the ELBO is two things at once. With the aggregated posterior q(z) = 1/N sum_n q(z given x_n),
-multiply and divide by q(z) inside the logarithm:
+Averaged over the data, the KL term of the ELBO is two things at once. With the aggregated posterior,
+q(z) = 1/N sum_n q(z given x_n), multiply and divide by q(z) inside the logarithm:
 
     1/N sum_n KL(q(z given x_n) || p(z)) = 1/N sum_n E[log q(z given x_n) / q(z)]  +  E_q(z)[log q(z) / p(z)]
                                              mutual information I(n; z)              KL(aggregate || prior)

@@ -4,7 +4,8 @@ If X ~ N(mu, sigma^2), then Z = (X - mu) / sigma ~ N(0, 1), so one table serves 
 
     P(low <= X <= high) = Phi((high - mu) / sigma) - Phi((low - mu) / sigma)
 
-Phi has no formula in elementary functions; it is written with the complementary error function, Phi(z) = erfc(-z / sqrt 2) / 2.
+Phi has no formula in elementary functions; it is written with the complementary error function,
+Phi(z) = erfc(-z / sqrt 2) / 2.
 """
 from math import erfc, sqrt
 from statistics import NormalDist
