@@ -35,7 +35,8 @@ class Classifier(Model):
     """
 
     def __init__(self, n_features, hidden=(128,), n_classes=10, *, activation="relu", rng, dtype=np.float32):
-        self.n_features, self.n_classes = integer("n_features", n_features, each=1), integer("n_classes", n_classes, low=2, each=1)
+        self.n_features = integer("n_features", n_features, each=1)
+        self.n_classes = integer("n_classes", n_classes, low=2, each=1)
         self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
         self.observation = Categorical()
         super().__init__(dtype, network=mlp(n_features, self.hidden, n_classes, activation=activation,
