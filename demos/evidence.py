@@ -206,8 +206,8 @@ def training(lesson, images, vae):
                f"ELBO by\n{control}. Between the two: {beyond}, {clear}. The IWAE's q is free to cover more than one "
                "sample must\nhit, so its ELBO may fall while its log p(x) rises; here the ELBO changes by "
                f"{gains['IWAE, k = 5', 'ELBO']}.\n")
-    title = ("Trained on the bound of five samples, the model gives up ELBO and gains likelihood" if gain.value > 2 * gain.error
-             else "Training on the bound of five samples brings no clear gain in likelihood")
+    title = ("Trained on the bound of five samples, the model gives up ELBO and gains likelihood"
+             if gain.value > 2 * gain.error else "Training on the bound of five samples brings no clear gain in likelihood")
     figure, (ax,) = plotting.panels(1, title, size=(6.8, 3.6))
     with plotting.house_style():
         for i, (name, each) in enumerate(values.items()):

@@ -5,7 +5,8 @@ one core and on two, and prints medians and ratios. Beside it stands the floor: 
 JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been compared
 with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted slopes.
 
-Takes about 480 s with PyTorch, JAX and scikit-learn, half of that without. Writes speed_step, speed_scaling, speed_sampling and speed_memory (.png).
+Takes about 480 s with PyTorch, JAX and scikit-learn, half of that without. Writes speed_step, speed_scaling,
+speed_sampling and speed_memory (.png).
 """
 import importlib.util
 import json
@@ -58,7 +59,8 @@ def run(lesson):
                  [(label, threads, *(f"{n[name] / n['floor']:.2f}" for name in everyone))
                   for (label, threads), n in numbers.items()])
     memory = {label: n["memory"] for (label, threads), n in numbers.items() if threads == 1}
-    lesson.table("Peak resident memory while training, in MiB, and how much of it the process did not hold before its first step",
+    lesson.table("Peak resident memory while training, in MiB, and how much of it the process did not hold before its first "
+                 "step",
                  ["step", *next(iter(memory.values()))],
                  [(label, *(f"{peak:.0f}, {peak - before:.0f}" for peak, before in m.values()))
                   for label, m in memory.items()])
