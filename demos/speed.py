@@ -5,7 +5,7 @@ one core and on two, and prints medians and ratios. Beside it stands the floor: 
 JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been compared
 with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted slopes.
 
-Takes about 480 s with PyTorch, JAX and scikit-learn, half of that without. Writes speed_step, speed_scaling,
+Takes about 480 s with PyTorch, JAX and scikit-learn, 170 s without. Writes speed_step, speed_scaling,
 speed_sampling and speed_memory (.png).
 """
 import importlib.util
