@@ -117,7 +117,7 @@ def gradient_check_fails(kind):
 STEP, KL_STANDARD = "models.vae:VAE.forward_backward", "probability.gaussian:kl_standard"
 BERNOULLI_TERMS, GAUSSIAN = "probability.observation:bernoulli_terms", "probability.observation:Gaussian"
 GREY = "probability.observation:ContinuousBernoulli"
-ADAM, EPOCH = "nn.optimizers:Adam.step", "nn.training:_train_epoch"
+ADAM, EPOCH = "nn.optimizers:Adam.step", "nn.training:train_epoch"
 
 MISTAKES = (
     # ---- Gaussian
@@ -270,10 +270,10 @@ MISTAKES = (
         (EPOCH, "len(rows) * np.array", "n / -(-n // batch_size) * np.array"),
     ], "test_training.check_epochs", "VAE", "a slightly wrong loss, if the last batch is small"),
     Mistake("training", "validation that draws from the training generator", [
-        ("nn.training:_validate", "np.random.default_rng(run.valid_seed)", "run.rng"),
+        ("nn.training:validate", "np.random.default_rng(run.valid_seed)", "run.rng"),
     ], "test_training.check_validation_costs_one_draw", "VAE", "watching a run changes it"),
     Mistake("training", "a checkpoint without the optimizer's moments", [
-        ("nn.training:Run.load", 'optimizer.load_state(part("optimizer"))', "pass"),
+        ("nn.resume:Checkpoint._take_up", 'optimizer.load_state(part("optimizer"))', "pass"),
     ], "test_training.check_resume", "VAE", "a bump after every restart, and other bits than without"),
     Mistake("training", "early stopping that keeps a view of the best parameters", [
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),

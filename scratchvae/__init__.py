@@ -17,6 +17,9 @@ How a network learns
     nn/training.py                    How is a model trained?
     nn/callbacks.py                   What else happens between epochs?
     nn/checkpoint.py                  How does a model survive the end of the program?
+    nn/resume.py                      How does a stopped run go on?
+    nn/door.py                        What does `fit` refuse?
+    nn/not_finite.py                  Which number stopped being one?
 
 Models
     models/fit_once.py                What do models share that are fitted once, in closed form?

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.nn import training
+from scratchvae.nn.checkpoint import read_arrays, write_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 N, D = 61, 12  # 61 = 3 * 16 + 13: the last batch is smaller
@@ -312,7 +313,7 @@ def check_divergence(lr, dtype, valid=False, batch_size=16, **how):
     epoch, where, tensor = int(found[1]), found[2], found[3]
     assert 1 <= epoch <= 100 and where in ["batch 1", "batch 2", "batch 3", "batch 4", *["validation"] * valid]
     names = list(model.named_parameters())
-    assert tensor in [*names, *("d" + name for name in names), "the loss alone"]
+    assert tensor in [*names, *(f"gradient of {name}" for name in names), "the loss alone"]
 
 
 @pytest.mark.parametrize("valid, batch_size", [(False, 16), (True, 16), (True, 61)])
@@ -334,7 +335,7 @@ def test_divergence_seen_by_validation_alone():
         training.fit(Overfull(), np.ones((3, 1)), epochs=1, rng=np.random.default_rng(0), valid=np.ones((2, 1)))
 
 
-@pytest.mark.parametrize("place, named", list(enumerate(["da", "da", "db", "dc", "dc", "dc"])))
+@pytest.mark.parametrize("place, named", list(enumerate(["gradient of " + name for name in "aabccc"])))
 def test_divergence_names_the_gradient_that_is_not_finite(place, named):
     class Undefined(Witness):
         """One number of its gradient is NaN, and so is its loss."""
@@ -507,13 +508,13 @@ def test_a_saved_model_is_not_a_checkpoint(tmp_path):
 def test_a_checkpoint_with_a_part_missing_or_wrong_is_refused(tmp_path, change):
     path = tmp_path / "run.npz"
     fit_variant(path, callbacks=lambda: [sv.EarlyStopping()], valid=binary(17))
-    header, arrays = training.read_arrays(path)
+    header, arrays = read_arrays(path)
     for name, value in change.items():
         part = arrays if name in arrays else header
         part.pop(name)
         if value is not None:
             part[name] = value
-    training.write_arrays(path, header, arrays)
+    write_arrays(path, header, arrays)
     content = path.read_bytes()
     with pytest.raises(ValueError, match=re.escape(str(path))):
         fit_variant(path, callbacks=lambda: [sv.EarlyStopping()], valid=binary(17))
@@ -605,10 +606,10 @@ def test_a_checkpoint_of_other_contents_is_refused_and_callbacks_stay_as_they_we
                       checkpoint=tmp_path / "run.npz")
 
     run(2, sv.EarlyStopping(5))
-    header, arrays = training.read_arrays(tmp_path / "run.npz")
+    header, arrays = read_arrays(tmp_path / "run.npz")
     for name, value in change.items():
         (header if name in header else arrays)[name] = value
-    training.write_arrays(tmp_path / "run.npz", header, arrays)
+    write_arrays(tmp_path / "run.npz", header, arrays)
     stopping = sv.EarlyStopping(5)
     before = dict(vars(stopping))
     with pytest.raises(ValueError, match="checkpoint"):

@@ -1,0 +1,35 @@
+"""What does `fit` refuse? Models, data, optimizers and callbacks, before anything is changed."""
+from inspect import signature
+
+from scratchvae.nn.callbacks import Callback, Function
+from scratchvae.nn.optimizers import Adam, Optimizer
+
+
+def checked_data(model, X, labels, valid):
+    """The model's training data and its validation data or None, each a tuple of arrays of equal length."""
+    if isinstance(model, type) or not all(hasattr(model, name) for name in ("check", "forward_backward", "theta", "grad")):
+        raise TypeError(f"model: want a model that `fit` can train, as VAE(...), got {model!r}")
+    takes_labels = "labels" in signature(model.check).parameters
+    if not takes_labels and (labels is not None or isinstance(valid, tuple) and len(valid) != 1):
+        raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
+    if isinstance(valid, tuple) and not 1 <= len(valid) <= 2:
+        raise TypeError(f"valid: want X or (X, labels), got {len(valid)} things")
+    data = model.check(X) if labels is None else model.check(X, labels)
+    valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
+    return data, None if valid is None else model.check(*valid, name="valid")
+
+
+def checked_callbacks(callbacks):
+    """The callbacks as a list, plain functions made into callbacks."""
+    if not isinstance(callbacks, (list, tuple)) or not all(
+            isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in callbacks):
+        raise TypeError(f"callbacks: want a list of callbacks, such as Progress(), or functions, got {callbacks!r}")
+    return [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+
+
+def checked_optimizer(optimizer):
+    """The optimizer, by default Adam."""
+    optimizer = Adam() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: want SGD(...) or Adam(...), got {optimizer!r}")
+    return optimizer

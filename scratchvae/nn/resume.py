@@ -1,0 +1,86 @@
+"""How does a stopped run go on? Its whole state in one file, and a transaction that takes it up.
+
+The file is written after every epoch. A run takes it up as a whole or refuses it and stays as it was.
+"""
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+
+from scratchvae.checking import instance, integer, real_array
+from scratchvae.checking import path as door
+from scratchvae.nn.checkpoint import read_arrays, write_arrays
+
+
+class Checkpoint:
+    """The file `path` of a run, or for None no file at all; `setup` says which run it is."""
+
+    def __init__(self, path, run, data, valid, batch_size):
+        self.path, self.run = path, run
+        if path is None:
+            return
+        if not Path(door("checkpoint", path)).parent.is_dir():
+            raise ValueError(f"checkpoint: want a path in a folder that is there, got {path!r}")
+        setup = {"class": type(run.model).__name__, "config": run.model.config(),
+                 "optimizer": [type(run.optimizer).__name__, run.optimizer.config()],
+                 "callbacks": [type(c).__name__ for c in run.callbacks], "batch_size": batch_size,
+                 "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0}
+        self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
+
+    def save(self):
+        """Write the whole state, whole or not at all."""
+        if self.path is None:
+            return
+        run = self.run
+        header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "valid_seed": run.valid_seed,
+                  "rng": json.dumps(run.rng.bit_generator.state, default=np.ndarray.tolist)}
+        parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid,
+                 **{f"callback{i}": callback.state() for i, callback in enumerate(run.callbacks)}}
+        write_arrays(self.path, header, {"theta": run.model.theta, **{
+            f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}})
+
+    def load(self):
+        """Continue from the file, if it is there; ValueError if another run wrote it."""
+        if self.path is None or not Path(self.path).exists():
+            return
+        header, arrays = read_arrays(self.path)
+        for key, value in self.setup.items():
+            if header.get(key) != value:
+                raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {header.get(key)}, "
+                                 f"this one's {value}")
+        run = self.run
+        # Optimizer and generator are tried as copies, callbacks and model are put back: a refused file changes nothing.
+        optimizer, rng = deepcopy((run.optimizer, run.rng))
+        kept = [dict(vars(callback)) for callback in run.callbacks]
+        try:
+            self._take_up(header, arrays, optimizer, rng)
+        except (KeyError, TypeError, ValueError) as error:
+            for callback, state in zip(run.callbacks, kept):
+                vars(callback).clear()
+                vars(callback).update(state)
+            raise ValueError(f"{self.path}: checkpoint of another run ({type(error).__name__}: {error})") from error
+        vars(run.optimizer).update(vars(optimizer))
+        run.rng.bit_generator.state = rng.bit_generator.state
+
+    def _take_up(self, header, arrays, optimizer, rng):
+        def part(name):
+            return {key.removeprefix(name + "."): a for key, a in arrays.items() if key.startswith(name + ".")}
+
+        run = self.run
+        run.epoch = integer("epoch", header["epoch"])
+        run.valid_seed = integer("valid_seed", header["valid_seed"], low=0, high=2**62)
+        run.stop = instance("stop", header["stop"], bool, "true or false")
+        run.history.train, run.history.valid = part("train"), part("valid")
+        for name, values in (*run.history.train.items(), *run.history.valid.items()):
+            if real_array(name, values, np.float64).shape != (run.epoch,):
+                raise ValueError(f"{name}: want {run.epoch} values, one an epoch, got shape {values.shape}")
+        optimizer.load_state(part("optimizer"))
+        theta = run.model.theta
+        for moment in (getattr(optimizer, name) for name in optimizer.moments if optimizer.t):
+            if (moment.shape, moment.dtype) != (theta.shape, theta.dtype) or not np.isfinite(moment).all():
+                raise ValueError("optimizer: its moments are not finite numbers of theta's shape and dtype")
+        rng.bit_generator.state = json.loads(header["rng"])
+        for i, callback in enumerate(run.callbacks):
+            callback.load_state(part(f"callback{i}"))
+        run.model.load_arrays(arrays)
