@@ -41,7 +41,7 @@ def run(lesson):
         lr, weight_decay, epochs = SETTINGS[kind]
         rng = lesson.rng(stream)
         model = build(rng)
-        monitor = {"monitor": "log_prob", "sign": -1} if kind == "FVBN" else {}   # its loss has the penalty in it
+        monitor = {"monitor": "log_prob"} if kind == "FVBN" else {}   # its loss has the penalty in it
         epochs = lesson.pick(epochs if lesson.data is None else 8, 2)
         sv.fit(model, images.train, epochs=epochs, batch_size=64, optimizer=sv.Adam(lr, weight_decay=weight_decay),
                rng=rng, valid=images.valid,

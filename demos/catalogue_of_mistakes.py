@@ -117,7 +117,7 @@ def gradient_check_fails(kind):
 STEP, KL_STANDARD = "models.vae:VAE.forward_backward", "probability.gaussian:kl_standard"
 BERNOULLI_TERMS, GAUSSIAN = "probability.observation:bernoulli_terms", "probability.observation:Gaussian"
 GREY = "probability.observation:ContinuousBernoulli"
-ADAM, EPOCH = "nn.optimizers:Adam.step", "nn.training:train_epoch"
+ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
 
 MISTAKES = (
     # ---- Gaussian
@@ -226,7 +226,7 @@ MISTAKES = (
         ("nn.layers:Dense.__init__", "np.sqrt(variance) *", "variance *"),
     ], "test_layers.check_initial_variance", "VAE", "nothing in a shallow network; a deep one hardly starts"),
     Mistake("network", "layers that compute with a copy of theta", [
-        ("nn.network:Network.bind", "layer.bind(theta[start:stop]", "layer.bind(theta[start:stop].copy()"),
+        ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),
     Mistake("network", "a network that forgets its layers' initial weights", [
         ("nn.network:pack", "np.concatenate(thetas) if", "0 * np.concatenate(thetas) if"),
@@ -253,12 +253,12 @@ MISTAKES = (
         (ADAM, "step += self.eps / v_scale", ""),
     ], "test_optimizers.check_adam_is_the_textbook", "VAE", "nothing, until gradients are below 1e-4; then it crawls"),
     Mistake("optimizers", "Adam's weight decay added to the gradient", [
-        ("nn.optimizers:Optimizer._begin",
+        ("nn.optimizers:Optimizer.step",
          "theta *= 1 - self.lr * self.weight_decay", "grad += self.weight_decay * theta"),
     ], "test_optimizers.check_weight_decay_is_decoupled", "VAE",
         "nothing; it decays little and evenly, whatever is asked"),
     Mistake("optimizers", "momentum that scales the gradient by 1 - momentum", [
-        ("nn.optimizers:SGD.step", "self.v += grad", "self.v += (1 - self.momentum) * grad"),
+        ("nn.optimizers:SGD.update", "self.v += grad", "self.v += (1 - self.momentum) * grad"),
     ], "test_optimizers.check_sgd_is_the_textbook", "VAE", "as with a tenth of the learning rate"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),
@@ -271,7 +271,7 @@ MISTAKES = (
     ], "test_training.check_epochs", "VAE", "a slightly wrong loss, if the last batch is small"),
     Mistake("training", "validation that draws from the training generator", [
         ("nn.training:validate", "np.random.default_rng(run.valid_seed)", "run.rng"),
-    ], "test_training.check_validation_costs_one_draw", "VAE", "watching a run changes it"),
+    ], "test_training.check_validation_draws_nothing", "VAE", "watching a run changes it"),
     Mistake("training", "a checkpoint without the optimizer's moments", [
         ("nn.resume:Checkpoint._take_up", 'optimizer.load_state(part("optimizer"))', "pass"),
     ], "test_training.check_resume", "VAE", "a bump after every restart, and other bits than without"),
@@ -285,10 +285,10 @@ MISTAKES = (
     Mistake("callbacks", "a learning rate that decays the wrong way", [
         ("nn.callbacks:LearningRateDecay.epoch_begin", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
     ], "test_callbacks.check_decay", "VAE", "a slow start, and an end that is noisier than need be"),
-    Mistake("callbacks", "beta that is not put back after the warm-up", [
-        ("nn.callbacks:KLWarmup.end", "run.model.beta = self.beta", "pass"),
+    Mistake("callbacks", "a warm-up that validates with the beta it trains with", [
+        ("nn.callbacks:KLWarmup.epoch_trained", "run.model.beta = self.beta", "pass"),
     ], "test_callbacks.check_warmup", "VAE",
-        "nothing, if the run outlasts the warm-up; else another beta"),
+        "the first epochs look best, and early stopping brings them back"),
     # ---- PCA and its kin
     Mistake("PCA", "data that are not centred", [
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),

@@ -17,6 +17,7 @@ How a network learns
     nn/training.py                    How is a model trained?
     nn/callbacks.py                   What else happens between epochs?
     nn/checkpoint.py                  How does a model survive the end of the program?
+    nn/distrust.py                    What if a file is not what it says?
     nn/resume.py                      How does a stopped run go on?
     nn/door.py                        What does `fit` refuse?
     nn/not_finite.py                  Which number stopped being one?
@@ -53,15 +54,19 @@ Data, pictures, doors
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
     checking.py                       What may come in?
+    extending.py                      How does a class from outside join in?
+    writing.py                        How is a file written whole or not at all?
 
 The lessons that use them: python -m demos. The book: demos/README.md.
 """
+from scratchvae.extending import saveable
 from scratchvae.probability import divergence, gaussian, inference, normal_table
 from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
-                                                comparable)
-from scratchvae.nn.layers import Append, Dense, ReLU, Sigmoid, Tanh
+                                                Observation, comparable)
+from scratchvae.nn.layers import Append, Dense, Layer, ReLU, Sigmoid, Tanh
 from scratchvae.nn.network import Network
-from scratchvae.nn.optimizers import SGD, Adam
+from scratchvae.nn.model import Model
+from scratchvae.nn.optimizers import SGD, Adam, Optimizer
 from scratchvae.nn.gradcheck import check_gradient
 from scratchvae.nn.training import History, fit
 from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay, Progress

@@ -92,15 +92,16 @@ def test_the_end_comes_also_after_a_failure():
 # ---- warm-up and decay ----------------------------------------------------------------------------------------
 
 def check_warmup(epochs, n_warm, beta=0.8):
-    """beta_e = beta min(1, e / n_warm), e = 1, 2, ...; the loss is made with it; afterwards beta is what it was."""
+    """beta_e = beta min(1, e / n_warm), e = 1, 2, ...; training has it in its loss, validation the whole of beta, as after the run."""
     diary, model = Diary(lambda run: run.model.beta), sv.VAE(D, beta=beta, rng=np.random.default_rng(0))
-    _, history = train(callbacks.KLWarmup(n_warm), diary, epochs=epochs, model=model)
+    _, history = train(callbacks.KLWarmup(n_warm), diary, epochs=epochs, model=model, valid=binary(9))
     want = [beta * min(1, e / n_warm) for e in range(1, epochs + 1)]
     np.testing.assert_allclose([line for line in diary.lines if isinstance(line, float)], want, rtol=1e-14)
     assert model.beta == beta
     np.testing.assert_allclose(history.train["loss"],
                                np.array(want) * history.train["kl"] - history.train["reconstruction"],
                                rtol=1e-5)
+    np.testing.assert_allclose(history.valid["loss"], beta * history.valid["kl"] - history.valid["reconstruction"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_warm", [1, 4, 6, 20])
@@ -136,10 +137,10 @@ class Script(sv.Callback):
         self.thetas.append(run.model.theta.copy())
 
 
-def check_early_stopping(values, patience, stops_after, best, name="loss", sign=1):
+def check_early_stopping(values, patience, stops_after, best, name="loss"):
     """Stops `patience` epochs after the best one, and puts back the parameters of the best."""
     script = Script(name, values)
-    model, history = train(script, callbacks.EarlyStopping(patience, monitor=name, sign=sign), epochs=len(values),
+    model, history = train(script, callbacks.EarlyStopping(patience, monitor=name), epochs=len(values),
                            valid=binary(9))
     assert len(history.train["loss"]) == stops_after
     assert np.array_equal(model.theta, script.thetas[best - 1])
@@ -150,7 +151,7 @@ def check_early_stopping(values, patience, stops_after, best, name="loss", sign=
     ([5, np.nan, 4, 6, 7], 2, 5, 3), ([1, 2, 3], 9, 3, 1)])
 def test_early_stopping(values, patience, stops_after, best):
     check_early_stopping([float(v) for v in values], patience, stops_after, best)
-    check_early_stopping([-float(v) for v in values], patience, stops_after, best, name="elbo", sign=-1)
+    check_early_stopping([-float(v) for v in values], patience, stops_after, best, name="elbo")
 
 
 def test_early_stopping_can_be_used_again():

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import strategies
 import scratchvae as sv
+from scratchvae import extending
 from scratchvae.probability import observation
 
 CB_LOGITS = [s * a for a in (0.0, 1e-9, 0.3, 0.8, 0.999999, 1.0, 1.00001, 30.0, 700.0) for s in (1, -1)]
@@ -587,5 +588,5 @@ def test_comparable_refuses_mixed_measures():
 @pytest.mark.parametrize("name", NAMES)
 def test_config_rebuilds_the_model(name):
     m = model(name)
-    twin = observation.OBSERVATIONS[type(m).__name__](**m.config())
+    twin = extending.built(extending.described(m), observation.Observation)
     assert type(twin) is type(m) and repr(twin) == repr(m) and twin.config() == m.config()

@@ -375,8 +375,8 @@ def test_a_failed_save_leaves_the_old_file_whole_and_nothing_else(tmp_path, rng,
     path.write_bytes(b"old")
     figure = plotting.image_grid(rng.random((1, 9)), "t")
 
-    def full_disk(temporary, **_):
-        temporary.write_bytes(b"half")
+    def full_disk(file, **_):
+        file.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(figure, "savefig", full_disk)

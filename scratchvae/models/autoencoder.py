@@ -14,10 +14,10 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.checking import choice, finite, generator, integer, matrix, not_too_large, number, real_array, row_blocks, sizes
-from scratchvae.nn.checkpoint import saveable
+from scratchvae.extending import built, described
 from scratchvae.nn.model import Model
-from scratchvae.nn.network import activation_class, mlp
-from scratchvae.probability.observation import OBSERVATIONS, Bernoulli, Categorical, Observation
+from scratchvae.nn.network import activation_class, activation_name, mlp
+from scratchvae.probability.observation import Bernoulli, Categorical, Observation
 
 Terms = namedtuple("Terms", "loss reconstruction")
 
@@ -50,16 +50,14 @@ class CodeModel(Model):
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,
-                "activation": self.activation.__name__.lower(), "dtype": np.dtype(self.dtype).name,
-                "observation": [type(self.observation).__name__, self.observation.config()]}
+                "activation": activation_name(self.activation), "dtype": np.dtype(self.dtype).name,
+                "observation": described(self.observation)}
 
     @classmethod
     def from_config(cls, config):
-        name, arguments = config["observation"]
-        return cls(**{**config, "observation": OBSERVATIONS[name](**arguments)}, rng=np.random.default_rng(0))
+        return super().from_config({**config, "observation": built(config["observation"], Observation)})
 
 
-@saveable
 class Autoencoder(CodeModel):
     """x (N, D) -> z (N, K) -> x_mean (N, D), trained by `fit`.
 
@@ -68,6 +66,8 @@ class Autoencoder(CodeModel):
     noise         0 for a plain autoencoder; otherwise the damage done to x in training: the standard deviation of
                   Gaussian noise, or for corruption="masking" the probability with which each feature is set to 0
     """
+
+    terms = Terms
 
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(),
                  noise=0.0, corruption="gaussian", rng, dtype=np.float32):

@@ -65,7 +65,7 @@ class Autoregressive(Model):
     by_order               K networks x -> logits (N, D), each masked for its order; all have the same theta
     """
 
-    observation = Bernoulli()
+    terms, observation = Terms, Bernoulli()
 
     def __init__(self, orders, by_order, dtype):
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
@@ -74,6 +74,7 @@ class Autoregressive(Model):
     def bind(self):
         for network in self.by_order:
             network.bind(self.theta, self.grad)
+            network.taken = True
 
     def check(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""

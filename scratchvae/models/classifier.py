@@ -18,21 +18,21 @@ import numpy as np
 
 from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, sizes
 from scratchvae.models.autoencoder import CodeModel
-from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.model import Model
-from scratchvae.nn.network import activation_class, mlp
+from scratchvae.nn.network import activation_class, activation_name, mlp
 from scratchvae.probability.observation import Categorical
 
 Terms = namedtuple("Terms", "loss accuracy")
 
 
-@saveable
 class Classifier(Model):
     """x (N, D) -> logits (N, C) -> p(label given x), trained by `fit(classifier, X, labels)`.
 
     hidden     sizes of the hidden layers; () for a linear classifier
     n_classes  C; labels are the integers 0..C-1
     """
+
+    terms = Terms
 
     def __init__(self, n_features, hidden=(128,), n_classes=10, *, activation="relu", rng, dtype=np.float32):
         self.n_features = integer("n_features", n_features, each=1)
@@ -130,8 +130,4 @@ class Classifier(Model):
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_classes": self.n_classes,
-                "activation": self.activation.__name__.lower(), "dtype": np.dtype(self.dtype).name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config, rng=np.random.default_rng(0))
+                "activation": activation_name(self.activation), "dtype": np.dtype(self.dtype).name}

@@ -5,9 +5,10 @@ Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and 
 import numpy as np
 
 from scratchvae.checking import real_array
+from scratchvae.extending import Saveable, in_one_line
 
 
-class FitOnce:
+class FitOnce(Saveable):
     """A model that `fit` makes whole. A subclass names its options and its fitted attributes, and knows their shapes."""
 
     OPTIONS = ()  # the constructor's arguments
@@ -21,6 +22,9 @@ class FitOnce:
         """Nothing, once `fit` has been called."""
         if not hasattr(self, self.FITTED[0]):
             raise ValueError(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
+
+    def __repr__(self):
+        return in_one_line(self)
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""

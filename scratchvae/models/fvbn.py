@@ -14,11 +14,9 @@ import numpy as np
 
 from scratchvae.checking import float_type, integer, number
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, Terms, pixel_order, positions
-from scratchvae.nn.checkpoint import saveable
 from scratchvae.nn.network import Network
 
 
-@saveable
 class FVBN(Autoregressive):
     """Binary x (N, D), each pixel a logistic regression on those before it, trained by `fit`.
 
@@ -54,10 +52,6 @@ class FVBN(Autoregressive):
     def config(self):
         return {"n_features": self.n_features, "l2": self.l2, "order": self.orders[0].tolist(),
                 "dtype": np.dtype(self.dtype).name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config, rng=np.random.default_rng(0))
 
 
 def order_mask(order):

@@ -24,7 +24,6 @@ import numpy as np
 
 from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, row_blocks
 from scratchvae.models.fit_once import FitOnce
-from scratchvae.nn.checkpoint import saveable
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -53,7 +52,6 @@ def centred(K, rows, mean):
     return K - K.mean(axis=1, keepdims=True) - rows + mean
 
 
-@saveable
 class KernelPCA(FitOnce):
     """The k directions of largest variance in feature space, in scikit-learn's names.
 

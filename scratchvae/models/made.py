@@ -19,11 +19,9 @@ import numpy as np
 
 from scratchvae.checking import float_type, generator, integer, real_array, sizes
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, pixel_order, positions
-from scratchvae.nn.checkpoint import saveable
-from scratchvae.nn.network import Network, activation_class
+from scratchvae.nn.network import Network, activation_class, activation_name
 
 
-@saveable
 class MADE(Autoregressive):
     """Binary x (N, D) -> the logit of each pixel given those before it, by masked hidden layers; trained by `fit`.
 
@@ -58,12 +56,8 @@ class MADE(Autoregressive):
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_orders": len(self.orders),
-                "activation": self.activation.__name__.lower(), "order": self.orders.tolist(),
+                "activation": activation_name(self.activation), "order": self.orders.tolist(),
                 "dtype": np.dtype(self.dtype).name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config, rng=np.random.default_rng(0))
 
 
 def hidden_degrees(n_units, n_features):

@@ -20,10 +20,8 @@ import numpy as np
 
 from scratchvae.checking import choice, finite, integer, matrix, row_blocks
 from scratchvae.models.fit_once import FitOnce
-from scratchvae.nn.checkpoint import saveable
 
 
-@saveable
 class PCA(FitOnce):
     """The k directions of largest variance, in scikit-learn's names.
 

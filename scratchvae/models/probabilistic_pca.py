@@ -34,12 +34,10 @@ from scratchvae.checking import finite, generator, integer, matrix
 from scratchvae.models.fit_once import FitOnce
 from scratchvae.models.pca import PCA
 from scratchvae.models.vae import VAE
-from scratchvae.nn.checkpoint import saveable
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
 
 
-@saveable
 class ProbabilisticPCA(FitOnce):
     """The linear-Gaussian model of K latents that makes the data most likely, in closed form and in float64.
 

@@ -25,7 +25,6 @@ import numpy as np
 
 from scratchvae.checking import BLOCK, finite, generator, integer, matrix, number, real_array, row_blocks
 from scratchvae.models.autoencoder import CodeModel
-from scratchvae.nn.checkpoint import saveable
 from scratchvae.probability.gaussian import kl_standard, reparameterize
 from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
@@ -35,7 +34,6 @@ Terms = namedtuple("Terms", "loss elbo reconstruction kl")
 BoundTerms = namedtuple("BoundTerms", "loss bound elbo")
 
 
-@saveable
 class VAE(CodeModel):
     """x (N, D) -> q(z given x) = N(mu, diag exp(log_var)), z (N, K) -> p(x given z), trained by `fit`.
 
@@ -44,6 +42,8 @@ class VAE(CodeModel):
     beta          weight of the KL in the loss; the ELBO itself is always reported with weight 1
     n_samples     how many z are drawn for each example in a training step
     """
+
+    terms = Terms
 
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(), beta=1.0,
                  n_samples=1, rng, dtype=np.float32):
@@ -159,7 +159,6 @@ class VAE(CodeModel):
         return {**super().config(), "beta": self.beta, "n_samples": self.n_samples}
 
 
-@saveable
 class IWAE(VAE):
     """The VAE trained on a tighter bound: S samples are averaged before the logarithm, not after it.
 
@@ -170,6 +169,8 @@ class IWAE(VAE):
     softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
     Source: Burda et al. 2016, equations 8 and 13.
     """
+
+    terms = BoundTerms
 
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, n_samples=5, **arguments):
         super().__init__(n_features, hidden, n_latent, n_samples=n_samples, **arguments)

@@ -4,43 +4,84 @@ A callback is told of a training run at its begin, before and after every epoch,
 be one too, and is called after every epoch. What a callback must remember over a restart it gives in `state`.
 The run it is handed has: model, optimizer, rng, epoch (how many are done), epochs, history, stop (set it to end the run).
 """
+import os
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from scratchvae.checking import integer, number, real_array
+from scratchvae.checking import choice, integer, number, real_array
+from scratchvae.extending import in_one_line
+from scratchvae.nn.model import Model
 
 
 class Callback:
-    """Does nothing, at every occasion."""
+    """Does nothing, at every occasion. One of your own says what it does at some, and what it remembers."""
 
-    def begin(self, run): ...
+    def begin(self, run):
+        """Before the first epoch, or before the first after a restart: `load_state` was called then."""
 
-    def epoch_begin(self, run): ...
+    def epoch_begin(self, run):
+        """Before an epoch's first step."""
 
-    def epoch_end(self, run): ...
+    def epoch_trained(self, run):
+        """After an epoch's last step, before validation: what was changed for training alone is put back here."""
 
-    def end(self, run): ...
+    def epoch_end(self, run):
+        """After validation; `run.epoch` counts the epoch, the history has its terms."""
 
-    def state(self):
-        """Arrays by name, enough to continue from."""
+    def end(self, run):
+        """After the last epoch, however the run ends; other callbacks' ends are called even if this one raises."""
+
+    def settings(self, run):
+        """By name what a continued run must have in common with the one before, as JSON can hold it.
+
+        The arguments that change what is learned; and `run.epochs`, if the callback computes with it.
+        """
         return {}
 
-    def load_state(self, state): ...
+    def state(self):
+        """Arrays by name, enough to continue from; of numbers or texts."""
+        return {}
+
+    def load_state(self, state):
+        """Take over what `state` gave; ValueError if this callback could not have given it."""
+
+    def __repr__(self):
+        return in_one_line(self)
+
+
+@contextmanager
+def begun(callbacks, run):
+    """A context: every callback's begin, and at its end, however it comes, the end of each that has begun."""
+    started = []
+    try:
+        for callback in callbacks:
+            callback.begin(run)
+            started.append(callback)
+        yield
+    finally:
+        with ExitStack() as ends:  # calls all, in their order, and raises what one of them raised
+            for callback in reversed(started):
+                ends.callback(callback.end, run)
 
 
 class Function(Callback):
     """A plain function of the run, called after every epoch."""
 
     def __init__(self, function):
-        self.epoch_end = function
+        self.function = self.epoch_end = function
+
+    def settings(self, run):
+        return {"function": getattr(self.function, "__qualname__", type(self.function).__qualname__)}
 
 
 class Progress(Callback):
     """Epoch, loss terms and the time left: one line rewritten on a terminal, and in a log a line now and then.
 
     interval : seconds between two lines of a log; never more than one line an epoch, and one when the run is over
+    On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last.
     """
 
     def __init__(self, label="", stream=None, interval=5.0):
@@ -48,11 +89,14 @@ class Progress(Callback):
 
     def begin(self, run):
         self._out = self.stream or sys.stderr
-        self._start, self._first, self._last = time.monotonic(), run.epoch, 0.0
+        self._is_terminal, self._is_open = self._out.isatty(), False
+        self._start, self._first, self._last = time.monotonic(), run.epoch, -np.inf
+        if run.epoch:
+            self._out.write(f"{self.label} continued after epoch {run.epoch} of {run.epochs}\n".lstrip())
 
     def epoch_end(self, run):
         now = time.monotonic()
-        if run.stop or run.epoch == run.epochs or now - self._last < (0.1 if self._out.isatty() else self.interval):
+        if run.stop or run.epoch == run.epochs or now - self._last < (0.1 if self._is_terminal else self.interval):
             return
         self._last = now
         left = (now - self._start) / (run.epoch - self._first) * (run.epochs - run.epoch)
@@ -62,59 +106,95 @@ class Progress(Callback):
         # The last word is for here: a callback further down the list may stop the run after our `epoch_end`.
         if run.stop or run.epoch == run.epochs:
             self._write(run, "done")
-        if self._out.isatty():
+        if self._is_open:
             self._out.write("\n")
 
     def _write(self, run, rest):
-        terms = "  ".join(f"{name} {values[-1]:.3f}" for name, values in run.history.train.items())
-        valid = f"  | valid loss {run.history.valid['loss'][-1]:.3f}" if run.history.valid else ""
-        line = f"{self.label} epoch {run.epoch}/{run.epochs}  {terms}{valid}  {rest}".strip()
-        self._out.write(f"\r\x1b[K{line}" if self._out.isatty() else line + "\n")
+        terms = [f"{name} {values[-1]:.3f}" for name, values in run.history.train.items()]
+        valid = [f"| valid loss {run.history.valid['loss'][-1]:.3f}"] if run.history.valid else []
+        parts = [f"{self.label} epoch {run.epoch}/{run.epochs}".strip(), *terms, *valid, rest]
+        room = self._room() if self._is_terminal else np.inf
+        while len("  ".join(parts)) > room and len(parts) > 3 + len(valid):  # the loss stays, and what is left
+            del parts[-2 - len(valid)]
+        line = "  ".join(parts)
+        self._out.write(f"\r\x1b[K{line[:room]}" if self._is_terminal else line + "\n")
+        self._is_open = self._is_terminal
         self._out.flush()
+
+    def _room(self):
+        """How many characters the terminal's line takes without breaking."""
+        try:
+            return max(os.get_terminal_size(self._out.fileno()).columns or 80, 2) - 1
+        except (AttributeError, OSError, ValueError):  # a stream that says it is a terminal, and knows no size
+            return 79
+
+
+RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
 
 
 class EarlyStopping(Callback):
-    """Stop when the validation loss has not fallen for `patience` epochs, and put back the best parameters.
+    """Stop when a validation term has not improved for `patience` epochs, and put back the best parameters.
 
-    monitor : the validation term that should be small. With a KL warm-up the loss changes its meaning from epoch to
-    epoch, so give `monitor="elbo", sign=-1`: of the ELBO, more is better.
+    monitor : the name of one of the model's loss terms. The loss and the KL should fall; the ELBO, a bound, log p, the
+    reconstruction and the accuracy should rise; of any other name `direction` says which, "rise" or "fall".
+    Validation terms are those at full weight, also during a KL warm-up.
     """
 
-    def __init__(self, patience=20, monitor="loss", sign=1):
-        self.patience, self.monitor, self.sign = integer("patience", patience), monitor, number("sign", sign, -1, 1)
+    def __init__(self, patience=20, monitor="loss", direction=None):
+        self.patience, self.monitor = integer("patience", patience), monitor
         if not isinstance(monitor, str) or not monitor:
             raise TypeError(f"monitor: want the name of a loss term, got {monitor!r}")
-        if abs(self.sign) != 1:
-            raise ValueError(f"sign: want 1 or -1, got {self.sign:g}")
+        known = "rise" if monitor in RISE else "fall" if monitor in FALL else None
+        if direction is None and known is None:
+            raise ValueError(f"direction: want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
+                             f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
+        self.direction = known if direction is None else choice("direction", direction, ("rise", "fall"))
+        if known not in (None, self.direction):
+            raise ValueError(f"direction: {monitor} should {known}, got {direction!r}")
 
     def begin(self, run):
         if not run.has_valid:
             raise ValueError("valid: EarlyStopping needs validation data")
+        names = getattr(run.model, "terms", Model.terms)._fields
+        if self.monitor not in names:
+            raise ValueError(f"monitor: want one of {', '.join(names)}, the `terms` of {type(run.model).__name__}, "
+                             f"got {self.monitor!r}")
         if run.epoch > 0:  # the run continues from a checkpoint, and `load_state` came first
             if self.best_theta.shape != run.model.theta.shape or self.best_theta.dtype != run.model.theta.dtype:
                 raise ValueError(f"checkpoint: its best parameters have the shape {self.best_theta.shape}, "
                                  f"the model's {run.model.theta.shape}")
+            run.stop = run.stop and not self.stopped or self._is_patience_over(run)  # it may be larger now
         else:
-            self.best, self.best_epoch, self.best_theta = np.inf, 0, run.model.theta.copy()
+            self.best, self.best_epoch = np.inf if self.direction == "fall" else -np.inf, 0
+            self.best_theta, self.stopped = run.model.theta.copy(), False
 
     def epoch_end(self, run):
-        if self.monitor not in run.history.valid:
-            raise ValueError(f"monitor: want one of {', '.join(run.history.valid)}, got {self.monitor!r}")
-        value = self.sign * run.history.valid[self.monitor][-1]
-        if value < self.best:
+        value = run.history.valid[self.monitor][-1]
+        if value < self.best if self.direction == "fall" else value > self.best:
             self.best, self.best_epoch = value, run.epoch
             self.best_theta[:] = run.model.theta
-        run.stop = run.stop or run.epoch - self.best_epoch >= self.patience
+        self.stopped = not run.stop and self._is_patience_over(run)
+        run.stop = run.stop or self.stopped
+
+    def _is_patience_over(self, run):
+        return run.epoch - self.best_epoch >= self.patience
 
     def end(self, run):
         run.model.theta[:] = self.best_theta
 
+    def settings(self, run):
+        return {"monitor": self.monitor, "direction": self.direction}
+
     def state(self):
-        return {"best": np.array(self.best), "best_epoch": np.array(self.best_epoch), "best_theta": self.best_theta}
+        return {"best": np.array(self.best), "best_epoch": np.array(self.best_epoch), "best_theta": self.best_theta,
+                "patience": np.array(self.patience), "stopped": np.array(self.stopped)}
 
     def load_state(self, state):
+        if self.patience < int(state["patience"]):
+            raise ValueError(f"patience: that run had {int(state['patience'])}, want as much or more, got {self.patience}: "
+                             "it might have stopped before")
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
-        self.best_theta = real_array("best_theta", state["best_theta"]).copy()
+        self.best_theta, self.stopped = real_array("best_theta", state["best_theta"]).copy(), bool(state["stopped"])
 
 
 class KLWarmup(Callback):
@@ -123,6 +203,7 @@ class KLWarmup(Callback):
         beta_e = beta min(1, e / epochs),  e = 1, 2, ...
 
     At the start the decoder ignores z, and the KL alone would push q to the prior before z means anything.
+    Only training is warmed up: validation has the full beta, so that its epochs can be compared.
     """
 
     def __init__(self, epochs):
@@ -136,8 +217,14 @@ class KLWarmup(Callback):
     def epoch_begin(self, run):
         run.model.beta = self.beta * min(1, (run.epoch + 1) / self.epochs)
 
+    def epoch_trained(self, run):
+        run.model.beta = self.beta
+
     def end(self, run):
         run.model.beta = self.beta
+
+    def settings(self, run):
+        return {"epochs": self.epochs}
 
 
 class LearningRateDecay(Callback):
@@ -157,3 +244,6 @@ class LearningRateDecay(Callback):
 
     def end(self, run):
         run.optimizer.lr = self.lr
+
+    def settings(self, run):
+        return {"start": self.start, "epochs": run.epochs}

@@ -21,12 +21,39 @@ from math import prod
 import numpy as np
 
 from scratchvae.checking import float_type, generator, integer
+from scratchvae.extending import Saveable, not_given
 
 
-class Layer:
-    """What a layer has in common with a network of layers: parameters that live in a slice of one vector."""
+class Bound:
+    """What is a view into one vector, or holds such views, is written into and never replaced: W[...] = ..."""
+
+    bound = frozenset()  # names of these attributes
+
+    def __setattr__(self, name, value):
+        if name in self.bound and value is not getattr(self, name):  # which it is after W *= 2
+            raise AttributeError(f"{name}: is part of one vector that is trained, and {type(self).__name__} would go on with "
+                                 f"what it was; write into its arrays, as W[...] = ..., or make a new model")
+        super().__setattr__(name, value)
+
+
+class Layer(Bound, Saveable):
+    """What a layer has in common with a network of layers: parameters that live in a slice of one vector.
+
+    A layer of your own gives `forward` and `backward`, as above. If it has parameters, its constructor sets `shapes` and
+    calls `bind` with their first values and a gradient of zeros, two new vectors; `backward` writes into dNAME. An
+    activation has none, and a constructor without arguments: `VAE(..., activation=Swish)`.
+    """
 
     shapes = {}  # parameter name -> shape, in the order in which they lie in theta
+    taken = False  # whether a network's vector holds the parameters
+
+    def forward(self, x):
+        """y, and what `backward` needs to know."""
+        raise not_given(self, Layer.forward)
+
+    def backward(self, dy, cache, need_dx=True):
+        """dL/dx, or None without `need_dx`; writes dL/dNAME into dNAME, for every parameter."""
+        raise not_given(self, Layer.backward)
 
     @property
     def n_parameters(self):
@@ -35,19 +62,21 @@ class Layer:
 
     def bind(self, theta, grad):
         """Make the parameters views into `theta` and their gradients views into `grad`, both (n_parameters,)."""
-        self.theta, self.grad = theta, grad
-        start = 0
+        views, start = {"theta": theta, "grad": grad}, 0
         for name, shape in self.shapes.items():
             stop = start + prod(shape)
-            setattr(self, name, theta[start:stop].reshape(shape))
-            setattr(self, "d" + name, grad[start:stop].reshape(shape))
+            views |= {name: theta[start:stop].reshape(shape), "d" + name: grad[start:stop].reshape(shape)}
             start = stop
+        vars(self).update(views, bound=frozenset(views))
 
     def __setstate__(self, state):
         """A copy or a pickle holds arrays where there were views: bind again."""
-        vars(self).update(state)
+        vars(self).update(state, taken=False)
         if self.n_parameters:
             self.bind(self.theta, self.grad)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name} {shape}' for name, shape in self.shapes.items())})"
 
     def named_parameters(self):
         """Parameter name -> view into theta, in the order of theta."""

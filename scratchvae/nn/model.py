@@ -3,32 +3,59 @@
 A model says in `check` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
 the two in turn. `fit` checks the whole data set once and then calls `forward_backward` on its minibatches.
 """
+from collections import namedtuple
+from inspect import signature
+
 import numpy as np
 
-from scratchvae.checking import finite, float_type, row_blocks
-from scratchvae.nn.network import pack
+from scratchvae.checking import finite, float_type, instance, row_blocks
+from scratchvae.extending import Saveable, arguments, in_one_line, not_given
+from scratchvae.nn.layers import Bound
+from scratchvae.nn.network import Network, pack, share_out
 
 
-class Model:
+class Model(Bound, Saveable):
     """Networks that share one parameter vector, in the order in which the data flows through them.
 
     theta, grad : (P,)        one array each; the networks' layers hold views into both
+    history                   of its last training, also where that was interrupted
+
+    A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `check`,
+    `forward_backward` and, for validation, `evaluate`. `fit` trains it; `save` and `load` build it from `config`.
     """
 
+    terms = namedtuple("Terms", "loss")  # what is minimised and what else is measured: means over examples, in nats
+    history = None
+
     def __init__(self, dtype, **networks):
-        self.dtype = float_type("dtype", dtype)
-        self.networks = networks
+        for name, network in networks.items():
+            instance(name, network, Network, "a Network")
+        self.dtype, self.networks = float_type("dtype", dtype), networks
         vars(self).update(networks)
         self.theta, self.grad = pack(networks.values())
+        if self.theta.dtype != self.dtype:
+            raise ValueError(f"dtype: want that of the networks, {self.theta.dtype}, got {np.dtype(self.dtype)}")
         self.bind()
+        self.bound = frozenset(["theta", "grad", "networks", *networks])
 
     def bind(self):
         """Make the networks' parameters views into `theta` and their gradients views into `grad`."""
-        start = 0
-        for network in self.networks.values():
-            stop = start + network.n_parameters
-            network.bind(self.theta[start:stop], self.grad[start:stop])
-            start = stop
+        share_out(self.theta, self.grad, self.networks.values())
+
+    def check(self, X, *, name="X"):
+        """The door: a tuple (x,) of arrays whose rows are examples, from the caller's data; ValueError naming `name`.
+
+        A model that learns from labels takes (X, labels=None, name="X") and gives (x, labels).
+        """
+        raise not_given(self, Model.check)
+
+    def forward_backward(self, *data, rng):
+        """The loss `terms` of a minibatch, as `check` gives its data; fills `grad` with dloss/dtheta."""
+        raise not_given(self, Model.forward_backward)
+
+    def evaluate(self, *data, rng):
+        """The loss `terms` of many rows without a gradient, as `check` gives its data."""
+        raise not_given(self, Model.evaluate)
 
     def __setstate__(self, state):
         """A copy or a pickle holds arrays where there were views: bind again."""
@@ -59,8 +86,17 @@ class Model:
         return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
 
     def config(self):
-        """The constructor's arguments, as JSON can hold them; with `theta` they are the whole model."""
-        raise NotImplementedError
+        """The constructor's arguments (but `rng`), as JSON can hold them; with `theta` they are the whole model."""
+        config = arguments(self)
+        return {**config, "dtype": np.dtype(self.dtype).name} if "dtype" in config else config
+
+    @classmethod
+    def from_config(cls, config):
+        """A model of this `config`, its parameters still to be loaded."""
+        return cls(**config, **({"rng": np.random.default_rng(0)} if "rng" in signature(cls).parameters else {}))
+
+    def __repr__(self):
+        return in_one_line(self, f"; {self.theta.size} parameters")
 
     def arrays(self):
         """What a file must hold besides `config`."""

@@ -4,20 +4,24 @@ All trainable numbers of a model are one contiguous vector `theta`, and their gr
 layers hold reshaped views into both. So an optimizer step is one formula on one vector, a gradient check is a function
 of a vector, and a checkpoint is one array.
 """
+from inspect import signature
+
 import numpy as np
 
 from scratchvae.checking import integer, sizes
+from scratchvae.extending import class_name, class_named
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
 
 
 class Network(Layer):
     """Layers in sequence: y = f_L(... f_2(f_1(x))). A network is itself a layer, of all its layers' parameters.
 
-    It takes over its layers' parameters: they become views into `network.theta`, with the values they had.
+    It takes over its layers' parameters: they become views into `network.theta`, with the values they had. So a layer
+    can be part of one network only, and a network of one model.
     """
 
     def __init__(self, layers):
-        self.layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+        self.layers = tuple(layers) if isinstance(layers, (list, tuple)) else (layers,)
         wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
         if wrong or not self.layers:
             raise TypeError(f"layers: want at least one layer and nothing else, got {wrong or 'none'}")
@@ -30,12 +34,11 @@ class Network(Layer):
         return sum(layer.n_parameters for layer in self.layers)
 
     def bind(self, theta, grad):
-        self.theta, self.grad = theta, grad
-        start = 0
-        for layer in self.layers:
-            stop = start + layer.n_parameters
-            layer.bind(theta[start:stop], grad[start:stop])
-            start = stop
+        vars(self).update(theta=theta, grad=grad, bound=frozenset(["theta", "grad", "layers"]))
+        share_out(theta, grad, self.layers)
+
+    def __repr__(self):
+        return f"Network({', '.join(map(repr, self.layers))})"
 
     def named_parameters(self):
         return {f"{i}.{name}": view for i, layer in enumerate(self.layers)
@@ -57,13 +60,26 @@ class Network(Layer):
 def pack(parts):
     """One theta with the values of all parts in turn, and one grad of zeros, ready for `bind`.
 
-    ValueError if the parts do not share one dtype. Parts without parameters take no room.
+    ValueError if the parts do not share one dtype, or one is part of another network. Parts without parameters take no room.
     """
+    for part in parts:
+        if part.taken and part.n_parameters:
+            raise ValueError(f"layers: {part!r} is part of another network, which would lose it; want a new one, or its copy.deepcopy")
     thetas = [part.theta for part in parts if part.n_parameters]
     if len({theta.dtype for theta in thetas}) > 1:
         raise ValueError(f"layers: want one dtype, got {sorted({str(theta.dtype) for theta in thetas})}")
     theta = np.concatenate(thetas) if thetas else np.zeros(0, np.float32)
     return theta, np.zeros_like(theta)
+
+
+def share_out(theta, grad, parts):
+    """Bind every part to its slice of both vectors, in turn."""
+    start = 0
+    for part in parts:
+        stop = start + part.n_parameters
+        part.bind(theta[start:stop], grad[start:stop])
+        part.taken = True
+        start = stop
 
 
 def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.float32):
@@ -83,9 +99,22 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
 
 
 def activation_class(activation):
-    """Tanh, ReLU or Sigmoid, from its class or its name in lower case."""
-    if isinstance(activation, type) and activation in ACTIVATIONS.values():
-        return activation
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    return ACTIVATIONS[activation]
+    """Tanh, ReLU or Sigmoid by its name in lower case; or any `Layer` whose constructor needs no arguments, by its class."""
+    if isinstance(activation, str):
+        if activation not in ACTIVATIONS and "." not in activation:
+            raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a class of your own, got {activation!r}")
+        return ACTIVATIONS.get(activation) or class_named(activation, Layer)
+    try:
+        signature(activation).bind()
+        good = issubclass(activation, Layer)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer whose constructor needs no "
+                         f"arguments, got {activation!r}")
+    return activation
+
+
+def activation_name(cls):
+    """What `activation_class` takes for it, and a file can hold."""
+    return next((name for name, ours in ACTIVATIONS.items() if ours is cls), class_name(cls))

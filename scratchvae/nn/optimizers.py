@@ -5,41 +5,66 @@ weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hut
 """
 import numpy as np
 
-from scratchvae.checking import number
+from scratchvae.checking import integer, number
+from scratchvae.extending import arguments, in_one_line, not_given
 
 
 class Optimizer:
-    """What the two share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold."""
+    """What all share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold.
 
-    moments = ()  # names of the state arrays, each shaped like theta
-    options = ("lr", "weight_decay")  # what the constructor was told
+    An optimizer of your own gives `update`, names its moments in `moments`, and keeps its constructor's arguments as
+    attributes of the same names.
+    """
+
+    moments = ()  # names of the state arrays, each shaped like theta and 0 at first
+    theta = grad = scratch = None  # the arrays of the last step, and room for one more
 
     def __init__(self, lr, weight_decay=0.0):
         self.lr = number("lr", lr)
         self.weight_decay = number("weight_decay", weight_decay)
         self.t = 0  # steps taken
 
-    def _begin(self, theta, grad):
-        """Count the step; at the first one, make room for the moments, all zero."""
+    def step(self, theta, grad):
+        """Change theta in place: decay, then the formula in `update`. Looks at arrays that are not those of the last step."""
+        if theta is not self.theta or grad is not self.grad:
+            self.bind(theta, grad)
+        self.t += 1
+        if self.weight_decay:
+            theta *= 1 - self.lr * self.weight_decay
+        self.update(theta, grad)
+
+    def update(self, theta, grad):
+        """The formula: changes theta and the moments in place; t counts this step already, grad is left as it is."""
+        raise not_given(self, Optimizer.update)
+
+    def bind(self, theta, grad):
+        """The door: two arrays of floats of one shape, the first step's if it was taken; makes room for the moments."""
         if not isinstance(theta, np.ndarray) or not isinstance(grad, np.ndarray) or theta.dtype.kind != "f":
             raise TypeError(f"theta, grad: want two arrays of floats, got {type(theta).__name__} and {type(grad).__name__}")
         if not theta.flags.writeable:
             raise ValueError("theta: it is changed in place, and is read-only")
         if theta.shape != grad.shape or theta.dtype != grad.dtype:
             raise ValueError(f"grad: want {theta.dtype} {theta.shape} as theta, got {grad.dtype} {grad.shape}")
+        for kept in ([self.theta, *(getattr(self, name) for name in self.moments)] if self.t else ()):
+            if kept is not None and (theta.shape, theta.dtype) != (kept.shape, kept.dtype):
+                raise ValueError(f"theta: want {kept.dtype} {kept.shape} as in the first step, got {theta.dtype} {theta.shape}")
         if self.t == 0:
-            for name in (*self.moments, "_step"):
+            for name in self.moments:
                 setattr(self, name, np.zeros_like(theta))
-        elif (theta.shape, theta.dtype) != (self._step.shape, self._step.dtype):
-            raise ValueError(f"theta: want {self._step.dtype} {self._step.shape} as in the first step, "
-                             f"got {theta.dtype} {theta.shape}")
-        self.t += 1
-        if self.weight_decay:
-            theta *= 1 - self.lr * self.weight_decay
+        if self.theta is None or self.t == 0:
+            self.scratch = np.empty_like(theta)
+        self.theta, self.grad = theta, grad
+
+    def __getstate__(self):
+        """A copy or a pickle moves other arrays than ours."""
+        return {name: value for name, value in vars(self).items() if name not in ("theta", "grad", "scratch")}
 
     def config(self):
         """The constructor's arguments by name."""
-        return {name: getattr(self, name) for name in self.options}
+        return arguments(self)
+
+    def __repr__(self):
+        return in_one_line(self)
 
     def state(self):
         """The number of steps and the moments, as arrays."""
@@ -47,10 +72,10 @@ class Optimizer:
 
     def load_state(self, state):
         """Continue where `state` was taken."""
-        self.t = int(state["t"])
+        self.t = integer("t", int(state["t"]), low=0)
+        self.theta = self.grad = None
         for name in self.moments if self.t else ():
             setattr(self, name, state[name].copy())
-            self._step = np.zeros_like(state[name])
 
 
 class SGD(Optimizer):
@@ -63,20 +88,17 @@ class SGD(Optimizer):
     """
 
     moments = ("v",)
-    options = ("lr", "momentum", "weight_decay")
 
     def __init__(self, lr, momentum=0.0, *, weight_decay=0.0):
         super().__init__(lr, weight_decay)
         self.momentum = number("momentum", momentum, high=1, open_high=True)
 
-    def step(self, theta, grad):
-        """Change theta in place."""
-        self._begin(theta, grad)
+    def update(self, theta, grad):
         # v = momentum * v + g
         self.v *= self.momentum
         self.v += grad
         # theta = theta - lr * v
-        theta -= np.multiply(self.v, self.lr, out=self._step)
+        theta -= np.multiply(self.v, self.lr, out=self.scratch)
 
 
 class Adam(Optimizer):
@@ -92,7 +114,6 @@ class Adam(Optimizer):
     """
 
     moments = ("m", "v")
-    options = ("lr", "beta1", "beta2", "eps", "weight_decay")
 
     def __init__(self, lr=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
         super().__init__(lr, weight_decay)
@@ -100,10 +121,8 @@ class Adam(Optimizer):
         self.beta2 = number("beta2", beta2, high=1, open_high=True)
         self.eps = number("eps", eps, open_low=True)
 
-    def step(self, theta, grad):
-        """Change theta in place."""
-        self._begin(theta, grad)
-        m, v, step = self.m, self.v, self._step
+    def update(self, theta, grad):
+        m, v, step = self.m, self.v, self.scratch
         # m / (1 - beta1) = beta1 m / (1 - beta1) + g
         m *= self.beta1
         m += grad

@@ -4,12 +4,14 @@ The file is written after every epoch. A run takes it up as a whole or refuses i
 """
 import json
 from copy import deepcopy
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import instance, integer, real_array
+from scratchvae.checking import instance, integer, real_array, row_blocks
 from scratchvae.checking import path as door
+from scratchvae.extending import class_name
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
 
 
@@ -22,10 +24,13 @@ class Checkpoint:
             return
         if not Path(door("checkpoint", path)).parent.is_dir():
             raise ValueError(f"checkpoint: want a path in a folder that is there, got {path!r}")
-        setup = {"class": type(run.model).__name__, "config": run.model.config(),
-                 "optimizer": [type(run.optimizer).__name__, run.optimizer.config()],
-                 "callbacks": [type(c).__name__ for c in run.callbacks], "batch_size": batch_size,
-                 "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0}
+        callbacks = [(f"callbacks[{i}], {type(c).__name__},", c) for i, c in enumerate(run.callbacks)]
+        settings = {f"{where} {key}": value for where, c in callbacks for key, value in c.settings(run).items()}
+        setup = {"class": class_name(type(run.model)), "config": run.model.config() if hasattr(run.model, "config") else {},
+                 "optimizer": [class_name(type(run.optimizer)), run.optimizer.config()],
+                 "callbacks": [class_name(type(c)) for c in run.callbacks], **settings, "batch_size": batch_size,
+                 "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0,
+                 "data's fingerprint": fingerprint(data), "valid's fingerprint": fingerprint(valid or ())}
         self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
 
     def save(self):
@@ -35,8 +40,12 @@ class Checkpoint:
         run = self.run
         header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "valid_seed": run.valid_seed,
                   "rng": json.dumps(run.rng.bit_generator.state, default=np.ndarray.tolist)}
-        parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid,
-                 **{f"callback{i}": callback.state() for i, callback in enumerate(run.callbacks)}}
+        parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid}
+        for i, callback in enumerate(run.callbacks):
+            parts[f"callback{i}"] = state = callback.state()
+            if not isinstance(state, dict) or any(np.asarray(array).dtype.hasobject for array in state.values()):
+                raise TypeError(f"callbacks[{i}]: want arrays of numbers or texts by name from {type(callback).__name__}.state, "
+                                f"for a file never holds pickled objects; got {state!r}")
         write_arrays(self.path, header, {"theta": run.model.theta, **{
             f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}})
 
@@ -69,6 +78,8 @@ class Checkpoint:
 
         run = self.run
         run.epoch = integer("epoch", header["epoch"])
+        if run.epoch > run.epochs:
+            raise ValueError(f"epochs: that run has done {run.epoch} already, want as many or more, got {run.epochs}")
         run.valid_seed = integer("valid_seed", header["valid_seed"], low=0, high=2**62)
         run.stop = instance("stop", header["stop"], bool, "true or false")
         run.history.train, run.history.valid = part("train"), part("valid")
@@ -84,3 +95,13 @@ class Checkpoint:
         for i, callback in enumerate(run.callbacks):
             callback.load_state(part(f"callback{i}"))
         run.model.load_arrays(arrays)
+
+
+def fingerprint(arrays):
+    """What tells arrays from others of the same shape: BLAKE2 of their bytes, shapes and dtypes. SECONDS"""
+    total = blake2b(digest_size=16)
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape}".encode())
+        for rows in row_blocks(array):
+            total.update(np.ascontiguousarray(array[rows]))
+    return total.hexdigest()

@@ -5,46 +5,51 @@
             model.forward_backward(x)             fills model.grad
             optimizer.step(model.theta, model.grad)
 """
+import json
+from hashlib import blake2b
+
 import numpy as np
 
 from scratchvae.checking import generator, integer
+from scratchvae.nn.callbacks import begun
 from scratchvae.nn.door import checked_callbacks, checked_data, checked_optimizer
 from scratchvae.nn.not_finite import where_not_finite
 from scratchvae.nn.resume import Checkpoint
 
 
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
-    """Train `model` in place by minibatch gradient descent; returns its `History`.
+    """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
     X : (N, D)            checked once, and converted once to the model's dtype if it has another
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
-    valid                 held-out X, or (X, labels): its terms are recorded after every epoch
+    rng                   the same seed gives the same bits on one machine, for one number of BLAS threads
+    valid                 held-out X, or (X, labels): its terms are recorded after every epoch; training is the same without
     callbacks             `Callback`s, or functions of the run; without one that speaks, training is silent
     checkpoint : path     written after every epoch; if it exists, training continues from it, bit for bit as if it had
-                          never stopped (with the same data, model, optimizer, callbacks and batch size)
-    FloatingPointError, with epoch, batch and tensor, if the loss stops being finite.
+                          never stopped and had had these `epochs` and this patience from its start. ValueError, with
+                          what differs, if that cannot be: other data, another model, optimizer, batch size, warm-up,
+                          fewer epochs, or more with a learning rate that decays over them
+    FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
+    epochs that were done are in `model.history`.
     """
     data, valid = checked_data(model, X, labels, valid)
     epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
-    callbacks, optimizer = checked_callbacks(callbacks), checked_optimizer(optimizer)
+    callbacks, optimizer = checked_callbacks(callbacks), checked_optimizer(optimizer, model)
     run = Run(model, optimizer, generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
     checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
     checkpoint.load()
-    run.tell("begin")
-    if run.has_valid and run.epoch == 0:  # validation always uses the same noise: epochs differ by the model alone
-        run.valid_seed = int(rng.integers(2**62))
-    try:
+    with begun(callbacks, run):
+        model.history = run.history
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
             run.history.append(run.history.train, train_epoch(run, data, batch_size))
+            run.tell("epoch_trained")
             if run.has_valid:
                 run.history.append(run.history.valid, validate(run, valid))
             run.epoch += 1
             run.tell("epoch_end")
             checkpoint.save()
-    finally:
-        run.tell("end")
     return run.history
 
 
@@ -85,6 +90,11 @@ class History:
     def __init__(self):
         self.train, self.valid = {}, {}
 
+    def __repr__(self):
+        n = len(next(iter(self.train.values()), ()))
+        parts = [f"; {part} {', '.join(terms)}" for part, terms in (("train", self.train), ("valid", self.valid)) if terms]
+        return f"History({n} epochs{''.join(parts)})"
+
     def append(self, part, terms):
         """Add one epoch's terms (name -> value) to `train` or `valid`."""
         for name, value in terms.items():
@@ -98,7 +108,9 @@ class Run:
         self.model, self.optimizer, self.rng, self.epochs = model, optimizer, rng, epochs
         self.callbacks, self.has_valid = callbacks, has_valid
         self.epoch, self.stop, self.history = 0, False, History()
-        self.valid_seed = 0
+        # Validation always uses the same noise, so that epochs differ by the model alone, and draws nothing from rng.
+        state = json.dumps(rng.bit_generator.state, default=np.ndarray.tolist)
+        self.valid_seed = int.from_bytes(blake2b(state.encode(), digest_size=7).digest(), "big")
 
     def tell(self, occasion):
         """Call every callback's method of this name."""

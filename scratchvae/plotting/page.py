@@ -1,5 +1,4 @@
 """How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
-import os
 from pathlib import Path
 from textwrap import fill
 
@@ -12,6 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from scratchvae.checking import instance, integer, real_array
 from scratchvae.checking import path as door
+from scratchvae.writing import whole_file
 
 # One colour for one thing in every lesson: Okabe & Ito 2008, their yellow darkened for a white page.
 COLOURS = {"truth": "#222222", "PCA": "#E69F00", "kernel PCA": "#009E73", "probabilistic PCA": "#9C8A00",
@@ -86,17 +86,13 @@ def save(figure, path):
     """Write the figure as a PNG, whole or not at all and the same bytes every time; close it; return the path."""
     path = Path(door("path", path))
     instance("figure", figure, Figure, "a figure")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.suffix.lower() != ".png":
             raise ValueError(f"path: want a name that ends in .png, got {path.name!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with house_style():
-            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None},
-                           pil_kwargs={"optimize": True})
-        os.replace(temporary, path)
+        with house_style(), whole_file(path) as file:
+            figure.savefig(file, format="png", dpi=110, metadata={"Software": None}, pil_kwargs={"optimize": True})
     finally:
-        temporary.unlink(missing_ok=True)
         plt.close(figure)
     return path
 

@@ -12,15 +12,20 @@ All exponential families below share one derivative: log p = a x - A(a) gives d 
 import numpy as np
 
 from scratchvae.checking import class_labels, finite, generator, matrix, number, row_blocks
+from scratchvae.extending import Saveable, arguments, in_one_line, not_given
 from scratchvae.probability.gaussian import LOG_2PI
 
 LOG_2 = float(np.log(2))
 
 
-class Observation:
-    """What the models below share: the checks at the door, and a configuration that a file can hold."""
+class Observation(Saveable):
+    """What the models below share: the checks at the door, and a configuration that a file can hold.
 
-    measure = None
+    A subclass of your own gives `evaluate`, `mean` and `sample`, and where the defaults do not fit, `n_params`, `check`
+    (x's support) and `config`. It is saved with its model, and loaded where it is defined.
+    """
+
+    measure = None  # "counting" or "lebesgue"; None where log p is no log-probability, and compared with nothing
     n_shared = 0  # how many of params are one learned number for all examples, not a function of z
 
     def n_params(self, n_features):
@@ -41,6 +46,18 @@ class Observation:
         """log p(x given params) : (N,), in nats, and its derivative with respect to params : (N, n_params)."""
         return self.evaluate(*self._checked(x, params))
 
+    def evaluate(self, x, params):
+        """log p(x given params) : (N,), and its derivative with respect to params : (N, n_params); x came through `check`."""
+        raise not_given(self, Observation.evaluate)
+
+    def mean(self, params):
+        """E[x] : (N, D), for params (N, n_params)."""
+        raise not_given(self, Observation.mean)
+
+    def sample(self, params, rng):
+        """x : (N, D), drawn from p(x given params)."""
+        raise not_given(self, Observation.sample)
+
     @staticmethod
     def _params(params):
         params = matrix("params", params)
@@ -56,11 +73,11 @@ class Observation:
         return x, params
 
     def config(self):
-        """The constructor's arguments, as JSON can hold them."""
-        return {}
+        """The constructor's arguments by name, as JSON can hold them."""
+        return arguments(self)
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+        return in_one_line(self)
 
 
 def comparable(*observations):
@@ -334,6 +351,3 @@ def _unit_interval(x, name, model):
     if x.min() < 0 or x.max() > 1:
         raise ValueError(f"{name}: {model} wants values in [0, 1], got [{x.min():g}, {x.max():g}]")
     return x
-
-
-OBSERVATIONS = {c.__name__: c for c in (Bernoulli, CrossEntropy, ContinuousBernoulli, Gaussian, Categorical)}
