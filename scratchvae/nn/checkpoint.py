@@ -24,8 +24,8 @@ def save(model, path):
     """
     cls = type(model)
     if class_name(cls) not in CLASSES or not all(hasattr(cls, name) for name in NEEDS):
-        raise TypeError(f"model: want a model, as a VAE, or a thing of a class decorated with @scratchvae.saveable that has "
-                        f"{', '.join(NEEDS)}; got {cls.__name__}")
+        raise TypeError(f"model: want a model, as a VAE, or a thing of a class decorated with @scratchvae.saveable "
+                        f"that has {', '.join(NEEDS)}; got {cls.__name__}")
     name, config = described(model)
     write_arrays(checking.path("path", path), {"class": name, "config": config}, model.arrays())
 
@@ -48,6 +48,8 @@ def load(path):
 
 def write_arrays(path, header, arrays):
     """Write a JSON header and named arrays to `path`, whole or not at all; TypeError for an array of objects."""
+    if "header" in arrays:
+        raise ValueError("arrays: want another name than 'header', which is the file's own")
     arrays = {"header": np.array(json.dumps({"format": FORMAT, **header})), **arrays}
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:

@@ -24,8 +24,8 @@ def checked_data(model, X, labels, valid):
     valid = None if valid is None else model.check(*valid, name="valid")
     for arrays in (data, valid):
         if arrays is not None and not (isinstance(arrays, tuple) and arrays and len({len(a) for a in arrays}) == 1):
-            raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.check, got "
-                            f"{type(arrays).__name__}")
+            raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.check, "
+                            f"got {type(arrays).__name__}")
     return data, valid
 
 
@@ -43,6 +43,6 @@ def checked_optimizer(optimizer, model):
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: want SGD(...), Adam(...) or a subclass of Optimizer, got {optimizer!r}")
     if optimizer.t and optimizer.theta is not None and optimizer.theta is not model.theta:
-        raise ValueError(f"optimizer: want a new one; this one has taken {optimizer.t} steps with another model, whose moments "
-                         "it would carry into this one")
+        raise ValueError(f"optimizer: want a new one; this one has taken {optimizer.t} steps with another model, whose "
+                         "moments it would carry into this one")
     return optimizer

@@ -31,16 +31,16 @@ class Bound:
 
     def __setattr__(self, name, value):
         if name in self.bound and value is not getattr(self, name):  # which it is after W *= 2
-            raise AttributeError(f"{name}: is part of one vector that is trained, and {type(self).__name__} would go on with "
-                                 f"what it was; write into its arrays, as W[...] = ..., or make a new model")
+            raise AttributeError(f"{name}: is part of one vector that is trained, and {type(self).__name__} would go on "
+                                 "with what it was; write into its arrays, as W[...] = ..., or make a new model")
         super().__setattr__(name, value)
 
 
 class Layer(Bound, Saveable):
     """What a layer has in common with a network of layers: parameters that live in a slice of one vector.
 
-    A layer of your own gives `forward` and `backward`, as above. If it has parameters, its constructor sets `shapes` and
-    calls `bind` with their first values and a gradient of zeros, two new vectors; `backward` writes into dNAME. An
+    A layer of your own gives `forward` and `backward`, as above. If it has parameters, its constructor sets `shapes`
+    and calls `bind` with their first values and a gradient of zeros, two new vectors; `backward` writes into dNAME. An
     activation has none, and a constructor without arguments: `VAE(..., activation=Swish)`.
     """
 

@@ -93,7 +93,9 @@ class Model(Bound, Saveable):
     @classmethod
     def from_config(cls, config):
         """A model of this `config`, its parameters still to be loaded."""
-        return cls(**config, **({"rng": np.random.default_rng(0)} if "rng" in signature(cls).parameters else {}))
+        takes = signature(cls).parameters.values()
+        takes_rng = any(p.name == "rng" or p.kind is p.VAR_KEYWORD for p in takes)
+        return cls(**config, **({"rng": np.random.default_rng(0)} if takes_rng else {}))
 
     def __repr__(self):
         return in_one_line(self, f"; {self.theta.size} parameters")

@@ -60,11 +60,12 @@ class Network(Layer):
 def pack(parts):
     """One theta with the values of all parts in turn, and one grad of zeros, ready for `bind`.
 
-    ValueError if the parts do not share one dtype, or one is part of another network. Parts without parameters take no room.
+    Parts without parameters take no room. ValueError if the parts do not share one dtype, or belong to another network.
     """
     for part in parts:
         if part.taken and part.n_parameters:
-            raise ValueError(f"layers: {part!r} is part of another network, which would lose it; want a new one, or its copy.deepcopy")
+            raise ValueError(f"layers: {part!r} is part of another network or model, which would lose it; want a new "
+                             "one, or a copy.deepcopy of it")
     thetas = [part.theta for part in parts if part.n_parameters]
     if len({theta.dtype for theta in thetas}) > 1:
         raise ValueError(f"layers: want one dtype, got {sorted({str(theta.dtype) for theta in thetas})}")
@@ -99,10 +100,10 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
 
 
 def activation_class(activation):
-    """Tanh, ReLU or Sigmoid by its name in lower case; or any `Layer` whose constructor needs no arguments, by its class."""
+    """Tanh, ReLU or Sigmoid by its name in lower case; or by its class any `Layer` that is made without arguments."""
     if isinstance(activation, str):
         if activation not in ACTIVATIONS and "." not in activation:
-            raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a class of your own, got {activation!r}")
+            raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a class, got {activation!r}")
         return ACTIVATIONS.get(activation) or class_named(activation, Layer)
     try:
         signature(activation).bind()
@@ -110,7 +111,7 @@ def activation_class(activation):
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer whose constructor needs no "
+        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer that is made without "
                          f"arguments, got {activation!r}")
     return activation
 

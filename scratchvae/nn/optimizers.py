@@ -25,7 +25,7 @@ class Optimizer:
         self.t = 0  # steps taken
 
     def step(self, theta, grad):
-        """Change theta in place: decay, then the formula in `update`. Looks at arrays that are not those of the last step."""
+        """Change theta in place: decay, then the formula in `update`. Other arrays than the last step's are looked at."""
         if theta is not self.theta or grad is not self.grad:
             self.bind(theta, grad)
         self.t += 1
@@ -40,14 +40,16 @@ class Optimizer:
     def bind(self, theta, grad):
         """The door: two arrays of floats of one shape, the first step's if it was taken; makes room for the moments."""
         if not isinstance(theta, np.ndarray) or not isinstance(grad, np.ndarray) or theta.dtype.kind != "f":
-            raise TypeError(f"theta, grad: want two arrays of floats, got {type(theta).__name__} and {type(grad).__name__}")
+            raise TypeError(f"theta, grad: want two arrays of floats, got {type(theta).__name__} and "
+                            f"{type(grad).__name__}")
         if not theta.flags.writeable:
             raise ValueError("theta: it is changed in place, and is read-only")
         if theta.shape != grad.shape or theta.dtype != grad.dtype:
             raise ValueError(f"grad: want {theta.dtype} {theta.shape} as theta, got {grad.dtype} {grad.shape}")
         for kept in ([self.theta, *(getattr(self, name) for name in self.moments)] if self.t else ()):
             if kept is not None and (theta.shape, theta.dtype) != (kept.shape, kept.dtype):
-                raise ValueError(f"theta: want {kept.dtype} {kept.shape} as in the first step, got {theta.dtype} {theta.shape}")
+                raise ValueError(f"theta: want {kept.dtype} {kept.shape} as in the first step, "
+                                 f"got {theta.dtype} {theta.shape}")
         if self.t == 0:
             for name in self.moments:
                 setattr(self, name, np.zeros_like(theta))
@@ -68,14 +70,16 @@ class Optimizer:
 
     def state(self):
         """The number of steps and the moments, as arrays."""
-        return {"t": np.array(self.t), **{name: getattr(self, name) for name in self.moments if self.t}}
+        return {"t": np.array(self.t), **{name: getattr(self, name) for name in self.moments if hasattr(self, name)}}
 
     def load_state(self, state):
         """Continue where `state` was taken."""
         self.t = integer("t", int(state["t"]), low=0)
         self.theta = self.grad = None
-        for name in self.moments if self.t else ():
-            setattr(self, name, state[name].copy())
+        for name in self.moments:
+            vars(self).pop(name, None)
+            if self.t or name in state:
+                setattr(self, name, state[name].copy())
 
 
 class SGD(Optimizer):
