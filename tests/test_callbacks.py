@@ -285,3 +285,148 @@ def test_progress_shows_the_values_of_the_history():
     out = io.StringIO()
     _, history = train(sv.Progress("", out, interval=0))
     assert all(f"loss {loss:.3f}" in line for loss, line in zip(history.train["loss"], out.getvalue().splitlines()))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_progress_is_as_short_as_the_terminal_is_narrow(columns, monkeypatch):
+    """No line is broken, which would leave it standing: the loss and what is left come first."""
+    class Window(Terminal):
+        def fileno(self):
+            return 7
+
+    monkeypatch.setattr(callbacks.os, "get_terminal_size", lambda fd: {7: SimpleNamespace(columns=columns)}[fd])
+    out = Window()
+    train(sv.Progress("  a VAE of the first lesson:", out), valid=binary(9))
+    lines = out.getvalue().rstrip("\n").split("\r\x1b[K")[1:]
+    assert max(map(len, lines)) < columns and lines[-1].endswith("done")
+    assert "lesson: epoch 6/6  loss " in lines[-1] and (columns < 60) != lines[-1].startswith("a VAE of the first lesson:")
+    assert columns < 200 or all(word in lines[-1] for word in ("elbo", "kl", "valid loss"))
+
+
+def test_progress_on_a_terminal_of_unknown_width_takes_80_columns():
+    out = Terminal()
+    train(sv.Progress("a VAE with a very long label that takes most of the room of a line:", out), valid=binary(9))
+    assert all(len(line.rstrip("\n")) < 80 and "loss" in line for line in out.getvalue().split("\r\x1b[K")[1:])
+
+
+def test_progress_speaks_first_on_a_machine_that_has_just_started(monkeypatch):
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: 3.0)
+    out = io.StringIO()
+    train(sv.Progress("", out, interval=1000))
+    assert len(out.getvalue().splitlines()) == 2
+
+
+def test_progress_says_that_a_run_is_continued(tmp_path):
+    for epochs, said in ((2, []), (4, ["vae continued after epoch 2 of 4"]), (4, ["vae continued after epoch 4 of 4"])):
+        out = io.StringIO()
+        sv.fit(sv.VAE(D, (), 2, rng=np.random.default_rng(0)), binary(), epochs=epochs, rng=np.random.default_rng(1),
+               callbacks=[sv.Progress("vae", out)], checkpoint=tmp_path / "run.npz")
+        assert [line for line in out.getvalue().splitlines() if "continued" in line] == said
+
+
+# ---- ends and begins ----------------------------------------------------------------------------------------------
+
+class Careless(sv.Callback):
+    def end(self, run):
+        raise RuntimeError("as planned")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_end_that_raises_does_not_keep_the_others_from_theirs(order):
+    model, optimizer = sv.VAE(D, beta=2.0, rng=np.random.default_rng(0)), sv.SGD(0.01)
+    diary = Diary()
+    stopping = sv.EarlyStopping(9)
+    with pytest.raises(RuntimeError, match="as planned"):
+        train(*[Careless(), sv.KLWarmup(20), sv.LearningRateDecay(), stopping, diary, Careless()][::order], model=model,
+              optimizer=optimizer, valid=binary(9))
+    assert model.beta == 2.0 and optimizer.lr == 0.01 and diary.lines[-1] == "end"
+    assert np.array_equal(model.theta, stopping.best_theta)
+
+
+def test_a_begin_that_refuses_ends_what_has_begun_and_nothing_else():
+    first, last = Diary(), Diary()
+    with pytest.raises(ValueError, match="^valid: "):
+        train(first, sv.EarlyStopping(), last)
+    assert first.lines == ["begin", "end"] and last.lines == []
+
+
+def test_the_occasions_of_an_epoch():
+    class Full(Diary):
+        def epoch_trained(self, run):
+            self.lines.append(f"trained {sorted(run.history.train)[:1]} {len(run.history.valid.get('loss', ()))}")
+
+    diary = Full()
+    train(diary, epochs=1, valid=binary(9))
+    assert diary.lines == ["begin", 0, "trained ['elbo'] 0", "end of 1", "end"]
+
+
+# ---- what is watched --------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, better", [
+    ("loss", "fall"), ("kl", "fall"), ("elbo", "rise"), ("bound", "rise"), ("log_prob", "rise"),
+    ("reconstruction", "rise"), ("accuracy", "rise")])
+def test_the_direction_follows_from_the_name(name, better):
+    assert sv.EarlyStopping(monitor=name).direction == sv.EarlyStopping(monitor=name, direction=better).direction == better
+    with pytest.raises(ValueError, match=f"^direction: {name} should {better}"):
+        sv.EarlyStopping(monitor=name, direction={"rise": "fall", "fall": "rise"}[better])
+
+
+def test_an_unknown_name_asks_for_its_direction():
+    for direction, error in ((None, "^direction: want 'rise' or 'fall', .* 'score'"), ("up", "^direction: want one of")):
+        with pytest.raises(ValueError, match=error):
+            sv.EarlyStopping(monitor="score", direction=direction)
+    assert sv.EarlyStopping(monitor="score", direction="rise").direction == "rise"
+
+
+@pytest.mark.parametrize("monitor, direction", [("accuracy", None), ("bound", None), ("score", "rise")])
+def test_a_term_that_the_model_has_not_is_refused_before_the_first_epoch(monitor, direction):
+    model, diary = sv.VAE(D, rng=np.random.default_rng(0)), Diary()
+    before = model.theta.copy()
+    with pytest.raises(ValueError, match="^monitor: want one of loss, elbo, reconstruction, kl, the `terms` of VAE"):
+        train(sv.EarlyStopping(monitor=monitor, direction=direction), diary, model=model, valid=binary(9))
+    assert np.array_equal(model.theta, before) and model.history is None
+
+
+@pytest.mark.parametrize("make, terms", [
+    (lambda rng: sv.VAE(D, rng=rng), "loss elbo reconstruction kl"), (lambda rng: sv.IWAE(D, rng=rng), "loss bound elbo"),
+    (lambda rng: sv.Autoencoder(D, rng=rng), "loss reconstruction"), (lambda rng: sv.MADE(D, rng=rng), "loss log_prob"),
+    (lambda rng: sv.FVBN(D, rng=rng), "loss log_prob"), (lambda rng: sv.Classifier(D, n_classes=2, rng=rng), "loss accuracy")])
+def test_the_terms_of_a_model_are_known_before_training(make, terms):
+    model = make(np.random.default_rng(0))
+    assert " ".join(model.terms._fields) == terms
+    labels = [np.arange(40) % 2] if terms.endswith("accuracy") else []
+    history = sv.fit(model, binary(), *labels, epochs=1, rng=np.random.default_rng(0), valid=(binary(), *labels))
+    assert " ".join(history.train) == " ".join(history.valid) == terms
+
+
+def watched(callbacks, cls, epochs=60, checkpoint=None):
+    """A run on 400 digits that overfits; the best validation loss that its model reaches at full beta, and its epochs."""
+    X, _ = sv.load_digits()
+    X = sv.binarize(X.astype(np.float32))
+    model = cls(64, hidden=(64,), n_latent=4, rng=np.random.default_rng(0))
+    history = sv.fit(model, X[:400], epochs=epochs, optimizer=sv.Adam(1e-2), rng=np.random.default_rng(1), valid=X[400:600],
+                     callbacks=callbacks, checkpoint=checkpoint)
+    return model.evaluate(X[400:600], rng=np.random.default_rng(2)).loss, history
+
+
+@pytest.mark.parametrize("cls", [sv.VAE, sv.IWAE])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("monitor", ["loss", "elbo"])
+def test_early_stopping_beside_a_warm_up_judges_at_full_weight(cls, order, monitor):
+    """What is put back is the best epoch at full beta: never one of the first, whose own weight was next to nothing."""
+    stopping = sv.EarlyStopping(10, monitor)
+    loss, history = watched([sv.KLWarmup(20), stopping][::order], cls)
+    best = history.valid[monitor].argmin() if monitor == "loss" else history.valid[monitor].argmax()
+    assert stopping.best_epoch == 1 + best and 10 < stopping.best_epoch < len(history.train["loss"])
+    assert stopping.best == history.valid[monitor][best] and abs(loss - history.valid["loss"][best]) < 0.5
+    plain, _ = watched([sv.EarlyStopping(10)], cls)
+    assert loss < plain + 0.5
+
+
+def test_early_stopping_beside_a_warm_up_continues_from_a_checkpoint(tmp_path):
+    def callbacks():
+        return [sv.EarlyStopping(10), sv.KLWarmup(20)]
+
+    want, _ = watched(callbacks(), sv.VAE, 25)
+    watched(callbacks(), sv.VAE, 8, tmp_path / "run.npz")  # in the midst of the warm-up
+    assert watched(callbacks(), sv.VAE, 25, tmp_path / "run.npz")[0] == want

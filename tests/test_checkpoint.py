@@ -7,11 +7,13 @@ import json
 import os
 import random
 import re
+import stat
 import subprocess
 import sys
 import tempfile
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -344,3 +346,60 @@ def test_an_array_of_another_format_version_is_refused(path):
             else:
                 archive.writestr(name, content)
     check_refused(path)
+
+
+# ---- several writers, links, modes ----------------------------------------------------------------------------------
+
+def test_threads_that_save_to_one_path_leave_whole_files(path):
+    """Whoever reads, however often, finds one of the models."""
+    models, wrong = [model(seed, hidden=(60,)) for seed in range(4)], []
+    checkpoint.save(models[0], path)
+
+    def write(one):
+        for _ in range(20):
+            checkpoint.save(one, path)
+
+    def read():
+        for _ in range(60):
+            theta = checkpoint.load(path).theta
+            wrong.extend([theta] * (not any(np.array_equal(theta, one.theta) for one in models)))
+
+    with ThreadPoolExecutor() as pool:
+        for done in [*(pool.submit(write, one) for one in models), pool.submit(read), pool.submit(read)]:
+            done.result()
+    assert not wrong and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes and links")
+def test_a_mode_and_a_link_are_kept(path):
+    real = path.parent / "real.npz"
+    path.symlink_to("real.npz")  # a relative link to nothing yet
+    for seed, mode in ((0, None), (1, 0o640), (2, 0o400)):
+        if mode:
+            real.chmod(mode)
+        checkpoint.save(model(seed), path)
+        assert path.is_symlink() and np.array_equal(sv.load(real).theta, model(seed).theta)
+        assert mode is None or stat.S_IMODE(real.stat().st_mode) == mode
+    assert sorted(path.parent.iterdir()) == [path, real]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_a_new_file_has_the_mode_of_any_new_file(path):
+    checkpoint.save(model(), path)
+    other = path.with_name("other")
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_is_no_file_is_not_replaced(path):
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=f"could not write {re.escape(str(path))}.*is no file"):
+        checkpoint.save(model(), path)
+    assert stat.S_ISFIFO(path.stat().st_mode) and list(path.parent.iterdir()) == [path]
+
+
+def test_a_long_name_leaves_room_for_the_temporary_one(path):
+    path = path.with_name("m" * 250 + ".npz")
+    checkpoint.save(model(), path)
+    assert np.array_equal(sv.load(path).theta, model().theta)

@@ -1,4 +1,6 @@
 """Is a step the paper's formula? Each optimizer against the textbook's loop, and on a problem it must solve."""
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -216,3 +218,58 @@ def test_a_gradient_of_another_shape_or_dtype_is_refused_and_nothing_moves(kind)
     with pytest.raises(ValueError, match=r"theta: want float64 \(3,\) as in the first step, got float32"):
         optimizer.step(np.ones(3, np.float32), np.ones(3, np.float32))
     assert optimizer.t == 1
+
+
+def test_a_used_optimizer_is_refused_to_another_model_and_not_to_its_own():
+    import scratchvae as sv  # only here a model is trained
+
+    X = (strategies.rng(0).random((20, 6)) < 0.5).astype(np.float32)
+
+    def model():
+        return sv.VAE(6, (), 2, rng=strategies.rng(0))
+
+    first, optimizer = model(), optimizers.Adam()
+    for _ in range(2):
+        sv.fit(first, X, epochs=1, optimizer=optimizer, rng=strategies.rng(0))
+    assert optimizer.t == 2
+    second = model()
+    before = second.theta.copy()
+    with pytest.raises(ValueError, match="^optimizer: want a new one; this one has taken 2 steps with another model"):
+        sv.fit(second, X, epochs=1, optimizer=optimizer, rng=strategies.rng(0))
+    assert np.array_equal(second.theta, before) and optimizer.t == 2
+    together = deepcopy((first, optimizer))  # a copy's optimizer goes on with the copy
+    sv.fit(together[0], X, epochs=1, optimizer=together[1], rng=strategies.rng(0))
+
+
+def test_the_door_is_passed_once_for_the_same_arrays(monkeypatch):
+    optimizer, passed = make("adam"), []
+    bind = optimizers.Optimizer.bind
+    monkeypatch.setattr(optimizers.Optimizer, "bind", lambda self, *arrays: (passed.append(1), bind(self, *arrays)))
+    theta, g = np.ones(3), np.ones(3)
+    for _ in range(5):
+        optimizer.step(theta, g)
+    assert len(passed) == 1
+    optimizer.step(theta, g.copy())
+    assert len(passed) == 2
+
+
+def test_a_state_that_is_loaded_into_a_used_optimizer_replaces_its_own():
+    """Also where the next step has the very arrays of the last one, which no door looks at again."""
+    theta, gradients = strategies.normals(0, 6), strategies.normals(1, 5, 6)
+    for kind in ("sgd", "adam"):
+        used, moved, g = make(kind), theta.copy(), gradients[0].copy()
+        used.step(moved, g)
+        used.load_state(make(kind).state())
+        moved[:] = theta
+        used.step(moved, g)
+        np.testing.assert_array_equal(moved, walk(make(kind), theta, gradients[:1]))
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_read_only_theta_and_negative_steps_are_refused(kind):
+    theta = np.ones(3)
+    theta.flags.writeable = False
+    with pytest.raises(ValueError, match="^theta: it is changed in place"):
+        make(kind).step(theta, np.ones(3))
+    with pytest.raises(ValueError, match="^t: "):
+        make(kind).load_state({"t": np.array(-1)})

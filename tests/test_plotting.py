@@ -386,6 +386,16 @@ def test_a_failed_save_leaves_the_old_file_whole_and_nothing_else(tmp_path, rng,
     assert plt.get_fignums() == []
 
 
+def test_a_figure_saved_through_a_link_keeps_link_and_mode(tmp_path, rng):
+    real, link = tmp_path / "real.png", tmp_path / "figure.png"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    assert plotting.save(plotting.image_grid(rng.random((1, 9)), "t"), link) == link
+    assert link.is_symlink() and real.read_bytes()[:4] == b"\x89PNG" and real.stat().st_mode & 0o777 == 0o640
+    assert sorted(tmp_path.iterdir()) == [link, real]
+
+
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
 IMAGES, Z, LABELS, X = np.zeros((4, 9)), np.zeros((4, 2)), np.arange(4), np.arange(4.0)

@@ -630,3 +630,173 @@ def test_a_checkpoint_in_no_folder_is_refused_before_training(tmp_path):
         with pytest.raises(ValueError, match="^checkpoint: "):
             sv.fit(model, np.ones((4, 64)), epochs=1, rng=np.random.default_rng(0), checkpoint=path)
     np.testing.assert_array_equal(model.theta, theta)
+
+
+# ---- a checkpoint says what it is of ------------------------------------------------------------------------------
+
+def continued(path, epochs=4, *, X=None, labels=None, valid=None, callbacks=(), model=None, batch_size=16):
+    model = model or new_vae()
+    data = (binary() if X is None else X,) if labels is None else (X, labels)
+    history = training.fit(model, *data, epochs=epochs, batch_size=batch_size, rng=np.random.default_rng(7),
+                           valid=valid, callbacks=list(callbacks), checkpoint=path)
+    return model.theta.copy(), history
+
+
+def test_folds_of_a_cross_validation_are_told_apart(tmp_path):
+    """As many rows, other rows: another run; also one number that differs, another order, other labels."""
+    path, X = tmp_path / "run.npz", binary()
+    want, _ = continued(path)
+    last_bit = X.copy()
+    last_bit[-1, -1] = 1 - last_bit[-1, -1]
+    for other in (binary(seed=1), last_bit, X[::-1]):
+        with pytest.raises(ValueError, match=f"{re.escape(str(path))}: checkpoint of another run: its data's fingerprint is"):
+            continued(path, X=other)
+    for same in (X.astype(np.float64), np.asfortranarray(X), X.astype(bool), X.tolist()):
+        np.testing.assert_array_equal(continued(path, X=same)[0], want)
+
+
+def test_other_labels_and_other_validation_data_are_told_apart(tmp_path):
+    X, labels = binary(), np.arange(N) % 3
+
+    def run(labels=labels, valid=labels):
+        return continued(tmp_path / "run.npz", 2, X=X, labels=labels, valid=(X, valid),
+                         model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
+
+    run()
+    for change, words in (({"labels": labels[::-1]}, "data's fingerprint"), ({"valid": labels[::-1]}, "valid's fingerprint")):
+        with pytest.raises(ValueError, match=words):
+            run(**change)
+    run()
+
+
+def check_continued_is_undisturbed(path, first, then):
+    """Continued with other arguments, a run is bit for bit the one that had them from its start."""
+    want = continued(None, **then())
+    continued(path, **first())
+    got = continued(path, **then())
+    np.testing.assert_array_equal(got[0], want[0])
+    check_same(got[1].train | got[1].valid, want[1].train | want[1].valid)
+
+
+def test_a_finished_run_is_continued_to_more_epochs(tmp_path):
+    check_continued_is_undisturbed(tmp_path / "run.npz", lambda: {"epochs": 3}, lambda: {"epochs": 8})
+    check_continued_is_undisturbed(
+        tmp_path / "warm.npz", *(lambda n=n: {"epochs": n, "valid": binary(17, seed=5), "callbacks": [
+            sv.KLWarmup(5), sv.EarlyStopping(9)]} for n in (3, 8)))
+
+
+def stopped(patience, epochs=12, values=(5, 4, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6)):
+    """A run whose validation loss is a script, stopped early."""
+    def script(run):
+        run.history.valid["loss"][-1] = values[run.epoch - 1]
+
+    return {"epochs": epochs, "valid": binary(17, seed=5), "callbacks": [script, sv.EarlyStopping(patience)]}
+
+
+def test_a_stopped_run_goes_on_with_more_patience(tmp_path):
+    path = tmp_path / "run.npz"
+    assert len(continued(None, **stopped(2))[1].train["loss"]) == 5
+    assert len(continued(None, **stopped(5))[1].train["loss"]) == 12
+    check_continued_is_undisturbed(path, lambda: stopped(2), lambda: stopped(5))
+    check_continued_is_undisturbed(tmp_path / "3.npz", lambda: stopped(2), lambda: stopped(3))
+    with pytest.raises(ValueError, match="patience: that run had 5, want as much or more, got 4"):
+        continued(path, **stopped(4))
+
+
+def test_a_run_that_something_else_stopped_stays_so_with_more_patience(tmp_path):
+    def stop(run):
+        run.stop = run.epoch == 5
+
+    for first, then in ((2, 4), (9, 12)):
+        path = tmp_path / f"{first}.npz"
+        for patience in (first, then):
+            how = stopped(patience)
+            how["callbacks"] = [*how["callbacks"][:1], stop, *how["callbacks"][1:]]
+            assert len(continued(path, **how)[1].train["loss"]) == 5
+
+
+def test_two_early_stoppings_each_have_their_say_again(tmp_path):
+    for order in (1, -1):
+        path = tmp_path / f"{order}.npz"
+        for patiences, epochs in (((2, 2), 5), ((9, 2), 5), ((9, 3), 6), ((9, 9), 12)):
+            how = stopped(1)
+            how["callbacks"] = [*how["callbacks"][:1], *[sv.EarlyStopping(p) for p in patiences][::order]]
+            assert len(continued(path, **how)[1].train["loss"]) == epochs, (order, patiences)
+
+
+@pytest.mark.parametrize("first, then, words", [
+    ({"epochs": 4}, {"epochs": 3}, "epochs: that run has done 4 already, want as many or more, got 3"),
+    ({"epochs": 4}, {"epochs": 0}, "epochs: that run has done 4 already"),
+    ({"callbacks": lambda: [sv.KLWarmup(6)]}, {"callbacks": lambda: [sv.KLWarmup(7)]},
+     r"its callbacks\[0\], KLWarmup, epochs is 6, this one's 7"),
+    ({"callbacks": lambda: [sv.KLWarmup(6)]}, {}, r"its callbacks is \['KLWarmup'\], this one's \[\]"),
+    ({"callbacks": lambda: [sv.LearningRateDecay()]}, {"callbacks": lambda: [sv.LearningRateDecay()], "epochs": 8},
+     r"its callbacks\[0\], LearningRateDecay, epochs is 4, this one's 8"),
+    ({"callbacks": lambda: [sv.LearningRateDecay(0.5)]}, {"callbacks": lambda: [sv.LearningRateDecay(0.6)]},
+     r"LearningRateDecay, start is 0.5, this one's 0.6"),
+    ({"callbacks": lambda: [sv.EarlyStopping(9)]}, {"callbacks": lambda: [sv.EarlyStopping(9, "elbo")]},
+     r"EarlyStopping, monitor is loss, this one's elbo"),
+    ({"callbacks": lambda: [print]}, {"callbacks": lambda: [repr]}, r"Function, function is print, this one's repr"),
+    ({"model": lambda: new_vae(beta=1.0)}, {"model": lambda: new_vae(beta=2.0)}, "its config is .*beta")])
+def test_another_run_is_refused_and_told_what_differs(tmp_path, first, then, words, capfd):
+    path = tmp_path / "run.npz"
+
+    def run(how):
+        how = {key: value() if callable(value) else value for key, value in how.items()}
+        return continued(path, valid=binary(17, seed=5), **how)
+
+    run(first)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}: checkpoint of another run.*{words}"):
+        run(then)
+    assert path.read_bytes() == content
+    run(first)
+
+
+class Keeper(sv.Callback):
+    """Remembers something that is no array of numbers."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def state(self):
+        return self.kept
+
+
+@pytest.mark.parametrize("kept", [{"best": None}, {"best": print}, {"best": [1, None]}, {"best": np.array([{}])}, None, 3])
+def test_a_callback_that_remembers_an_object_is_refused_by_name_and_nothing_is_pickled(tmp_path, kept):
+    path = tmp_path / "run.npz"
+    with pytest.raises(TypeError, match=r"^callbacks\[1\]: want arrays of numbers or texts by name from Keeper.state"):
+        continued(path, callbacks=[sv.KLWarmup(3), Keeper(kept)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_callback_may_remember_texts_and_numbers(tmp_path):
+    for epochs in (2, 3):
+        continued(tmp_path / "run.npz", epochs, callbacks=[Keeper({"name": "best", "n": 3, "list": [1.0, 2.0]})])
+
+
+def test_the_history_is_on_the_model_after_an_interrupt_and_a_failure(tmp_path):
+    for failure in (KeyboardInterrupt, RuntimeError):
+        model = new_vae()
+
+        def fail(run):
+            if run.epoch == 3:
+                raise failure
+
+        with pytest.raises(failure):
+            continued(None, 9, model=model, valid=binary(17, seed=5), callbacks=[fail])
+        assert len(model.history.train["loss"]) == len(model.history.valid["loss"]) == 3
+    last = continued(None, 2, model=model)[1]
+    assert model.history is last
+    assert deepcopy(model).history.train["loss"].shape == (2,)
+
+
+def test_a_checkpoint_through_a_symbolic_link_leaves_the_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    link, real = tmp_path / "run.npz", tmp_path / "real" / "run.npz"
+    link.symlink_to(real)  # there is nothing yet
+    continued(link, 2)
+    assert link.is_symlink() and real.is_file()
+    continued(link, 4)
+    np.testing.assert_array_equal(continued(real, 4)[0], continued(None, 4)[0])

@@ -81,7 +81,8 @@ class Progress(Callback):
     """Epoch, loss terms and the time left: one line rewritten on a terminal, and in a log a line now and then.
 
     interval : seconds between two lines of a log; never more than one line an epoch, and one when the run is over
-    On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last.
+    On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last of all,
+    and of the label the beginning.
     """
 
     def __init__(self, label="", stream=None, interval=5.0):
@@ -112,12 +113,10 @@ class Progress(Callback):
     def _write(self, run, rest):
         terms = [f"{name} {values[-1]:.3f}" for name, values in run.history.train.items()]
         valid = [f"| valid loss {run.history.valid['loss'][-1]:.3f}"] if run.history.valid else []
-        parts = [f"{self.label} epoch {run.epoch}/{run.epochs}".strip(), *terms, *valid, rest]
-        room = self._room() if self._is_terminal else np.inf
-        while len("  ".join(parts)) > room and len(parts) > 3 + len(valid):  # the loss stays, and what is left
-            del parts[-2 - len(valid)]
-        line = "  ".join(parts)
-        self._out.write(f"\r\x1b[K{line[:room]}" if self._is_terminal else line + "\n")
+        head, room = f"{self.label} epoch {run.epoch}/{run.epochs}".strip(), self._room() if self._is_terminal else np.inf
+        while len(line := "  ".join([head, *terms, *valid, rest])) > room and (len(terms) > 1 or valid):
+            (terms if len(terms) > 1 else valid).pop()
+        self._out.write(f"\r\x1b[K{line[-room:]}" if self._is_terminal else line + "\n")
         self._is_open = self._is_terminal
         self._out.flush()
 
