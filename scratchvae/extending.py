@@ -1,9 +1,9 @@
 """How does a class from outside join in? It is known by a name of its own from its definition on.
 
-A file names classes: of the model, its observation model, its activation. This package's own go by their short names, as
-Gaussian; any other by its module too, as mylab.noise.Laplace, so that no two are taken for one another. Subclasses of
-`Model`, `Observation` and `Layer` are known without more; `@saveable` is for a class that has no such base. A file's name
-is looked up among the classes that are defined, and never imported.
+A file names classes: of the model, its observation model, its activation. This package's own go by their short
+names, as Gaussian; any other by its module too, as mylab.noise.Laplace, so that no two are taken for one another.
+Subclasses of `Model`, `Observation` and `Layer` are known without more; `@saveable` is for a class that has no such
+base. A name is looked up among the classes that are defined, and never imported.
 """
 import json
 from inspect import Parameter, signature

@@ -350,6 +350,7 @@ def test_an_array_of_another_format_version_is_refused(path):
 
 # ---- several writers, links, modes ----------------------------------------------------------------------------------
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is being read is not replaced there")
 def test_threads_that_save_to_one_path_leave_whole_files(path):
     """Whoever reads, however often, finds one of the models."""
     models, wrong = [model(seed, hidden=(60,)) for seed in range(4)], []
@@ -399,6 +400,7 @@ def test_what_is_no_file_is_not_replaced(path):
     assert stat.S_ISFIFO(path.stat().st_mode) and list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are short there")
 def test_a_long_name_leaves_room_for_the_temporary_one(path):
     path = path.with_name("m" * 250 + ".npz")
     checkpoint.save(model(), path)

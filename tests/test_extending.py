@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
+from scratchvae.nn.callbacks import Function
 
 ROOT = Path(__file__).resolve().parents[1]
 D = 5
@@ -116,7 +117,8 @@ def rng(seed=0):
 
 
 def vae(observation=None, **how):
-    return sv.VAE(D, hidden=(6,), n_latent=2, observation=observation or Laplace(0.5), rng=rng(), dtype=np.float64, **how)
+    observation = observation or Laplace(0.5)
+    return sv.VAE(D, hidden=(6,), n_latent=2, observation=observation, rng=rng(), dtype=np.float64, **how)
 
 
 # ---- observation models -------------------------------------------------------------------------------------------
@@ -220,7 +222,8 @@ def test_another_process_loads_an_own_class_only_if_it_has_imported_it(known, tm
 @pytest.mark.parametrize("make", [
     lambda: sv.VAE(D, (6,), 2, activation=Swish, observation=sv.Gaussian(1.0), rng=rng()),
     lambda: sv.Autoencoder(D, (6,), 2, activation=Swish, observation=sv.Gaussian(1.0), rng=rng()),
-    lambda: sv.MADE(D, (6,), activation=Swish, rng=rng()), lambda: sv.Classifier(D, (6,), 3, activation=Swish, rng=rng())])
+    lambda: sv.MADE(D, (6,), activation=Swish, rng=rng()),
+    lambda: sv.Classifier(D, (6,), 3, activation=Swish, rng=rng())])
 def test_an_own_activation_is_taken_saved_and_loaded(make, tmp_path):
     model = make()
     sv.save(model, tmp_path / "model.npz")
@@ -353,7 +356,7 @@ def test_an_optimizer_with_a_step_of_its_own_continues_too(tmp_path):
 
 
 def test_an_optimizer_without_a_formula_says_so():
-    with pytest.raises(NotImplementedError, match=r"^Optimizer has no update\(self, theta, grad\), which must give: The f"):
+    with pytest.raises(NotImplementedError, match=r"^Optimizer has no update\(self, theta, grad\), which must give: "):
         sv.fit(vae(), reals(), epochs=1, optimizer=sv.Optimizer(0.1), rng=rng())
 
 
@@ -409,7 +412,7 @@ def test_a_check_that_gives_no_tuple_is_refused():
         def check(self, X, name="X"):
             return np.asarray(X)
 
-    with pytest.raises(TypeError, match=r"^model: want a tuple of arrays of one length, as \(x,\), from Bare.check, got"):
+    with pytest.raises(TypeError, match=r"^model: want a tuple of arrays .* \(x,\), from Bare.check, got"):
         sv.fit(Bare(D, rng=rng()), reals(), epochs=1, rng=rng())
 
 
@@ -498,6 +501,7 @@ def test_arrays_of_objects_and_a_second_header_are_refused(tmp_path):
     (sv.EarlyStopping(5), "EarlyStopping(patience=5, monitor='loss', direction='fall')"),
     (sv.KLWarmup(5), "KLWarmup(epochs=5)"), (sv.LearningRateDecay(), "LearningRateDecay(start=0.5)"),
     (sv.Progress("a"), "Progress(label='a', stream=None, interval=5.0)"), (sv.Callback(), "Callback()"),
+    (Function(print), "Function(print)"),
     (sv.History(), "History(0 epochs)"), (sv.Gaussian(0.5), "Gaussian(variance=0.5, floor=0.0001)"),
     (Laplace(0.5), "Laplace(scale=0.5)"), (sv.PCA(2), "PCA(n_components=2, solver='svd')")])
 def test_what_things_are_in_one_line(thing, text):

@@ -649,7 +649,7 @@ def test_folds_of_a_cross_validation_are_told_apart(tmp_path):
     last_bit = X.copy()
     last_bit[-1, -1] = 1 - last_bit[-1, -1]
     for other in (binary(seed=1), last_bit, X[::-1]):
-        with pytest.raises(ValueError, match=f"{re.escape(str(path))}: checkpoint of another run: its data's fingerprint is"):
+        with pytest.raises(ValueError, match=f"{re.escape(str(path))}: .* of another run: its data's fingerprint is"):
             continued(path, X=other)
     for same in (X.astype(np.float64), np.asfortranarray(X), X.astype(bool), X.tolist()):
         np.testing.assert_array_equal(continued(path, X=same)[0], want)
@@ -663,9 +663,9 @@ def test_other_labels_and_other_validation_data_are_told_apart(tmp_path):
                          model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
 
     run()
-    for change, words in (({"labels": labels[::-1]}, "data's fingerprint"), ({"valid": labels[::-1]}, "valid's fingerprint")):
-        with pytest.raises(ValueError, match=words):
-            run(**change)
+    for change in ("labels", "valid"):
+        with pytest.raises(ValueError, match=("data" if change == "labels" else "valid") + "'s fingerprint is"):
+            run(**{change: labels[::-1]})
     run()
 
 
@@ -763,7 +763,8 @@ class Keeper(sv.Callback):
         return self.kept
 
 
-@pytest.mark.parametrize("kept", [{"best": None}, {"best": print}, {"best": [1, None]}, {"best": np.array([{}])}, None, 3])
+@pytest.mark.parametrize("kept", [
+    {"best": None}, {"best": print}, {"best": [1, None]}, {"best": np.array([{}])}, None, 3])
 def test_a_callback_that_remembers_an_object_is_refused_by_name_and_nothing_is_pickled(tmp_path, kept):
     path = tmp_path / "run.npz"
     with pytest.raises(TypeError, match=r"^callbacks\[1\]: want arrays of numbers or texts by name from Keeper.state"):
@@ -792,6 +793,7 @@ def test_the_history_is_on_the_model_after_an_interrupt_and_a_failure(tmp_path):
     assert deepcopy(model).history.train["loss"].shape == (2,)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX links")
 def test_a_checkpoint_through_a_symbolic_link_leaves_the_link(tmp_path):
     (tmp_path / "real").mkdir()
     link, real = tmp_path / "run.npz", tmp_path / "real" / "run.npz"

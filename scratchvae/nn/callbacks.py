@@ -1,8 +1,8 @@
 """What else happens between epochs? Progress, early stopping, warm-up, a learning rate that decays.
 
-A callback is told of a training run at its begin, before and after every epoch, and at its end; any plain function can
-be one too, and is called after every epoch. What a callback must remember over a restart it gives in `state`.
-The run it is handed has: model, optimizer, rng, epoch (how many are done), epochs, history, stop (set it to end the run).
+A callback is told of a training run at its begin, before and after every epoch, and at its end; any plain function
+can be one too, and is called after every epoch. What a callback must remember over a restart it gives in `state`.
+The run it is handed has: model, optimizer, rng, epoch (how many are done), epochs, history, stop (set it to end it).
 """
 import os
 import sys
@@ -76,13 +76,16 @@ class Function(Callback):
     def settings(self, run):
         return {"function": getattr(self.function, "__qualname__", type(self.function).__qualname__)}
 
+    def __repr__(self):
+        return f"Function({self.settings(None)['function']})"
+
 
 class Progress(Callback):
     """Epoch, loss terms and the time left: one line rewritten on a terminal, and in a log a line now and then.
 
     interval : seconds between two lines of a log; never more than one line an epoch, and one when the run is over
-    On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last of all,
-    and of the label the beginning.
+    On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last of
+    all, and of the label the beginning.
     """
 
     def __init__(self, label="", stream=None, interval=5.0):
@@ -113,7 +116,8 @@ class Progress(Callback):
     def _write(self, run, rest):
         terms = [f"{name} {values[-1]:.3f}" for name, values in run.history.train.items()]
         valid = [f"| valid loss {run.history.valid['loss'][-1]:.3f}"] if run.history.valid else []
-        head, room = f"{self.label} epoch {run.epoch}/{run.epochs}".strip(), self._room() if self._is_terminal else np.inf
+        head = f"{self.label} epoch {run.epoch}/{run.epochs}".strip()
+        room = self._room() if self._is_terminal else np.inf
         while len(line := "  ".join([head, *terms, *valid, rest])) > room and (len(terms) > 1 or valid):
             (terms if len(terms) > 1 else valid).pop()
         self._out.write(f"\r\x1b[K{line[-room:]}" if self._is_terminal else line + "\n")
@@ -190,8 +194,8 @@ class EarlyStopping(Callback):
 
     def load_state(self, state):
         if self.patience < int(state["patience"]):
-            raise ValueError(f"patience: that run had {int(state['patience'])}, want as much or more, got {self.patience}: "
-                             "it might have stopped before")
+            raise ValueError(f"patience: that run had {int(state['patience'])}, want as much or more, got "
+                             f"{self.patience}, with which it might have stopped before")
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
         self.best_theta, self.stopped = real_array("best_theta", state["best_theta"]).copy(), bool(state["stopped"])
 

@@ -1,7 +1,7 @@
 """How does a model survive the end of the program? One `.npz` file, written whole or not at all.
 
-A file holds a header (JSON: the format's version, the class, the constructor's arguments) and plain arrays, stored without
-compression, and never a pickled object. Reading is in `distrust.py`, for a file may come from anyone.
+A file holds a header (JSON: the format's version, the class, the constructor's arguments) and plain arrays, stored
+without compression, and never a pickled object. Its members are read in `distrust.py`: it may come from anyone.
 """
 import json
 import zipfile

@@ -1,6 +1,8 @@
 """What does `fit` refuse? Models, data, optimizers and callbacks, before anything is changed."""
 from inspect import signature
 
+import numpy as np
+
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.model import Model
@@ -9,7 +11,8 @@ from scratchvae.nn.optimizers import Adam, Optimizer
 
 def checked_data(model, X, labels, valid):
     """The model's training data and its validation data or None, each a tuple of arrays of equal length."""
-    if isinstance(model, type) or not all(hasattr(model, name) for name in ("check", "forward_backward", "theta", "grad")):
+    needed = ("check", "forward_backward", "theta", "grad")
+    if isinstance(model, type) or not all(hasattr(model, name) for name in needed):
         raise TypeError(f"model: want a model that `fit` can train, as VAE(...), got {model!r}")
     for name in ("check", "forward_backward", "evaluate"):
         if getattr(type(model), name, None) is getattr(Model, name) and (name != "evaluate" or valid is not None):
@@ -23,9 +26,10 @@ def checked_data(model, X, labels, valid):
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
     valid = None if valid is None else model.check(*valid, name="valid")
     for arrays in (data, valid):
-        if arrays is not None and not (isinstance(arrays, tuple) and arrays and len({len(a) for a in arrays}) == 1):
+        if arrays is not None and not (isinstance(arrays, tuple) and all(isinstance(a, np.ndarray) for a in arrays)
+                                       and len({len(a) for a in arrays}) == 1):
             raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.check, "
-                            f"got {type(arrays).__name__}")
+                            f"got {arrays!r:.80}")
     return data, valid
 
 

@@ -31,8 +31,8 @@ class Bound:
 
     def __setattr__(self, name, value):
         if name in self.bound and value is not getattr(self, name):  # which it is after W *= 2
-            raise AttributeError(f"{name}: is part of one vector that is trained, and {type(self).__name__} would go on "
-                                 "with what it was; write into its arrays, as W[...] = ..., or make a new model")
+            raise AttributeError(f"{name}: is part of one vector that is trained, and {type(self).__name__} would go "
+                                 "on with what it was; write into its arrays, as W[...] = ..., or make a new model")
         super().__setattr__(name, value)
 
 

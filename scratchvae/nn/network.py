@@ -60,7 +60,7 @@ class Network(Layer):
 def pack(parts):
     """One theta with the values of all parts in turn, and one grad of zeros, ready for `bind`.
 
-    Parts without parameters take no room. ValueError if the parts do not share one dtype, or belong to another network.
+    Parts without parameters take no room. ValueError if the parts have several dtypes, or belong to another network.
     """
     for part in parts:
         if part.taken and part.n_parameters:
@@ -111,8 +111,8 @@ def activation_class(activation):
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer that is made without "
-                         f"arguments, got {activation!r}")
+        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer that is made "
+                         f"without arguments, got {activation!r}")
     return activation
 
 

@@ -3,7 +3,7 @@ import numpy as np
 
 
 def where_not_finite(run, where, terms):
-    """Name the first tensor that is not finite: a parameter, a gradient, a moment of the optimizer, else the loss alone."""
+    """Name the first tensor that is not finite: a parameter, a gradient, a moment, else the loss alone."""
     views = run.model.named_parameters()
     others, start = {}, 0
     for name, view in views.items():
@@ -11,5 +11,5 @@ def where_not_finite(run, where, terms):
         start += view.size
     others |= {f"optimizer.{name}": array for name, array in run.optimizer.state().items()}
     bad = [name for name, array in {**views, **others}.items() if not np.isfinite(array).all()]
-    return (f"the loss is {terms.loss} at {where}; first tensor that is not finite: {bad[0] if bad else 'the loss alone'}; "
+    return (f"the loss is {terms.loss} at {where}; first tensor that is not finite: {(bad or ['the loss alone'])[0]}; "
             "try a smaller learning rate, or data on a smaller scale")

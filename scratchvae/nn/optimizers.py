@@ -25,7 +25,7 @@ class Optimizer:
         self.t = 0  # steps taken
 
     def step(self, theta, grad):
-        """Change theta in place: decay, then the formula in `update`. Other arrays than the last step's are looked at."""
+        """Change theta in place: decay, then the formula. Arrays that are not the last step's pass a door."""
         if theta is not self.theta or grad is not self.grad:
             self.bind(theta, grad)
         self.t += 1

@@ -24,12 +24,14 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
     rng                   the same seed gives the same bits on one machine, for one number of BLAS threads
-    valid                 held-out X, or (X, labels): its terms are recorded after every epoch; training is the same without
+    valid                 held-out X, or (X, labels): its terms are recorded after every epoch; training does not
+                          depend on it, but through callbacks
     callbacks             `Callback`s, or functions of the run; without one that speaks, training is silent
-    checkpoint : path     written after every epoch; if it exists, training continues from it, bit for bit as if it had
-                          never stopped and had had these `epochs` and this patience from its start. ValueError, with
-                          what differs, if that cannot be: other data, another model, optimizer, batch size, warm-up,
-                          fewer epochs, or more with a learning rate that decays over them
+    checkpoint : path     written after every epoch; if it exists, training continues from it (not from this `model`,
+                          `optimizer` and `rng`), bit for bit as if it had never stopped and had had these `epochs` and
+                          this patience from its start. ValueError, with what differs, if that cannot be: other data,
+                          another model, optimizer, batch size or warm-up, less patience, fewer epochs, or more of them
+                          with a learning rate that decays over them
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
     epochs that were done are in `model.history`.
     """
@@ -92,8 +94,8 @@ class History:
 
     def __repr__(self):
         n = len(next(iter(self.train.values()), ()))
-        parts = [f"; {part} {', '.join(terms)}" for part, terms in (("train", self.train), ("valid", self.valid)) if terms]
-        return f"History({n} epochs{''.join(parts)})"
+        parts = "".join(f"; {part} {', '.join(terms)}" for part, terms in vars(self).items() if terms)
+        return f"History({n} epochs{parts})"
 
     def append(self, part, terms):
         """Add one epoch's terms (name -> value) to `train` or `valid`."""

@@ -47,7 +47,7 @@ class Observation(Saveable):
         return self.evaluate(*self._checked(x, params))
 
     def evaluate(self, x, params):
-        """log p(x given params) : (N,) and its derivative with respect to params : (N, n_params), of what was checked."""
+        """log p(x given params) : (N,), and its derivative in params : (N, n_params), of what was checked."""
         raise not_given(self, Observation.evaluate)
 
     def mean(self, params):
