@@ -355,6 +355,26 @@ def test_an_optimizer_with_a_step_of_its_own_continues_too(tmp_path):
     assert np.array_equal(thetas[0], thetas[2])
 
 
+class Plain(sv.Optimizer):
+    """It does not call our constructor."""
+
+    def __init__(self, lr):
+        self.lr = lr
+
+    def update(self, theta, grad):
+        theta -= self.lr * grad
+
+
+def test_an_optimizer_that_knows_only_its_rate_is_gradient_descent():
+    thetas = []
+    for optimizer in (Plain(0.01), sv.SGD(0.01)):
+        model = vae()
+        sv.fit(model, reals(), epochs=2, optimizer=optimizer, rng=rng())
+        thetas.append(model.theta)
+    np.testing.assert_array_equal(*thetas)
+    assert repr(Plain(0.01)).startswith("Plain(lr=0.01")
+
+
 def test_an_optimizer_without_a_formula_says_so():
     with pytest.raises(NotImplementedError, match=r"^Optimizer has no update\(self, theta, grad\), which must give: "):
         sv.fit(vae(), reals(), epochs=1, optimizer=sv.Optimizer(0.1), rng=rng())
@@ -405,6 +425,19 @@ def test_a_model_that_lacks_a_method_is_told_which_before_it_is_trained(missing,
     assert np.array_equal(model.theta, before)
     if missing == "evaluate":  # which only validation needs
         assert len(sv.fit(model, X, y, epochs=1, rng=rng()).train["loss"]) == 1
+
+
+@pytest.mark.parametrize("terms", [1.0, (1.0, 2.0), {"loss": 1.0}, None])
+def test_loss_terms_that_are_no_namedtuple_are_refused_in_the_first_step(terms):
+    class Bare(Regression):
+        def forward_backward(self, *data, rng):
+            return terms
+
+    model, (X, y) = Bare(D, rng=rng()), regression_data()
+    before = model.theta.copy()
+    with pytest.raises(TypeError, match="^model: want a namedtuple with a `loss` from Bare, got"):
+        sv.fit(model, X, y, epochs=1, rng=rng())
+    assert np.array_equal(model.theta, before)
 
 
 def test_a_check_that_gives_no_tuple_is_refused():
@@ -501,7 +534,8 @@ def test_arrays_of_objects_and_a_second_header_are_refused(tmp_path):
     (sv.EarlyStopping(5), "EarlyStopping(patience=5, monitor='loss', direction='fall')"),
     (sv.KLWarmup(5), "KLWarmup(epochs=5)"), (sv.LearningRateDecay(), "LearningRateDecay(start=0.5)"),
     (sv.Progress("a"), "Progress(label='a', stream=None, interval=5.0)"), (sv.Callback(), "Callback()"),
-    (Function(print), "Function(print)"),
+    (Function(print), "Function(print)"), (sv.GaussianMixture(2), "GaussianMixture(n_components=2, floor=0.001, "
+                                                                  "max_iter=200, tol=1e-05)"),
     (sv.History(), "History(0 epochs)"), (sv.Gaussian(0.5), "Gaussian(variance=0.5, floor=0.0001)"),
     (Laplace(0.5), "Laplace(scale=0.5)"), (sv.PCA(2), "PCA(n_components=2, solver='svd')")])
 def test_what_things_are_in_one_line(thing, text):

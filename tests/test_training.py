@@ -772,6 +772,17 @@ def test_a_callback_that_remembers_an_object_is_refused_by_name_and_nothing_is_p
     assert not list(tmp_path.iterdir())
 
 
+def test_settings_that_no_file_can_hold_are_refused_before_training(tmp_path):
+    class Odd(sv.Callback):
+        def settings(self, run):
+            return {"rate": np.float32(1)}
+
+    model = new_vae()
+    with pytest.raises(TypeError, match=r"^callbacks: want `settings` that JSON can hold.*callbacks\[0\], Odd, rate"):
+        continued(tmp_path / "run.npz", model=model, callbacks=[Odd()])
+    assert model.history is None
+
+
 def test_a_callback_may_remember_texts_and_numbers(tmp_path):
     for epochs in (2, 3):
         continued(tmp_path / "run.npz", epochs, callbacks=[Keeper({"name": "best", "n": 3, "list": [1.0, 2.0]})])

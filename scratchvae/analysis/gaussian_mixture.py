@@ -15,6 +15,7 @@ Source: Dempster, Laird & Rubin 1977; Bishop 2006, section 9.2.
 import numpy as np
 
 from scratchvae.checking import finite, generator, integer, matrix, not_too_large, number
+from scratchvae.extending import in_one_line
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
@@ -32,6 +33,9 @@ class GaussianMixture:
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor = integer("n_components", n_components), number("floor", floor, open_low=True)
         self.max_iter, self.tol = integer("max_iter", max_iter), number("tol", tol)
+
+    def __repr__(self):
+        return in_one_line(self)
 
     @classmethod
     def standard(cls, K):

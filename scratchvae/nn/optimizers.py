@@ -17,12 +17,12 @@ class Optimizer:
     """
 
     moments = ()  # names of the state arrays, each shaped like theta and 0 at first
+    t, weight_decay = 0, 0.0  # steps taken; and for those that know no decay
     theta = grad = scratch = None  # the arrays of the last step, and room for one more
 
     def __init__(self, lr, weight_decay=0.0):
         self.lr = number("lr", lr)
         self.weight_decay = number("weight_decay", weight_decay)
-        self.t = 0  # steps taken
 
     def step(self, theta, grad):
         """Change theta in place: decay, then the formula. Arrays that are not the last step's pass a door."""

@@ -31,7 +31,10 @@ class Checkpoint:
                  "callbacks": [class_name(type(c)) for c in run.callbacks], **settings, "batch_size": batch_size,
                  "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0,
                  "data's fingerprint": fingerprint(data), "valid's fingerprint": fingerprint(valid or ())}
-        self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
+        try:
+            self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
+        except TypeError as error:
+            raise TypeError(f"callbacks: want `settings` that JSON can hold ({error}), got {settings}") from None
 
     def save(self):
         """Write the whole state, whole or not at all."""

@@ -13,7 +13,7 @@ import numpy as np
 from scratchvae.checking import generator, integer
 from scratchvae.nn.callbacks import begun
 from scratchvae.nn.door import checked_callbacks, checked_data, checked_optimizer
-from scratchvae.nn.not_finite import where_not_finite
+from scratchvae.nn.not_finite import refuse_not_finite
 from scratchvae.nn.resume import Checkpoint
 
 
@@ -64,13 +64,11 @@ def train_epoch(run, data, batch_size):
         for batch, start in enumerate(range(0, n, batch_size)):
             rows = order[start:start + batch_size]
             terms = model.forward_backward(*(array.take(rows, axis=0) for array in data), rng=run.rng)
-            if not np.isfinite(terms.loss):
-                raise FloatingPointError(where_not_finite(run, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
+            refuse_not_finite(run, terms, f"batch {batch + 1}")
             optimizer.step(model.theta, model.grad)
             sums += len(rows) * np.array(terms, dtype=np.float64)
     # The last step's loss is never computed; and where a gradient's square overflows, Adam only stands still.
-    if not all(np.isfinite(array).all() for array in (model.theta, *optimizer.state().values())):
-        raise FloatingPointError(where_not_finite(run, f"epoch {run.epoch + 1}, batch {batch + 1}", terms))
+    refuse_not_finite(run, terms, f"batch {batch + 1}", (model.theta, *optimizer.state().values()))
     return dict(zip(terms._fields, sums / n))
 
 
@@ -78,8 +76,7 @@ def validate(run, valid):
     """The loss terms of the held-out data, always with the same noise."""
     with np.errstate(all="ignore"):  # as in train_epoch
         terms = run.model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
-    if not np.isfinite(terms.loss):
-        raise FloatingPointError(where_not_finite(run, f"epoch {run.epoch + 1}, validation", terms))
+    refuse_not_finite(run, terms, "validation")
     return terms._asdict()
 
 
