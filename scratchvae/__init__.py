@@ -16,6 +16,7 @@ How a network learns
     nn/optimizers.py                  How does a gradient become a step?
     nn/training.py                    How is a model trained?
     nn/callbacks.py                   What else happens between epochs?
+    nn/progress.py                    How far is the training, and how long will it take?
     nn/checkpoint.py                  How does a model survive the end of the program?
     nn/distrust.py                    What if a file is not what it says?
     nn/resume.py                      How does a stopped run go on?
@@ -69,7 +70,8 @@ from scratchvae.nn.model import Model
 from scratchvae.nn.optimizers import SGD, Adam, Optimizer
 from scratchvae.nn.gradcheck import check_gradient
 from scratchvae.nn.training import History, fit
-from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay, Progress
+from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay
+from scratchvae.nn.progress import Progress
 from scratchvae.nn.checkpoint import load, save
 from scratchvae.models.pca import PCA
 from scratchvae.models.kernel_pca import KernelPCA

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from scratchvae.nn import callbacks
+from scratchvae.nn import callbacks, progress
 
 D = 12
 
@@ -223,7 +223,7 @@ def test_progress_in_a_log(interval, n_lines):
 def test_progress_tells_the_time_left(monkeypatch):
     """Epochs of two seconds each: after e of 6, 2 (6 - e) s are left."""
     now, out = [100.0], io.StringIO()
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
 
     def two_seconds(run):
         now[0] += 2
@@ -236,12 +236,12 @@ def test_progress_tells_the_time_left(monkeypatch):
 def test_progress_of_a_run_that_continues_knows_only_its_own_epochs(monkeypatch):
     """From epoch 4 of 8, one epoch in two seconds: three are left, 6 s, whatever the first four took."""
     now, out = [100.0], io.StringIO()
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     run = SimpleNamespace(epoch=4, epochs=8, stop=False, history=SimpleNamespace(train={"loss": [1.0]}, valid={}))
-    progress = sv.Progress("", out, interval=0)
-    progress.begin(run)
+    speaker = sv.Progress("", out, interval=0)
+    speaker.begin(run)
     now[0], run.epoch = 102.0, 5
-    progress.epoch_end(run)
+    speaker.epoch_end(run)
     assert out.getvalue().rstrip().endswith("  6 s left")
 
 
@@ -295,7 +295,7 @@ def test_progress_is_as_short_as_the_terminal_is_narrow(columns, monkeypatch):
         def fileno(self):
             return 7
 
-    monkeypatch.setattr(callbacks.os, "get_terminal_size", lambda fd: {7: SimpleNamespace(columns=columns)}[fd])
+    monkeypatch.setattr(progress.os, "get_terminal_size", lambda fd: {7: SimpleNamespace(columns=columns)}[fd])
     out = Window()
     train(sv.Progress("  a VAE of the first lesson:", out), valid=binary(9))
     lines = out.getvalue().rstrip("\n").split("\r\x1b[K")[1:]
@@ -312,7 +312,7 @@ def test_progress_on_a_terminal_of_unknown_width_takes_80_columns():
 
 
 def test_progress_speaks_first_on_a_machine_that_has_just_started(monkeypatch):
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: 3.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 3.0)
     out = io.StringIO()
     train(sv.Progress("", out, interval=1000))
     assert len(out.getvalue().splitlines()) == 2
