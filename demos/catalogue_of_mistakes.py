@@ -222,9 +222,12 @@ MISTAKES = (
         ("nn.layers:Tanh.forward", "return y, y", "self.last = y\n        return y, y"),
         ("nn.layers:Tanh.backward", "(1 - y * y)", "(1 - self.last * self.last)"),
     ], "test_layers.check_interleaved_forwards", "VAE", "nothing, until one layer is used twice in a step"),
-    Mistake("layers", "weights drawn with the variance for a standard deviation", [
-        ("nn.layers:Dense.__init__", "np.sqrt(variance) *", "variance *"),
-    ], "test_layers.check_initial_variance", "VAE", "nothing in a shallow network; a deep one hardly starts"),
+    Mistake("layers", "weights that start within 1/n_in, where 1/sqrt(n_in) belongs", [
+        ("nn.layers:Dense.__init__", "2 / np.sqrt(n_in)", "2 / n_in"),
+    ], "test_layers.check_initial_spread", "VAE", "nothing in a shallow network; a deep one hardly starts"),
+    Mistake("network", "a start at the data's shares again in every call of fit", [
+        ("nn.network:start_outputs", "return False", "pass"),
+    ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),
     Mistake("network", "layers that compute with a copy of theta", [
         ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),

@@ -62,11 +62,10 @@ def v_curve(steps, curve, title):
 
 def layer_errors(rng):
     """Each layer under a random cotangent dy: derivatives of <dy, y> with respect to its parameters and to x."""
-    def make(activation):
-        return {"rng": rng, "dtype": np.float64, "followed_by": activation}
-    layers = {"Dense": sv.Dense(D, H, **make(sv.Tanh)), "Tanh": sv.Tanh(), "ReLU": sv.ReLU(), "Sigmoid": sv.Sigmoid(),
+    how = {"rng": rng, "dtype": np.float64}
+    layers = {"Dense": sv.Dense(D, H, **how), "Tanh": sv.Tanh(), "ReLU": sv.ReLU(), "Sigmoid": sv.Sigmoid(),
               "Append": sv.Append(K, dtype=np.float64),
-              "Network": sv.Network([sv.Dense(D, H, **make(sv.Tanh)), sv.Tanh(), sv.Dense(H, K, **make(None))])}
+              "Network": sv.Network([sv.Dense(D, H, **how), sv.Tanh(), sv.Dense(H, K, **how)])}
     errors = {}
     for name, layer in layers.items():
         x = rng.standard_normal((N, D))

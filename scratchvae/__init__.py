@@ -73,6 +73,7 @@ from scratchvae.nn.training import History, fit
 from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay
 from scratchvae.nn.progress import Progress
 from scratchvae.nn.checkpoint import load, save
+from scratchvae.models.standardizer import Standardizer
 from scratchvae.models.pca import PCA
 from scratchvae.models.kernel_pca import KernelPCA
 from scratchvae.models.autoencoder import Autoencoder

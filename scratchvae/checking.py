@@ -56,6 +56,22 @@ def matrix(name, value, n_columns=None, dtype=None):
     return array
 
 
+def order_of_one(name, x, mean, variance):
+    """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
+
+    A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
+    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01.
+    """
+    size, deviation = np.sqrt(mean**2 + variance), np.sqrt(variance)
+    wrong = size > 30
+    for j in np.flatnonzero((deviation < 0.01) & (variance > 0)):  # rare pixels have small deviations, too: most are equal
+        wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
+    if wrong.any():
+        j = int(wrong.argmax())
+        raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and standard "
+                         f"deviation {deviation[j]:.2g}; standardise it: sv.Standardizer().fit(X).transform(X)")
+
+
 def class_labels(name, value, n_rows=None, n_classes=None):
     """`value` as an (N,) integer array of classes 0, 1, ..., below `n_classes` and as long as `n_rows`, if given."""
     array = real_array(name, value)

@@ -106,7 +106,7 @@ def test_loss(observation):
 def test_gaussian_loss_is_the_squared_error():
     """Under a Gaussian of variance v: the squared error over 2 v, plus D/2 log 2 pi v."""
     v = 0.3
-    model, x = new(sv.Gaussian(v)), data(sv.Gaussian())
+    model, x = new(sv.Gaussian(v)), data(sv.Gaussian(1))
     squares = np.sum((x - model.reconstruct(x)) ** 2, axis=1)
     np.testing.assert_allclose(model.loss_and_grad(x).loss, squares.mean() / (2 * v) + D / 2 * np.log(2 * np.pi * v),
                                rtol=1e-13)
@@ -156,7 +156,7 @@ def test_a_zero_last_layer_gives_d_log_2():
 def check_linear_autoencoder_never_beats_pca(seed):
     """Without hidden layers the reconstruction lies on a K-dimensional plane, and PCA's is the closest one."""
     X = np.random.default_rng(seed).standard_normal((30, D)) * 0.7 ** np.arange(D)
-    model = new(sv.Gaussian(), (), seed)
+    model = new(sv.Gaussian(1), (), seed)
     fitted = sv.PCA(K).fit(X)
     best = np.sum((X - fitted.inverse_transform(fitted.transform(X))) ** 2)
     assert np.sum((X - model.reconstruct(X)) ** 2) >= best
@@ -177,7 +177,7 @@ def test_linear_autoencoder_never_beats_pca(seed):
 
 def test_a_linear_autoencoder_is_trained_to_pca():
     X = np.random.default_rng(0).standard_normal((200, D)) * 0.7 ** np.arange(D) + 1
-    model = autoencoder.Autoencoder(D, hidden=(), n_latent=K, observation=sv.Gaussian(), rng=np.random.default_rng(0),
+    model = autoencoder.Autoencoder(D, hidden=(), n_latent=K, observation=sv.Gaussian(1), rng=np.random.default_rng(0),
                                     dtype=np.float64)
     sv.fit(model, X, epochs=1000, batch_size=50, optimizer=sv.Adam(0.02), rng=np.random.default_rng(0),
            callbacks=[sv.LearningRateDecay()])
@@ -191,7 +191,7 @@ def test_a_linear_autoencoder_is_trained_to_pca():
 def check_damage():
     """Gaussian: x + noise * eps. Masking: 0 where eps < noise, so the share `noise` is lost, and the rest is x."""
     n, x = 4000, np.random.default_rng(5).random((4000, D)) + 1
-    gaussian, masking = new(sv.Gaussian(), noise=0.3), new(sv.Gaussian(), noise=0.3, corruption="masking")
+    gaussian, masking = new(sv.Gaussian(1), noise=0.3), new(sv.Gaussian(1), noise=0.3, corruption="masking")
     eps = damage_noise(n=n)
     np.testing.assert_array_equal(gaussian.damage(x, eps=eps), x + 0.3 * eps)
     moved = gaussian.damage(x, np.random.default_rng(0)) - x

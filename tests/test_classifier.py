@@ -128,7 +128,7 @@ def test_a_frozen_encoder_is_a_linear_classifier_on_its_codes():
     before = encoder.theta.copy()
     codes = encoder.encode(X)
     frozen = classifier.Classifier(codes.shape[1], (), 10, rng=rng())
-    sv.fit(frozen, codes, labels, epochs=100, optimizer=sv.Adam(1e-2, weight_decay=0.1), rng=rng())
+    sv.fit(frozen, codes, labels, epochs=300, optimizer=sv.Adam(1e-2, weight_decay=0.1), rng=rng())
     assert (encoder.theta == before).all() and frozen.score(codes, labels) > 0.85
 
 

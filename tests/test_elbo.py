@@ -191,6 +191,6 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="n_latent"):
         posterior.grid_posterior(linear(4, 3, 0), x)
     with pytest.raises(ValueError, match="hidden"):
-        elbo.in_closed_form(sv.VAE(4, hidden=(3,), rng=rng(), observation=sv.Gaussian()), x)
+        elbo.in_closed_form(sv.VAE(4, hidden=(3,), rng=rng(), observation=sv.Gaussian(1)), x)
     with pytest.raises(ValueError, match="is a loss, not a likelihood"):
         elbo.on_grid(sv.VAE(4, rng=rng(), observation=sv.CrossEntropy()), np.zeros((3, 4)))

@@ -179,7 +179,7 @@ def test_multi_sample_bound_is_tight_at_the_exact_posterior(seed, k):
 
 def encoder_that_says(mean, log_var, d=D):
     """A linear VAE with mu_j(x) = mean_j x_j and a constant log_var."""
-    vae = sv.VAE(d, hidden=(), n_latent=len(mean), observation=sv.Gaussian(), rng=rng(), dtype=np.float64)
+    vae = sv.VAE(d, hidden=(), n_latent=len(mean), observation=sv.Gaussian(1), rng=rng(), dtype=np.float64)
     dense, k = vae.encoder.layers[0], len(mean)
     dense.theta[:] = 0
     dense.W[range(k), range(k)], dense.b[k:] = mean, log_var

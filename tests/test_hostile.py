@@ -244,7 +244,7 @@ DOORS = {
         sv.normal_table.normal_interval, ("low", "mu", "sigma"), low=-np.ones(N), high=np.ones(N), mu=reals(N),
         sigma=np.full(N, 2.0)),
     # how a network learns
-    "Dense": function(sv.Dense, n_in=D, n_out=3, followed_by=sv.ReLU, rng=RNG, dtype=np.float64),
+    "Dense": function(sv.Dense, n_in=D, n_out=3, rng=RNG, dtype=np.float64),
     "Append": function(sv.Append, n=2, dtype=np.float64), "Tanh": function(sv.Tanh), "ReLU": function(sv.ReLU),
     "Sigmoid": function(sv.Sigmoid), "Network": function(sv.Network, layers=Fresh(lambda: [sv.Tanh(), sv.ReLU()])),
     "Layer": function(sv.Layer), "Observation": function(sv.Observation),

@@ -244,7 +244,7 @@ def test_grid_log_prob_is_a_distribution():
 def test_grid_log_prob_converges_and_agrees_with_importance_sampling():
     X = sv.binarize(sv.load_digits()[0])[:300]
     vae = sv.VAE(64, (16,), 2, activation="tanh", rng=rng(), dtype=np.float64)
-    sv.fit(vae, X, epochs=20, optimizer=sv.Adam(1e-2), rng=rng())
+    sv.fit(vae, X, epochs=60, optimizer=sv.Adam(1e-2), rng=rng())
     prior = gaussian_mixture.GaussianMixture.standard(2)
     coarse, fine = (latent_space.grid_log_prob(vae, X[:20], prior, n_nodes=n) for n in (10000, 40000))
     np.testing.assert_allclose(coarse, fine, rtol=0, atol=1e-4)

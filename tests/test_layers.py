@@ -239,33 +239,22 @@ def test_dtype_is_kept(kind):
 
 # ---- parameters --------------------------------------------------------------------------------------------------
 
-def check_initial_variance(followed_by, expected, n_in=300, n_out=200, dtype=np.float32):
-    """The mean and variance of n normal numbers within 5 of their standard errors; shape of the tails too."""
-    layer = layers.Dense(n_in, n_out, followed_by, rng=strategies.rng(1), dtype=dtype)
-    W, n = layer.W.astype(np.float64), n_in * n_out
-    assert abs(W.mean()) < 5 * np.sqrt(expected / n)
-    assert abs(W.var() - expected) < 5 * expected * np.sqrt(2 / n)
-    assert abs((W**4).mean() / expected**2 - 3) < 5 * np.sqrt(96 / n)  # a Gaussian's fourth moment
-    np.testing.assert_array_equal(layer.b, 0)
-    assert layer.W.dtype == dtype
+def check_initial_spread(n_in=300, n_out=200, dtype=np.float32):
+    """W and b are uniform in +-1/sqrt(n_in): mean, variance and fourth moment within 5 standard errors, ends reached."""
+    layer = layers.Dense(n_in, n_out, rng=strategies.rng(1), dtype=dtype)
+    for values in (layer.W, layer.b):
+        u, n = values.astype(np.float64) * np.sqrt(n_in), values.size
+        assert abs(u.mean()) < 5 * np.sqrt(1 / 3 / n)
+        assert abs((u**2).mean() - 1 / 3) < 5 * np.sqrt((1 / 5 - 1 / 9) / n)
+        assert abs((u**4).mean() - 1 / 5) < 5 * np.sqrt((1 / 9 - 1 / 25) / n)
+        assert 1 - 20 / n < np.abs(u).max() <= 1 + 1e-6
+        assert values.dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_initial_variance(dtype):
-    check_initial_variance(None, 2 / 500, dtype=dtype)              # Glorot
-    check_initial_variance(layers.Tanh, 2 / 500, dtype=dtype)
-    check_initial_variance(layers.Sigmoid, 2 / 500, dtype=dtype)
-    check_initial_variance(layers.ReLU, 2 / 300, dtype=dtype)       # He
-
-
-def test_he_keeps_the_mean_square_through_ten_relu_layers():
-    """E[y^2] of ReLU layers stays 1, which is what the 2 / n_in is for; 2 / (n_in + n_out) would halve it ten times."""
-    rng = strategies.rng(0)
-    x = rng.standard_normal((200, 400))
-    net = network.Network([layer for _ in range(10) for layer in (
-        layers.Dense(400, 400, layers.ReLU, rng=rng, dtype=np.float64), layers.ReLU())])
-    # Each layer's mean square is scaled by a random factor of relative variance about 5 / 400
-    assert abs(np.log((net.forward(x)[0] ** 2).mean())) < 5 * np.sqrt(10 * 5 / 400)
+def test_initial_spread(dtype):
+    check_initial_spread(dtype=dtype)
+    check_initial_spread(n_in=7, n_out=5000, dtype=dtype)
 
 
 def test_initial_weights_come_from_the_generator_alone():

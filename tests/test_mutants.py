@@ -186,7 +186,7 @@ GRADIENT_CHECKS = {
     "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
     "IWAE": lambda: test_iwae.check_iwae_gradients(),
     "autoencoder": lambda: test_autoencoder.check_gradients(
-        test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian()),
+        test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian(1)),
         test_autoencoder.damage_noise()),
     "classifier": lambda: test_classifier.check_gradient((4, 3), "tanh"),
     "FVBN": lambda: test_autoregressive.check_gradients(

@@ -141,12 +141,24 @@ def test_mlp_is_float32_unless_told_otherwise():
         assert net.theta.dtype == net.grad.dtype == y.dtype == net.backward(y, cache).dtype == dtype
 
 
-def test_mlp_starts_by_he_before_a_relu_and_by_glorot_before_the_output():
-    net = network.mlp(300, (200,), 100, activation="relu", rng=strategies.rng(2), dtype=np.float64)
-    for W, variance in ((net.layers[0].W, 2 / 300), (net.layers[2].W, 2 / 300)):  # 2 / n_in, and 2 / (200 + 100)
-        assert abs(W.var() / variance - 1) < 5 * np.sqrt(2 / W.size)
-    net = network.mlp(300, (200,), 100, activation="tanh", rng=strategies.rng(2), dtype=np.float64)
-    assert abs(net.layers[0].W.var() / (2 / 500) - 1) < 5 * np.sqrt(2 / 60_000)
+def test_the_output_bias_waits_for_the_data():
+    net = network.mlp(5, (4,), 7, n_shared=2, rng=strategies.rng(2), dtype=np.float64)
+    assert net.layers[0].b.all() and not net.layers[2].b.any() and not net.layers[3].c.any()
+
+
+def check_start_outputs():
+    """Outputs start at `params` and vary about them `spread` times as much as they would; once, and never after training."""
+    net, same = (network.mlp(5, (4,), 7, n_shared=2, rng=strategies.rng(2), dtype=np.float64) for _ in range(2))
+    x, params, spread = strategies.normals(0, 6, 5), strategies.normals(1, 7), np.array([2.0, 0, 1, 3, 0.5, 0, 0])
+    assert network.start_outputs(net, params, spread)
+    np.testing.assert_allclose(net.forward(x)[0], params + spread * same.forward(x)[0], rtol=1e-13)
+    before = net.theta.copy()
+    assert not network.start_outputs(net, params + 1, spread)
+    np.testing.assert_array_equal(net.theta, before)
+
+
+def test_start_outputs():
+    check_start_outputs()
 
 
 def test_shared_outputs_do_not_depend_on_the_input():

@@ -288,7 +288,7 @@ def test_linear_decoder_reads_every_kind_of_one_variance():
     W, mean, variance = ppca.linear_decoder(shared)
     assert W.shape == (2, 5) and mean.shape == (5,) and W.dtype == np.float64
     assert variance == pytest.approx(0.75, rel=1e-7) and ppca.linear_decoder(vae(sv.Gaussian(0.3)))[2] == 0.3
-    for wrong in (vae(sv.Gaussian("diagonal")), vae(sv.Bernoulli()), vae(sv.Gaussian(), hidden=(4,))):
+    for wrong in (vae(sv.Gaussian("diagonal")), vae(sv.Bernoulli()), vae(sv.Gaussian(1), hidden=(4,))):
         with pytest.raises(ValueError, match="vae: want hidden"):
             ppca.linear_decoder(wrong)
 

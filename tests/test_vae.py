@@ -198,7 +198,7 @@ def test_several_blocks_are_one(monkeypatch):
 
 def check_no_noise_uses_mu():
     """eps = 0 is z = mu exactly; and one noise vector moves z by sigma eps, the standard deviation."""
-    model, x = new(sv.Gaussian(0.3), ()), data(sv.Gaussian())
+    model, x = new(sv.Gaussian(0.3), ()), data(sv.Gaussian(1))
     mu, log_var = model.encode(x)
     exact = model.observation.log_prob(x, model.decoder.forward(mu)[0])
     assert np.array_equal(model.elbo(x, eps=np.zeros((N, K))).reconstruction, exact)
@@ -267,7 +267,7 @@ def check_linear_elbo(v, k, seed):
     in each dimension) is its expectation, exactly.
     """
     model, decoder, encoder = linear(v, k, seed)
-    x = data(sv.Gaussian(), seed=seed)
+    x = data(sv.Gaussian(1), seed=seed)
     code = x @ encoder.W + encoder.b
     mu, variance = code[:, :k], np.exp(code[:, k:])
     squares = ((x - mu @ decoder.W - decoder.b) ** 2).sum(axis=1) + variance @ (decoder.W**2).sum(axis=1)
@@ -295,7 +295,7 @@ def check_exact_posterior(k, v, seed=0):
     """
     model, decoder, encoder = linear(v, k, seed)
     decoder.W[:] = np.linalg.qr(decoder.W.T)[0].T * np.linspace(0.7, 1.6, k)[:, None]
-    x = data(sv.Gaussian(), seed=seed + 1)
+    x = data(sv.Gaussian(1), seed=seed + 1)
     posterior_var = 1 / (1 + (decoder.W**2).sum(axis=1) / v)
     gain = decoder.W.T * posterior_var / v  # (D, K)
     encoder.W[:] = np.concatenate([gain, np.zeros((D, k))], axis=1)

@@ -13,11 +13,13 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import choice, finite, generator, integer, matrix, not_too_large, number, real_array, row_blocks, sizes
+from scratchvae.checking import (choice, finite, generator, integer, matrix, not_too_large, number, order_of_one,
+                                 real_array, row_blocks, sizes)
 from scratchvae.extending import built, described
 from scratchvae.nn.model import Model
-from scratchvae.nn.network import activation_class, activation_name, mlp
-from scratchvae.probability.observation import Bernoulli, Categorical, Observation
+from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
+from scratchvae.probability.gaussian import moments
+from scratchvae.probability.observation import Bernoulli, Categorical, Gaussian, Observation
 
 Terms = namedtuple("Terms", "loss reconstruction")
 
@@ -41,6 +43,25 @@ class CodeModel(Model):
     def check(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
+
+    def start(self, x):
+        """Start where the data are: x enters centred, and the outputs are those of the best p(x) that ignores z.
+
+        For a decoder this is its bias's maximum likelihood, from which only what z adds is left to learn.
+        """
+        mean, variance = moments(x)
+        order_of_one("X", x, mean, variance)
+        if start_outputs(self.decoder, *self.observation.start(mean, variance)):
+            first = self.encoder.layers[0]
+            first.b -= mean @ first.W
+
+    @property
+    def noise_variance(self):
+        """The variance of p(x given z) where it is one number, fixed or learned."""
+        if not isinstance(self.observation, Gaussian) or self.observation.variance == "diagonal":
+            raise AttributeError(f"noise_variance: {self.observation!r} has no single variance")
+        c = getattr(self.decoder.layers[-1], "c", self.theta[:0])
+        return float(self.observation.variance_terms(c[None])[0][0, 0])
 
     @finite("z")
     def decode(self, z):

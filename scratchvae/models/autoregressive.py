@@ -29,6 +29,7 @@ import numpy as np
 from scratchvae.checking import class_labels, generator, integer, numeric_array, row_blocks
 from scratchvae.nn.layers import Dense
 from scratchvae.nn.model import Model
+from scratchvae.nn.network import start_outputs
 from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
 
@@ -38,8 +39,8 @@ Terms = namedtuple("Terms", "loss log_prob")
 class MaskedDense(Dense):
     """y = x (W * mask) + b.        x : (N, n_in)      mask : (n_in, n_out) of 0 and 1      y : (N, n_out)"""
 
-    def __init__(self, mask, followed_by=None, *, rng, dtype=np.float32):
-        super().__init__(*np.shape(mask), followed_by, rng=rng, dtype=dtype)
+    def __init__(self, mask, *, rng, dtype=np.float32):
+        super().__init__(*np.shape(mask), rng=rng, dtype=dtype)
         self.mask = np.array(mask, dtype)
 
     def forward(self, x):
@@ -79,6 +80,10 @@ class Autoregressive(Model):
     def check(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
+
+    def start(self, x):
+        """Start at independent pixels, each with its share of ones."""
+        start_outputs(self.by_order[0], *self.observation.start(x.mean(axis=0, dtype=np.float64)))
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.

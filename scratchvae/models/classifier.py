@@ -16,10 +16,11 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, sizes
+from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, order_of_one, sizes
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.model import Model
-from scratchvae.nn.network import activation_class, activation_name, mlp
+from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
+from scratchvae.probability.gaussian import moments
 from scratchvae.probability.observation import Categorical
 
 Terms = namedtuple("Terms", "loss accuracy")
@@ -80,6 +81,12 @@ class Classifier(Model):
     def loss_and_grad(self, X, labels, *, rng=None):
         """The loss terms of a batch; fills `grad`. A batch, unlike a training set, may lack classes."""
         return self.forward_backward(*self._pair(X, labels), rng=rng)
+
+    def start(self, x, labels):
+        """Start at the classes' shares."""
+        order_of_one("X", x, *moments(x))
+        share = np.bincount(labels, minlength=self.n_classes) / len(labels)
+        start_outputs(self.network, *self.observation.start(share))
 
     def forward_backward(self, x, labels, *, rng=None):
         """The loss terms of a batch; fills `grad`. Nothing here is random: `rng` is `fit`'s, and not used.

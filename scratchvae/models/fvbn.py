@@ -28,6 +28,7 @@ class FVBN(Autoregressive):
         n_features, dtype = integer("n_features", n_features, each=1), float_type("dtype", dtype)
         self.l2, order = number("l2", l2), pixel_order(order, n_features)
         self.layer = MaskedDense(order_mask(order), rng=rng, dtype=dtype)
+        self.layer.b[:] = 0  # until `start`
         super().__init__(order[None], [Network([self.layer])], dtype)
 
     def forward_backward(self, x, *, rng=None, order=None):

@@ -48,10 +48,10 @@ class MADE(Autoregressive):
 
     def _masked_network(self, order, rng, dtype):
         layers = []
-        for i, mask in enumerate(degree_masks(order, self.hidden)):
-            last = i == len(self.hidden)
-            layers.append(MaskedDense(mask, None if last else self.activation, rng=rng, dtype=dtype))
-            layers += [] if last else [self.activation()]
+        for mask in degree_masks(order, self.hidden):
+            layers += [self.activation()] if layers else []
+            layers.append(MaskedDense(mask, rng=rng, dtype=dtype))
+        layers[-1].b[:] = 0  # until `start`
         return Network(layers)
 
     def config(self):

@@ -50,6 +50,9 @@ class VAE(CodeModel):
         self.beta, self.n_samples = number("beta", beta), integer("n_samples", n_samples)
         super().__init__(n_features, hidden, n_latent, 2 * integer("n_latent", n_latent), activation, observation,
                          rng, dtype)
+        # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step on
+        head = self.encoder.layers[-1]
+        head.W[:, n_latent:], head.b[n_latent:] = 0, -2
 
     def forward_backward(self, x, *, rng=None, eps=None):
         """The loss terms of a batch; fills `grad` with dloss/dtheta.

@@ -86,18 +86,18 @@ class Layer(Bound, Saveable):
 class Dense(Layer):
     """y = x W + b.        x : (N, n_in)      y : (N, n_out)
 
-    W starts as a Gaussian whose variance keeps the signal's scale through the layers; which one depends on the
-    activation that follows. Glorot: 2 / (n_in + n_out). He, for a ReLU, which drops half: 2 / n_in. b starts at 0.
-    Source: Glorot & Bengio 2010, equation 12; He et al. 2015, equation 10.
+    W and b start uniform in +-1/sqrt(n_in): numbers of order one come out as numbers of order one, however many go in.
+    Source: LeCun et al. 1998, section 4.6; the uniform form is the frameworks' default.
     """
 
-    def __init__(self, n_in, n_out, followed_by=None, *, rng, dtype=np.float32):
+    def __init__(self, n_in, n_out, *, rng, dtype=np.float32):
         n_in, dtype = integer("n_in", n_in, each=1), float_type("dtype", dtype)
         n_out = integer("n_out", n_out, each=n_in)
         self.shapes = {"W": (n_in, n_out), "b": (n_out,)}
-        self.bind(np.zeros(self.n_parameters, dtype), np.zeros(self.n_parameters, dtype))
-        variance = 2 / n_in if followed_by is ReLU else 2 / (n_in + n_out)
-        self.W[:] = np.sqrt(variance) * generator("rng", rng).standard_normal((n_in, n_out), dtype)
+        theta = generator("rng", rng).random(self.n_parameters, dtype)
+        theta -= 0.5
+        theta *= 2 / np.sqrt(n_in)
+        self.bind(theta, np.zeros_like(theta))
 
     def forward(self, x):
         # y = x W + b

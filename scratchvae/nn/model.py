@@ -9,7 +9,7 @@ from inspect import signature
 import numpy as np
 
 from scratchvae.checking import finite, float_type, instance, row_blocks
-from scratchvae.extending import Saveable, arguments, in_one_line, not_given
+from scratchvae.extending import Saveable, arguments, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
 
@@ -19,6 +19,7 @@ class Model(Bound, Saveable):
 
     theta, grad : (P,)        one array each; the networks' layers hold views into both
     history                   of its last training, also where that was interrupted
+    standardizer              yours to set: what brought the data to its scale, saved and loaded with it, never applied
 
     A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `check`,
     `forward_backward` and, for validation, `evaluate`. `fit` trains it; `save` and `load` build it from `config`.
@@ -26,6 +27,7 @@ class Model(Bound, Saveable):
 
     terms = namedtuple("Terms", "loss")  # what is minimised and what else is measured: means over examples, in nats
     history = None
+    standardizer = None
 
     def __init__(self, dtype, **networks):
         for name, network in networks.items():
@@ -81,6 +83,9 @@ class Model(Bound, Saveable):
         """
         return self.forward_backward(*self.check(*data), **randomness)
 
+    def start(self, *data):
+        """Where training begins: `fit` calls it with the data before the first epoch, and it changes no trained model."""
+
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
         return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
@@ -102,7 +107,9 @@ class Model(Bound, Saveable):
 
     def arrays(self):
         """What a file must hold besides `config`."""
-        return {"theta": self.theta}
+        scale = {} if self.standardizer is None else instance(
+            "standardizer", self.standardizer, class_named("Standardizer"), "a Standardizer").arrays()
+        return {"theta": self.theta, **{f"standardizer.{name}": array for name, array in scale.items()}}
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
@@ -112,3 +119,7 @@ class Model(Bound, Saveable):
         if not np.isfinite(theta).all():
             raise ValueError("theta: contains NaN or infinity")
         self.theta[:] = theta
+        scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
+        if scale:
+            self.standardizer = class_named("Standardizer")()
+            self.standardizer.load_arrays(scale)

@@ -91,12 +91,30 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
     follow, layers, n_out = activation_class(activation), [], integer("n_out", n_out)
     n_shared = integer("n_shared", n_shared, low=0, high=n_out - 1)
     for n in sizes("hidden", hidden):
-        layers += [Dense(n_in, n, follow, rng=rng, dtype=dtype), follow()]
+        layers += [Dense(n_in, n, rng=rng, dtype=dtype), follow()]
         n_in = n
     layers.append(Dense(n_in, n_out - n_shared, rng=rng, dtype=dtype))
+    layers[-1].b[:] = 0  # until the data say where to start: see `start_outputs`
     if n_shared:
         layers.append(Append(n_shared, dtype=dtype))
     return Network(layers)
+
+
+def start_outputs(network, params, spread):
+    """Let a network's outputs start at `params` (n_out,) whatever its input is, varying with it `spread` (n_out,) times as much.
+
+    returns : False, and nothing is done, if the network is trained; untrained it is while its last bias is 0, as `mlp` leaves it
+    """
+    n = 1 + isinstance(network.layers[-1], Append)
+    dense, *append = network.layers[-n:]
+    if dense.b.any() or any(layer.c.any() for layer in append):
+        return False
+    n_dense = len(dense.b)
+    dense.W *= spread[:n_dense]
+    dense.b[:] = params[:n_dense]
+    for layer in append:
+        layer.c[:] = params[n_dense:]
+    return True
 
 
 def activation_class(activation):

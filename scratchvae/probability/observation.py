@@ -36,6 +36,14 @@ class Observation(Saveable):
         """`x` as an (N, D) array inside this model's support; ValueError or TypeError otherwise."""
         return matrix(name, x, n_features, dtype)
 
+    def start(self, mean, variance=None):
+        """Where a network that puts out params should start, given the mean and variance of each feature of x (D,).
+
+        returns : params (n_params,) of the best p(x) that ignores all input, and by how much they may vary about it
+        """
+        n_params = self.n_params(len(mean))
+        return np.zeros(n_params), np.ones(n_params)
+
     @finite("x", "params")
     def log_prob(self, x, params):
         """log p(x given params) : (N,), in nats, of x (N, D) under params (N, n_params)."""
@@ -139,6 +147,10 @@ class Bernoulli(Observation):
                              "binarize them, or use ContinuousBernoulli for grey pixels")
         return x
 
+    def start(self, mean, variance=None):
+        p = np.clip(mean, 1e-3, 1 - 1e-3)
+        return np.log(p / (1 - p)), np.ones_like(p)  # the log-odds
+
     def evaluate(self, x, params):
         return bernoulli_terms(x, params)
 
@@ -186,6 +198,10 @@ class ContinuousBernoulli(Observation):
     def check(self, x, name="x", n_features=None, dtype=None):
         return _unit_interval(matrix(name, x, n_features, dtype), name, "ContinuousBernoulli")
 
+    def start(self, mean, variance=None):
+        y = 2 * np.clip(mean, 1e-3, 1 - 1e-3) - 1  # coth(u) - 1/u = y at u = y (3 - y^2) / (1 - y^2), within 5 %: Cohen 1991
+        return 2 * y * (3 - y**2) / (1 - y**2), np.ones_like(y)
+
     def evaluate(self, x, params):
         log_scaled, langevin = _sinhc(0.5 * params)
         # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)), where nothing large is subtracted
@@ -231,8 +247,8 @@ class Gaussian(Observation):
         log p = -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
         d log p / dm_j = (x_j - m_j) / v_j        d log p / dlog v_j = 1/2 ((x_j - m_j)^2 / v_j - 1)
 
-    variance : a number      v fixed;                           params : m (N, D)
-               "shared"      one v, learned, the same for all;  params : m, s (N, D + 1)
+    variance : "shared"      one v, learned, the same for all;  params : m, s (N, D + 1)
+               a number      v fixed;                           params : m (N, D)
                "diagonal"    v_j(z), from the decoder;          params : m, s (N, 2 D)
     A learned variance is v = floor + e^s. Without the floor the likelihood has no maximum: a pixel that never changes
     is predicted perfectly, and its density grows without bound as v -> 0.
@@ -240,7 +256,7 @@ class Gaussian(Observation):
 
     measure = "lebesgue"
 
-    def __init__(self, variance=1.0, *, floor=1e-4):
+    def __init__(self, variance="shared", *, floor=1e-3):
         if isinstance(variance, str) and variance not in ("shared", "diagonal"):
             raise ValueError(f"variance: want a number, 'shared' or 'diagonal', got {variance!r}")
         if not isinstance(variance, str):
@@ -254,7 +270,7 @@ class Gaussian(Observation):
     def config(self):
         return {"variance": self.variance, "floor": self.floor}
 
-    def _variance(self, s):
+    def variance_terms(self, s):
         """v : (1, 1) fixed, (N, 1) shared or (N, D), and dlog v / ds; None where the variance is fixed, and s empty."""
         if not self.is_learned:
             return np.full((1, 1), self.variance, s.dtype), None
@@ -267,10 +283,16 @@ class Gaussian(Observation):
         """Whether the variance is learned, and so part of params."""
         return isinstance(self.variance, str)
 
+    def start(self, mean, variance):
+        """Mean and variance; the means may vary about theirs by the deviation, the log-variances start flat."""
+        v = {"shared": variance.mean(keepdims=True), "diagonal": variance}.get(self.variance, variance[:0])
+        s = np.log(np.maximum(v - self.floor, max(self.floor, 1e-6)))  # a pixel that never changes can still learn
+        return np.concatenate([mean, s]), np.concatenate([np.sqrt(variance), np.zeros(len(v))])
+
     def evaluate(self, x, params):
         D = x.shape[1]
         m, s = params[:, :D], params[:, D:]
-        v, dlog_v = self._variance(s)
+        v, dlog_v = self.variance_terms(s)
         r = x - m
         dm = r / v
         squares = r * dm  # (x - m)^2 / v
@@ -294,7 +316,7 @@ class Gaussian(Observation):
         """x = m + sqrt(v) * eps : (N, D)."""
         m, s = self._split(params)
         eps = generator("rng", rng).standard_normal(m.shape, dtype=m.dtype)
-        return m + self._variance(s)[0] ** 0.5 * eps
+        return m + self.variance_terms(s)[0] ** 0.5 * eps
 
     def _split(self, params):
         params = self._params(params)
@@ -321,6 +343,10 @@ class Categorical(Observation):
     def _checked(self, x, params):
         params = self._params(params)
         return class_labels("x", x, n_rows=len(params), n_classes=params.shape[1]), params
+
+    def start(self, mean, variance=None):
+        """mean : (C,)    the classes' shares"""
+        return np.log(np.maximum(mean, 1e-3)), np.ones_like(mean)
 
     def evaluate(self, x, params):
         rows = np.arange(len(x))

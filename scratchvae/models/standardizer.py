@@ -1,0 +1,58 @@
+"""On which scale does a network learn? Numbers of order one: each column less its mean, over its standard deviation.
+
+    x_standard = (x - mean) / scale            scale_j = the standard deviation of column j; 1 where it is 0
+
+Weights start for inputs of order one, and a step of Adam moves each by about lr whatever the units of its input, so
+one learning rate fits all columns only if their units do. A density changes with the units, by the scales' product:
+
+    log p(x) = log p(x_standard) - sum_j log scale_j
+"""
+import numpy as np
+
+from scratchvae.checking import finite, matrix
+from scratchvae.models.fit_once import FitOnce
+from scratchvae.probability.gaussian import moments
+
+
+class Standardizer(FitOnce):
+    """x (N, D) to columns of mean 0 and standard deviation 1, and back. Set as `model.standardizer`, it is saved with it.
+
+    After `fit(X)`: mean_ (D,), scale_ (D,), float64; what is transformed keeps its dtype if that is float32.
+    """
+
+    FITTED = ("mean_", "scale_")
+
+    @finite("X")
+    def fit(self, X):
+        """Take mean and standard deviation of each column of X (N, D); returns self."""
+        self.mean_, variance = moments(matrix("X", X))
+        self.scale_ = np.sqrt(variance)
+        self.scale_[variance == 0] = 1
+        return self
+
+    @finite("X")
+    def transform(self, X):
+        """(X - mean) / scale : (N, D)."""
+        x = self._floats(X)
+        return ((x - self.mean_) / self.scale_).astype(x.dtype)
+
+    @finite("X")
+    def inverse_transform(self, X):
+        """X * scale + mean : (N, D)."""
+        x = self._floats(X)
+        return (x * self.scale_ + self.mean_).astype(x.dtype)
+
+    @property
+    def log_volume(self):
+        """sum_j log scale_j, in nats: subtract it from log p(x_standard) for log p(x) in the data's own units."""
+        self._check_fitted()
+        return float(np.log(self.scale_).sum())
+
+    def _floats(self, X):
+        self._check_fitted()
+        x = matrix("X", X, len(self.mean_))
+        return x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
+
+    def _shapes(self, arrays):
+        D = np.shape(arrays["mean_"])
+        return {"mean_": D, "scale_": D}
