@@ -73,7 +73,7 @@ def test_fit_starts_an_untrained_model_at_the_data_and_no_other(kind, made):
     sv.fit(model, x, epochs=1, optimizer=sv.Adam(0), rng=rng())
     started = model.theta.copy()
     params, _ = made.start(*gaussian.moments(x))
-    np.testing.assert_allclose(np.concatenate([model.decoder.layers[3].b, *(layer.c for layer in model.decoder.layers[4:])]),
+    np.testing.assert_allclose(np.concatenate([model.decoder.layers[2].b, *(layer.c for layer in model.decoder.layers[3:])]),
                                params, rtol=1e-6)
     sv.fit(model, x[:100], epochs=1, optimizer=sv.Adam(0), rng=rng())  # trained on, on other data: nothing moves
     np.testing.assert_array_equal(model.theta, started)
