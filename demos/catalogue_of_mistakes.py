@@ -225,6 +225,9 @@ MISTAKES = (
     Mistake("layers", "weights that start within 1/n_in, where 1/sqrt(n_in) belongs", [
         ("nn.layers:Dense.__init__", "2 / np.sqrt(n_in)", "2 / n_in"),
     ], "test_layers.check_initial_spread", "VAE", "nothing in a shallow network; a deep one hardly starts"),
+    Mistake("PCA", "columns divided by the variance for a standard deviation", [
+        ("models.standardizer:Standardizer.fit", "np.sqrt(variance)", "variance.copy()"),
+    ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
     ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),

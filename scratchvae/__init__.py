@@ -25,6 +25,7 @@ How a network learns
 
 Models
     models/fit_once.py                What do models share that are fitted once, in closed form?
+    models/standardizer.py            On which scale does a network learn?
     models/pca.py                     Which flat subspace lies closest to the data?
     models/kernel_pca.py              Can PCA follow a curve?
     models/autoencoder.py             How far can x be compressed and still be restored?

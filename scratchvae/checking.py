@@ -62,7 +62,8 @@ def order_of_one(name, x, mean, variance):
     A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
     it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01.
     """
-    size, deviation = np.sqrt(mean**2 + variance), np.sqrt(variance)
+    deviation = np.sqrt(variance)
+    size = np.hypot(mean, deviation)
     wrong = size > 30
     for j in np.flatnonzero((deviation < 0.01) & (variance > 0)):  # rare pixels have small deviations, too: most are equal
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0

@@ -310,7 +310,8 @@ def test_pixels_that_never_change_meet_the_floor(variance, cls, value):
     history = sv.fit(model, X, epochs=150, batch_size=16, optimizer=sv.Adam(0.03), rng=rng())
     best = -0.5 * D * (np.log(floor) + np.log(2 * np.pi))
     bound = -history.train["loss"]
-    assert np.isfinite(bound).all() and bound.max() <= best and bound[-1] > bound[0] + D
+    assert np.isfinite(bound).all() and best - D / 4 < bound[-50:].mean() <= best
+    assert cls is sv.IWAE or bound.max() <= best  # a sampled log w can by chance be above
 
 
 @pytest.mark.parametrize("solver", ["svd", "covariance"])

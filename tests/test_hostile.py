@@ -278,6 +278,8 @@ DOORS = {
     "EarlyStopping": function(sv.EarlyStopping, ("monitor", "direction"), patience=3, monitor="loss", direction="fall"),
     "LearningRateDecay": function(sv.LearningRateDecay, start=0.5),
     # models
+    "Standardizer": function(sv.Standardizer),
+    **fitted_doors("Standardizer", lambda: sv.Standardizer().fit(reals(N, D)), reals(N, D), reals(N, D)),
     "PCA": function(sv.PCA, n_components=2, solver="svd"),
     **fitted_doors("PCA", lambda: sv.PCA(K).fit(reals(N, D)), reals(N, D), reals(N, K)),
     "KernelPCA": function(sv.KernelPCA, n_components=2, kernel="rbf", gamma=0.5, degree=3, coef0=1.0, alpha=1.0),
@@ -372,13 +374,13 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|noise|damage|update)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|noise|damage|update|start)":
         "a training step: its input came through `fit`'s door",
-    r"gaussian\.(log_prob|kl|kl_standard|reparameterize)": "the arithmetic of a training step",
+    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.log_likelihood|vae\.repeat": "inside `elbo`, and of analysis behind its doors",
+    r".*\.log_likelihood|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
@@ -391,7 +393,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r"gradcheck\.(numerical_gradient|relative_errors)": "inside `check_gradient`, which checks for them",
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
-    r"network\.(pack|share_out|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
+    r"network\.(pack|share_out|start_outputs|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
     r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
 }
 

@@ -28,6 +28,7 @@ import test_mu_law
 import test_network
 import test_observation
 import test_pca
+import test_start
 import test_probabilistic_pca
 import test_training
 import test_vae
@@ -110,7 +111,9 @@ CHECKS = {
     "test_layers.check_adjoint": lambda check, _: for_kinds(check),
     "test_layers.check_backward_overwrites": lambda check, _: for_kinds(check),
     "test_layers.check_interleaved_forwards": lambda check, _: for_kinds(check),
-    "test_layers.check_initial_variance": lambda check, _: check(None, 2 / 500),
+    "test_layers.check_initial_spread": lambda check, _: check(),
+    "test_network.check_start_outputs": lambda check, _: check(),
+    "test_start.check_standardizer": lambda check, _: check(),
     "test_network.check_one_vector": lambda check, _: check(
         sv.Network([test_network.dense(4, 3), sv.Tanh(), test_network.dense(3, 5)])),
     "test_network.check_packing_keeps_values": lambda check, _: check(

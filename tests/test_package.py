@@ -35,7 +35,7 @@ def test_the_documented_defaults():
     """What a user gets who says nothing; a change of these changes every result."""
     assert sv.Adam().config() == {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
     assert sv.SGD(0.1).config() == {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0}
-    assert sv.Gaussian().config() == {"variance": 1.0, "floor": 1e-4}
+    assert sv.Gaussian().config() == {"variance": "shared", "floor": 1e-3}
     assert (sv.EarlyStopping().patience, sv.EarlyStopping().monitor) == (20, "loss")
     defaults = {name: p.default for name, p in inspect.signature(sv.check_gradient).parameters.items()}
     assert (defaults["h"], defaults["tolerance"], defaults["floor"]) == (1e-5, 1e-7, 1e-3)

@@ -9,7 +9,7 @@ one learning rate fits all columns only if their units do. A density changes wit
 """
 import numpy as np
 
-from scratchvae.checking import finite, matrix
+from scratchvae.checking import finite, matrix, not_too_large
 from scratchvae.models.fit_once import FitOnce
 from scratchvae.probability.gaussian import moments
 
@@ -25,22 +25,22 @@ class Standardizer(FitOnce):
     @finite("X")
     def fit(self, X):
         """Take mean and standard deviation of each column of X (N, D); returns self."""
-        self.mean_, variance = moments(matrix("X", X))
-        self.scale_ = np.sqrt(variance)
+        mean, variance = moments(matrix("X", X))
+        self.mean_, self.scale_ = mean, np.sqrt(not_too_large(variance))
         self.scale_[variance == 0] = 1
         return self
 
     @finite("X")
     def transform(self, X):
         """(X - mean) / scale : (N, D)."""
-        x = self._floats(X)
+        x = self._floats("X", X)
         return ((x - self.mean_) / self.scale_).astype(x.dtype)
 
-    @finite("X")
-    def inverse_transform(self, X):
-        """X * scale + mean : (N, D)."""
-        x = self._floats(X)
-        return (x * self.scale_ + self.mean_).astype(x.dtype)
+    @finite("Z")
+    def inverse_transform(self, Z):
+        """Z * scale + mean : (N, D)."""
+        z = self._floats("Z", Z)
+        return (z * self.scale_ + self.mean_).astype(z.dtype)
 
     @property
     def log_volume(self):
@@ -48,9 +48,9 @@ class Standardizer(FitOnce):
         self._check_fitted()
         return float(np.log(self.scale_).sum())
 
-    def _floats(self, X):
+    def _floats(self, name, X):
         self._check_fitted()
-        x = matrix("X", X, len(self.mean_))
+        x = matrix(name, X, len(self.mean_))
         return x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
 
     def _shapes(self, arrays):

@@ -36,9 +36,10 @@ def log_prob(x, mu, log_var):
 
 
 def moments(x):
-    """The mean and the variance of each column of x (N, D), both (D,) float64; in blocks, without a second copy of x."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    variance = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in row_blocks(x)) / len(x)
+    """The mean and the variance of each column of x (N, D), both (D,) float64; infinite where x is too large for them."""
+    with np.errstate(over="ignore"):
+        mean = x.mean(axis=0, dtype=np.float64)
+        variance = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in row_blocks(x, 1 << 16)) / len(x)
     return mean, variance
 
 
