@@ -5,6 +5,7 @@ kind of thing) or `ValueError` (the wrong shape or values), naming the argument,
 Values are looked at in blocks, so that a check never needs a second copy of the data.
 """
 from functools import wraps
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 
@@ -176,26 +177,58 @@ def choice(name, value, options):
     return value
 
 
-def finite(*names):
-    """Decorator of a door whose numbers must come out finite: else FloatingPointError, with the arguments to blame.
+def door(*blamed, **checks):
+    """Decorator: what may come in, declared beside a function's name, so that its body is its mathematics alone.
 
-    Finite arguments can be too large for the arithmetic. What overflows inside shows in the result, and is looked for there.
+        @door(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
+        def f(x, y, *, rng): ...
+
+    A check is called with an argument's name and value, and by name with any others that it asks for: those above it,
+    checked already, and self. What it gives back is what the body gets. Finite arguments can be too large for the
+    arithmetic: what comes out must be finite, else FloatingPointError with the arguments to blame, all arrays and numbers
+    that were checked if they are not named.
     """
-    def decorate(door):
-        @wraps(door)
-        def guarded(*arguments, **named):
+    def decorate(function):
+        parameters = signature(function)
+        others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
+                  for argument, check in checks.items()}
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            try:
+                bound = parameters.bind(*arguments, **named)
+            except TypeError as error:
+                raise TypeError(f"{function.__qualname__}: {error}") from None
+            bound.apply_defaults()
+            values = bound.arguments
+            for argument, check in checks.items():
+                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
             try:
                 with np.errstate(all="ignore"):
-                    result = door(*arguments, **named)
+                    result = function(*bound.args, **bound.kwargs)
                 for part in result if isinstance(result, tuple) else (result,):
                     if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
                         raise FloatingPointError("the result is not finite")
             except (FloatingPointError, np.linalg.LinAlgError) as error:
+                names = blamed or [name for name in checks if isinstance(values[name], (np.ndarray, float, tuple))]
                 raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
                                          f"{error}") from None
             return result
-        return guarded
+        return checked
     return decorate
+
+
+def finite(*names):
+    """A door that checks nothing but that the results are finite."""
+    return door(*names)
+
+
+def optional(check):
+    """The check of an argument that may be None."""
+    @wraps(check)
+    def checked(name, value, *more, **others):
+        return value if value is None else check(name, value, *more, **others)
+    return checked
 
 
 def generator(name, value):
