@@ -65,15 +65,16 @@ def t_limit(dof, once_in=20):
     return float(np.sqrt(dof) * np.tan(np.interp(1 - 1 / once_in, below / below[-1], angle)))
 
 
-def listing(items, none="none"):
-    """1, 2 and 4."""
-    *first, last = [str(item) for item in items] or [none]
+def listing(items):
+    """1, 2 and 4; or none."""
+    *first, last = [str(item) for item in items] or ["none"]
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def where(findings, sign, none="none"):
-    """The keys of the findings with this sign, as a listing."""
-    return listing((key for key, finding in findings.items() if finding.sign() == sign), none)
+def where(findings, sign, name):
+    """At which keys, called `name`, the findings have this sign: "at k = 1, 2 and 4", or "at no k"."""
+    keys = [key for key, finding in findings.items() if finding.sign() == sign]
+    return f"at {name} = {listing(keys)}" if keys else f"at no {name}"
 
 
 def neighbours_agree(z, labels):
