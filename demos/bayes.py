@@ -173,8 +173,8 @@ def with_a_prior(lesson, images):
 
 def worth_of_the_prior(gains):
     """Where MAP is better and where worse than MLE: pixel -> n -> the Finding of squared error of MLE minus MAP."""
-    return ";\n".join(f"{name} MAP is clearly better than the MLE {where(row, 1, 'n')}, clearly worse "
-                      f"{where(row, -1, 'n')}" for name, row in gains.items())
+    return ";\n".join(f"{name} MAP is clearly better than the MLE {where(row, 1, 'at n = {}')}, clearly worse "
+                      f"{where(row, -1, 'at n = {}')}" for name, row in gains.items())
 
 
 def mean_with_a_prior(lesson, images):

@@ -140,9 +140,9 @@ def on_digits(lesson):
 def who_loses_less(apart):
     """The comparisons in words. apart : (method, other) -> k -> Finding of the method's error minus the other's."""
     bent, ours, kernel = apart.values()
-    lines = [f"The autoencoder loses clearly less than PCA {where(bent, 1, 'k')}, clearly more {where(bent, -1, 'k')};",
-             f"clearly less than kernel PCA {where(ours, 1, 'k')}, clearly more {where(ours, -1, 'k')};",
-             f"kernel PCA clearly less than PCA {where(kernel, 1, 'k')}, clearly more {where(kernel, -1, 'k')}."]
+    lines = [f"The autoencoder loses clearly less than PCA {where(bent, 1, 'at k = {}')}, clearly more {where(bent, -1, 'at k = {}')};",
+             f"clearly less than kernel PCA {where(ours, 1, 'at k = {}')}, clearly more {where(ours, -1, 'at k = {}')};",
+             f"kernel PCA clearly less than PCA {where(kernel, 1, 'at k = {}')}, clearly more {where(kernel, -1, 'at k = {}')}."]
     signs = {finding.sign() for finding in ours.values()}
     return "\n".join(lines) + (
         "\nKernel PCA has no training that can fail, the autoencoder is not bound to one kernel's idea of likeness"
@@ -151,7 +151,7 @@ def who_loses_less(apart):
 
 def bent_or_flat(gains):
     """The title: where the bent code loses less than the flat one. gains : k -> Finding of PCA's error minus AE's."""
-    parts = [f"{word} {where(gains, sign, 'k')}" for word, sign in (("less", 1), ("more", -1))
+    parts = [f"{word} {where(gains, sign, 'at k = {}')}" for word, sign in (("less", 1), ("more", -1))
              if any(gain.sign() == sign for gain in gains.values())]
     return ("The bent code of the autoencoder loses clearly " + ", ".join(parts) + " than PCA's flat one" if parts else
             "The autoencoder's bent code and PCA's flat one: no clear difference at any size")

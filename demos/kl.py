@@ -109,7 +109,7 @@ def own_errors(inside, n_repeats):
     """Whether estimates keep within two of their own errors as often as they should: samples -> share of the repeats."""
     expected = 0.9545
     few, many = min(inside), max(inside)
-    told = {S: Finding(inside[S] - expected, np.sqrt(expected * (1 - expected) / n_repeats), np.inf).words(
+    told = {S: Finding(inside[S] - expected, (np.sqrt(expected * (1 - expected) / n_repeats), np.inf)).words(
         "more often", "less often: there the error, too, is an estimate, and a poor one") for S in (few, many)}
     return (f"{expected:.1%} within two standard errors are expected. With {few} samples it is {inside[few]:.1%} ({told[few]}),\n"
             f"with {many:,} {inside[many]:.1%} ({told[many]}).\nEach further digit costs a hundred times the samples, which is "

@@ -57,7 +57,7 @@ def run(lesson):
     lesson.say(
         "\n".join(what_decay_gains(k, decay[k], numbers[k, DECAYING]["excess"], numbers[k, CONSTANT]["excess"])
                   for k in SIZES)
-        + f"\nNo linear autoencoder beats PCA: the excess is never below {lowest:.0e}.\n"
+        + f"\nNo linear autoencoder beats PCA: the excess is never below {lowest:.1g}.\n"
         "The axes are another matter. The loss knows only the subspace, so the code's axes are any basis of it, "
         "neither\northogonal nor in order.\n\nThe angle lags where the loss is flat at its minimum. Turn one axis "
         "by an angle from component i towards a\ndiscarded j, and the loss grows by sin(angle)^2 (variance_i - "
