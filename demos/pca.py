@@ -54,7 +54,8 @@ def run(lesson):
         "number of components k", "squared error per test image", logx=True), "pca_error")
     # Components have both signs: zero is shown as middle grey.
     patterns = everything.components_[:20] / (2 * np.abs(everything.components_[:20]).max(axis=1, keepdims=True))
-    rough = roughness(everything.components_[:20])
+    side = int(np.sqrt(D))
+    rough = roughness(everything.components_[:20], (side, side))
     lesson.save(plotting.image_grid(
         patterns + 0.5, f"The first {len(rough)} components (middle grey is 0): neighbouring pixels differ "
         f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first"), "pca_components")
@@ -88,10 +89,9 @@ def kept_by(kept, D):
         " of the training images' variance")
 
 
-def roughness(patterns):
-    """The mean square difference of neighbouring pixels of square patterns (n, D), over their mean square : (n,)."""
-    side = int(np.sqrt(patterns.shape[1]))
-    p = patterns.reshape(-1, side, side)
+def roughness(patterns, shape):
+    """The mean square difference of neighbouring pixels of patterns (n, D) of this shape, over their mean square : (n,)."""
+    p = patterns.reshape(-1, *shape)
     squares = (np.diff(p, axis=1) ** 2).mean(axis=(1, 2)) + (np.diff(p, axis=2) ** 2).mean(axis=(1, 2))
     return squares / (2 * (p**2).mean(axis=(1, 2)))
 
