@@ -1,9 +1,9 @@
 """What does an exact p(x) buy, and what does it cost? FVBN and MADE beside the VAE.
 
-On the bundled digits, binarised at one half, and in several runs, five answers to how probable a test image is, in the same nats:
-independent pixels, an FVBN (a logistic regression for each pixel on those before it), a MADE (masked hidden layer)
-with one order of the pixels and with four averaged, and a VAE, by its bound and by importance sampling. Then: drawing
-samples, D steps against one; completing half an image; and what changes when the pixels come in another order.
+On the bundled digits, binarised at one half, and in several runs, five answers to how probable a test image is, in the
+same nats: independent pixels, an FVBN (a logistic regression for each pixel on those before it), a MADE (masked hidden
+layer) with one order of the pixels and with four averaged, and a VAE, by its bound and by importance sampling. Then:
+drawing samples, D steps against one; completing half an image; and what changes when the pixels come in another order.
 
 What was tuned, by validation alone (seed 0): FVBN's L2 in {0, .0003, .001, .002, .003, .005, .01}; for MADE one
 hidden layer of 200, 500 or 1000 or two of 200, weight decay in {0, .05, .1, .2, .3, 1}, 1, 2, 4, 8 or 16 orders, for
@@ -85,7 +85,8 @@ def densities(lesson, train, test, fvbn, single, several, vae):
     log_p = {name: np.array(values, dtype=np.float64) for name, values in log_p.items()}
     kinds = ("exact", "exact", "exact", "exact, the average over 4 orders", "lower bound",
              f"importance sampling, {n_samples} draws")
-    lesson.table(f"Test images, nats per image (more is better; +- is the standard error over images and {n_runs} runs)",
+    lesson.table(f"Test images, nats per image (more is better; +- is the standard error over images and {n_runs} "
+                 "runs)",
                  ["model", "log p(x)", "how"],
                  [(name, Finding.of(values), how) for (name, values), how in zip(log_p.items(), kinds)])
     ess = np.array([e.ess for e in evidence])
@@ -117,10 +118,11 @@ def compare(lesson, log_p):
 
 
 def bound_or_model(by_bound, by_estimate, gap):
-    """What the VAE is worth beside the MADE of 4 orders, judged by its ELBO and by its log p(x); and their difference."""
+    """What the VAE is worth beside the MADE of 4 orders, judged by its ELBO and by its log p(x); and their gap."""
     told = [f"{d} nats from the MADE of 4 orders ({d.words('better', 'worse')})" for d in (by_bound, by_estimate)]
     return (f"Judged by its bound the VAE is {told[0]},\nby its log p(x) {told[1]}.\n"
-            f"The bound is {gap} nats loose: whoever compares a bound with an exact likelihood judges the bound, not the "
+            f"The bound is {gap} nats loose: whoever compares a bound with an exact likelihood judges the bound, not "
+            "the "
             f"model.{' Here the verdict changes.' if by_bound.sign() != by_estimate.sign() else ''}\n")
 
 
@@ -148,14 +150,16 @@ def completions(lesson, test, fvbns, made, side):
                 labels.append(name)
     deaf, exact = (agree[f"bottom given: FVBN, {order}"].mean() for order in ("raster", "reversed"))
     lesson.save(plotting.image_grid(
-        np.concatenate(rows), f"With the bottom given, {deaf:.0f} % of the top is drawn as it was by the raster order, which "
+        np.concatenate(rows), f"With the bottom given, {deaf:.0f} % of the top is drawn as it was by the raster "
+                              "order, which "
         f"has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels), "autoregressive_completions")
     return agree
 
 
 def reading_order(lesson, by_order, completed):
     """What changes with the order of the pixels."""
-    lesson.table("FVBN, the pixels in another order: log p(x) of the test images, nats per image (+- over images and runs)",
+    lesson.table("FVBN, the pixels in another order: log p(x) of the test images, nats per image (+- over images and "
+                 "runs)",
                  ["order", "log p(x)"], [(name, Finding.of(values)) for name, values in by_order.items()])
     lesson.table("Completing half an image: missing pixels drawn as they were, percent (+- over images, one run each)",
                  ["half and model", "agree"], [(way, Mean.of(values)) for way, values in completed.items()])
@@ -175,10 +179,13 @@ def orders(least, most, apart, n):
 def questions(exact, weighted):
     """What the order decides. exact : percent right with the bottom given, reversed minus raster; weighted : raster, of
     many draws, minus of one."""
-    return ("What the order decides is which questions are easy. A completion is exact when the given pixels come first: the "
-            "top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster order draws the top "
+    return ("What the order decides is which questions are easy. A completion is exact when the given pixels come "
+            "first: the "
+            "top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster order draws the "
+            "top "
             f"before it has seen the\nbottom; the reversed order agrees {exact} points more ("
-            + exact.words("better", "worse") + ");\nweighting many draws by how well the bottom follows from them agrees "
+            + exact.words("better", "worse") + ");\nweighting many draws by how well the bottom follows from them "
+                                               "agrees "
             f"{weighted} points more than one draw ({weighted.words('better', 'worse')}).\n")
 
 

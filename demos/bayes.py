@@ -62,7 +62,7 @@ def uncover(lesson, images):
 
 
 def honesty(right, sure, excess):
-    """Is the posterior as sure as it is right? Shares of the images, and their difference with its error over images."""
+    """Is the posterior as sure as it is right? Shares of the images, and the Finding of sure minus right."""
     told = excess.words(
         "surer than it is right: the rule is exact,\nthe likelihood is not. It takes neighbouring pixels for separate "
         "witnesses, though they say much the same, and so counts\nthe same evidence many times.",

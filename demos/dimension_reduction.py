@@ -60,7 +60,8 @@ def on_curves(lesson):
     lesson.say(bends(gain, errors[arc, "AE"].value / floor, cut))
 
     figure, axes = plotting.panels(6, "PCA must draw a straight line; the autoencoder may bend, and has "
-                                   + " and ".join(f"{errors[shape, 'AE'].value / errors[shape, 'PCA'].value:.2g} times its "
+                                   + " and ".join(f"{errors[shape, 'AE'].value / errors[shape, 'PCA'].value:.2g} "
+                                                  "times its "
                                                   f"error on {name}" for shape, name in ((arc, "the arc"),
                                                                                          (circle, "the circle"))),
                                    n_columns=3, size=(3.0, 3.0))
@@ -78,15 +79,19 @@ def on_curves(lesson):
 
 
 def bends(gain, over_noise, cut):
-    """What the curve shows. gain : PCA's error minus the autoencoder's on the arc; cut : the autoencoder's on the circle
-    minus on the arc, Findings over seeds; over_noise : the autoencoder's error on the arc over the noise's."""
+    """What the curve shows. gain : PCA's error minus the autoencoder's on the arc; cut : the autoencoder's on the
+    circle minus on the arc, Findings over seeds; over_noise : the autoencoder's error on the arc over the noise's."""
     arc = gain.words(f"On the arc PCA's straight line loses the bend, {gain} more than the autoencoder",
-                     f"On the arc the autoencoder loses more than PCA's straight line, by {Mean(-gain.value, gain.error)}",
+                     "On the arc the autoencoder loses more than PCA's straight line, by "
+                     f"{Mean(-gain.value, gain.error)}",
                      f"On the arc the autoencoder is not clearly better than PCA's straight line ({gain})")
-    return (f"{arc};\nthe autoencoder's error there is {over_noise:.1f} times that of the noise. The full circle no continuous "
+    return (f"{arc};\nthe autoencoder's error there is {over_noise:.1f} times that of the noise. The full circle no "
+            "continuous "
             "one-number code can close:\nthe autoencoder has to cut it somewhere. "
-            + (cut.words(f"It pays for the cut: {cut} more than on the arc", f"It loses less there all the same ({cut})",
-                         f"What it pays for the cut is not clear of its error over seeds ({cut})") if gain.sign() > 0 else
+            + (cut.words(f"It pays for the cut: {cut} more than on the arc", "It loses less there all the same "
+                                                                             f"({cut})",
+                         "What it pays for the cut is not clear of its error over seeds "
+                         f"({cut})") if gain.sign() > 0 else
                "What that costs can only be seen in one that follows the arc")
             + ".\nThe figure shows the first seed, with its own errors.\n")
 
@@ -140,9 +145,12 @@ def on_digits(lesson):
 def who_loses_less(apart):
     """The comparisons in words. apart : (method, other) -> k -> Finding of the method's error minus the other's."""
     bent, ours, kernel = apart.values()
-    lines = [f"The autoencoder loses clearly less than PCA {where(bent, 1, 'at k = {}')}, clearly more {where(bent, -1, 'at k = {}')};",
-             f"clearly less than kernel PCA {where(ours, 1, 'at k = {}')}, clearly more {where(ours, -1, 'at k = {}')};",
-             f"kernel PCA clearly less than PCA {where(kernel, 1, 'at k = {}')}, clearly more {where(kernel, -1, 'at k = {}')}."]
+    lines = [f"The autoencoder loses clearly less than PCA {where(bent, 1, 'at k = {}')}, clearly more "
+             f"{where(bent, -1, 'at k = {}')};",
+             f"clearly less than kernel PCA {where(ours, 1, 'at k = {}')}, clearly more "
+             f"{where(ours, -1, 'at k = {}')};",
+             f"kernel PCA clearly less than PCA {where(kernel, 1, 'at k = {}')}, clearly more "
+             f"{where(kernel, -1, 'at k = {}')}."]
     signs = {finding.sign() for finding in ours.values()}
     return "\n".join(lines) + (
         "\nKernel PCA has no training that can fail, the autoencoder is not bound to one kernel's idea of likeness"

@@ -3,8 +3,8 @@
 All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
 are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
 autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
-nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test images. What there is to choose was chosen on the
-validation digits.
+nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test
+images. What there is to choose was chosen on the validation digits.
 
 Takes about 30 s. Writes few_labels_accuracy, few_labels_gain (.png).
 """
@@ -64,7 +64,8 @@ def run(lesson):
     percent = {key: 100 * r.mean(axis=1) for key, r in right.items()}                                 # (n_seeds, N)
     accuracy = {m: {n: Finding.of(percent[m, n]) for n in sizes} for m in methods}
     gain = {m: {n: Finding.of(percent[m, n] - percent[RANDOM, n]) for n in sizes} for m in methods[1:]}
-    lesson.table(f"Test accuracy in percent by number of labels (+- is the standard error over {n_seeds} seeds and over "
+    lesson.table(f"Test accuracy in percent by number of labels (+- is the standard error over {n_seeds} seeds and "
+                 "over "
                  "images)", ["method", *map(str, sizes)], [(m, *(accuracy[m][n] for n in sizes)) for m in methods])
     lesson.table("Points gained over the random start, paired; * is beyond what chance gives once in 20 cells",
                  ["method", *map(str, sizes)],
@@ -128,7 +129,8 @@ def nearest_neighbour(X, labels, test):
 
 def verdict(method, gains):
     """One sentence on where the method helps, hurts, or neither. gains : number of labels -> Finding."""
-    parts = [f"{word} {where(gains, sign, 'at {} labels')}" for word, sign in (("better than a random start", 1), ("worse", -1))
+    parts = [f"{word} {where(gains, sign, 'at {} labels')}" for word, sign in (("better than a random "
+                                                                                "start", 1), ("worse", -1))
              if any(gain.sign() == sign for gain in gains.values())]
     return f"{method}: {' and '.join(parts) or 'no clear difference from a random start at any size'}."
 
@@ -138,7 +140,8 @@ def what_matters(accuracy, sizes):
     rise = [row[sizes[-1]].value - row[sizes[0]].value for row in accuracy.values()]
     apart = max(max(values) - min(values) for values in (
         [row[n].value for row in accuracy.values()] for n in sizes))
-    return (f"From {sizes[0]} to {sizes[-1]} labels methods gain {min(rise):.0f} to {max(rise):.0f} points; at one number "
+    return (f"From {sizes[0]} to {sizes[-1]} labels methods gain {min(rise):.0f} to {max(rise):.0f} points; at one "
+            "number "
             f"of labels they are at most {apart:.0f} apart")
 
 

@@ -97,8 +97,10 @@ def four_ways(lesson):
     lesson.save(plotting.lines(
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
                           "as 1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
-        f"Monte Carlo's error goes as the samples' power {np.polyfit(np.log(sizes), np.log(spread), 1)[0]:.2f}; what it "
-        f"says of itself is {claimed[0] / spread[0]:.2f} of that with {sizes[0]} samples, {claimed[-1] / spread[-1]:.2f} "
+        f"Monte Carlo's error goes as the samples' power {np.polyfit(np.log(sizes), np.log(spread), 1)[0]:.2f}; what "
+        "it "
+        f"says of itself is {claimed[0] / spread[0]:.2f} of that with {sizes[0]} samples, "
+        f"{claimed[-1] / spread[-1]:.2f} "
         f"with {sizes[-1]:,}", "samples S", "error of the KL, in nats",
         logx=True, logy=True, colours={"as 1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
     return {"closed": closed, "quadrature": grid, "spread": np.array(spread), "claimed": np.array(claimed),
@@ -106,13 +108,15 @@ def four_ways(lesson):
 
 
 def own_errors(inside, n_repeats):
-    """Whether estimates keep within two of their own errors as often as they should: samples -> share of the repeats."""
+    """Whether estimates keep within two of their own errors as often as they should: samples -> share that does."""
     expected = 0.9545
     few, many = min(inside), max(inside)
     told = {S: Finding(inside[S] - expected, (np.sqrt(expected * (1 - expected) / n_repeats), np.inf)).words(
         "more often", "less often: there the error, too, is an estimate, and a poor one") for S in (few, many)}
-    return (f"{expected:.1%} within two standard errors are expected. With {few} samples it is {inside[few]:.1%} ({told[few]}),\n"
-            f"with {many:,} {inside[many]:.1%} ({told[many]}).\nEach further digit costs a hundred times the samples, which is "
+    return (f"{expected:.1%} within two standard errors are expected. With {few} samples it is {inside[few]:.1%} "
+            f"({told[few]}),\n"
+            f"with {many:,} {inside[many]:.1%} ({told[many]}).\nEach further digit costs a hundred times the samples, "
+            "which is "
             "why the VAE takes the closed form where there is one.")
 
 

@@ -88,7 +88,8 @@ def run(lesson):
     ae, vae, one, many = ("AE", "N(0, I)"), ("VAE", "N(0, I)"), ("AE", "one Gaussian"), ("AE", "20 Gaussians")
     findings = {
         "Off centre: the autoencoder's codes minus the VAE's": Finding.of(place["AE"][:, 0] - place["VAE"][:, 0]),
-        "Unevenness of the classes' areas: AE minus the VAE's means": Finding.of(place["AE"][:, 1] - place["VAE"][:, 1]),
+        "Unevenness of the classes' areas: AE minus the VAE's means": Finding.of(
+            place["AE"][:, 1] - place["VAE"][:, 1]),
         "Unevenness of the classes' areas: AE minus the VAE's sampled codes": Finding.of(
             place["AE"][:, 1] - place["VAE, sampled"][:, 1]),
         "log p of test images from N(0, I): VAE minus AE": compare(vae, ae, LOG_P),
@@ -104,7 +105,8 @@ def run(lesson):
             Finding.of(generation[one][:, ISOLATED] - 0.01),
         "log p of AE: a fitted Gaussian minus N(0, I)": compare(one, ae, LOG_P),
         "log p of VAE: 20 fitted Gaussians minus N(0, I)": compare(("VAE", "20 Gaussians"), vae, LOG_P)}
-    lesson.say("Paired over seeds (log p over images too), is the effect there? (yes: beyond what chance gives once in 20 "
+    lesson.say("Paired over seeds (log p over images too), is the effect there? (yes: beyond what chance gives once "
+               "in 20 "
                "times)")
     for what, finding in findings.items():
         lesson.say(f"- {what}: {finding}: {'yes' if finding.sign() else 'no clear difference'}.")
@@ -144,15 +146,19 @@ def story(at_home, one, many, in_ae, in_vae, even, hidden):
              -1: "N(0, I) is even the better place to draw codes from for the autoencoder."}[at_home]
     words = {1: "the VAE is still better", 0: "no clear difference is left", -1: "the autoencoder is better"}
     then = f", and {words[many]}" if one != many else ", nor is one" if many == 0 else ", and so"
-    gaps = {(1, 1): "Gaps are clear in both models' codes.", (1, 0): "Gaps are clear only between the autoencoder's codes.",
+    gaps = {(1, 1): "Gaps are clear in both models' codes.", (1, 0): "Gaps are clear only between the autoencoder's "
+                                                                     "codes.",
             (0, 1): "Gaps are clear only between the VAE's means.", (0, 0): "Gaps are clear in neither model's codes."}[
                 max(in_ae, 0), max(in_vae, 0)]
     classes = {1: "From N(0, I) the autoencoder draws fewer of the classes"
-                  + (", which no count of gaps shows: a wide cloud of codes has none at its middle." if hidden else ".") + " ",
+                  + (", which no count of gaps shows: a wide cloud of codes has none at its "
+                     "middle." if hidden else ".") + " ",
                0: "", -1: "From N(0, I) the autoencoder draws the classes more evenly. "}[even]
     return "\n" + fill(
-        f"{first} Nobody told the autoencoder where to put its codes; once somebody looks where they are and fits a Gaussian, "
-        f"{words[one]} in log p(x){then} with 20 of them. {gaps} {classes}The VAE needs no second fit, and a bound on its "
+        f"{first} Nobody told the autoencoder where to put its codes; once somebody looks where they are and fits a "
+        "Gaussian, "
+        f"{words[one]} in log p(x){then} with 20 of them. {gaps} {classes}The VAE needs no second fit, and a bound on "
+        "its "
         "log p(x) is what it was trained for.", 116) + "\n"
 
 
@@ -164,7 +170,8 @@ def where_they_lie(off_centre):
 
 def what_is_needed(fitted, one):
     """The title of log p(x): whether AE gains by a fitted Gaussian, and whether the VAE with N(0, I) is then better."""
-    gain = {1: "A Gaussian fitted to its codes helps the autoencoder", 0: "A fitted Gaussian brings the autoencoder no clear "
+    gain = {1: "A Gaussian fitted to its codes helps the autoencoder", 0: "A fitted Gaussian brings the autoencoder "
+                                                                          "no clear "
             "gain", -1: "A fitted Gaussian harms the autoencoder"}[fitted]
     return gain + {1: "; the VAE is better without one", 0: "; the VAE without one is not clearly better or worse",
                    -1: ", and it is then better than the VAE without one"}[one]
@@ -178,7 +185,7 @@ def how_many_classes(even):
 
 
 def on_the_way(named, n):
-    """The title of the walks: how many of n decoded steps the judge names as neither end. named : model -> such steps."""
+    """The title of the walks: of n decoded steps, how many the judge names as neither end, for each model."""
     return f"On the line between two codes, of {n} decoded steps the classifier names as neither end: " + ", ".join(
         f"{count} ({name})" for name, count in named.items())
 

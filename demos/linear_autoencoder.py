@@ -62,8 +62,10 @@ def run(lesson):
         "neither\northogonal nor in order.\n\nThe angle lags where the loss is flat at its minimum. Turn one axis "
         "by an angle from component i towards a\ndiscarded j, and the loss grows by sin(angle)^2 (variance_i - "
         "variance_j): quadratic, so an excess of 1e-6 still\nallows an angle near 1e-3 radians, and more where the "
-        f"variances at i and j are close. Measured for k = {SIZES[-1]} under the\ndecaying rate, over the second half of "
-        f"training: the angle goes as the excess to the power {Finding.of(powers)}\n(1/2 if the excess were that one angle's "
+        f"variances at i and j are close. Measured for k = {SIZES[-1]} under the\ndecaying rate, over the second half "
+        "of "
+        f"training: the angle goes as the excess to the power {Finding.of(powers)}\n(1/2 if the excess were that one "
+        "angle's "
         "alone).\n")
     numbers["power"] = float(np.median(powers))
 
@@ -79,7 +81,8 @@ def run(lesson):
     lesson.save(figure, "linear_autoencoder_training")
 
     figure, axes = plotting.panels(1, "Angle and loss, late in training: while the excess falls to a hundredth, the "
-                                      f"angle is multiplied by {100 ** -numbers['power']:.2g} (k = {SIZES[-1]})", size=(6, 4))
+                                      f"angle is multiplied by {100 ** -numbers['power']:.2g} (k = "
+                                      f"{SIZES[-1]})", size=(6, 4))
     with plotting.house_style():
         for k in SIZES:
             for n, path in enumerate(curves[k, DECAYING]):
@@ -100,7 +103,8 @@ def run(lesson):
     shown = np.concatenate([pca.components_, axes_ae, projected])
     shown = 0.5 + shown / (2 * np.abs(shown).max(axis=1, keepdims=True))
     lesson.save(plotting.image_grid(
-        shown, f"Projected on PCA's subspace the autoencoder's axes change by {outside:.1%} of their length (middle grey "
+        shown, f"Projected on PCA's subspace the autoencoder's axes change by {outside:.1%} of their length (middle "
+               "grey "
                "is 0)",
         n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"]), "linear_autoencoder_components")
     return numbers
@@ -140,17 +144,19 @@ def slope(path):
 
 
 def what_decay_gains(k, decay, decaying, constant):
-    """Whether the decaying rate ends nearer to PCA. decay : Finding of log10 of the excesses' ratio, constant / decaying."""
+    """Whether the decaying rate ends nearer to PCA. decay : Finding of log10(constant / decaying) of the excesses."""
     ends = f"{decaying.value:.0e} of PCA's loss with a rate that decays, {constant.value:.0e} at a constant one"
     return f"k = {k}: the excess ends at {ends}; " + decay.words(
-        "there minibatch noise keeps it.", "the decaying one is still under way.", "no clear difference over the seeds.")
+        "there minibatch noise keeps it.", "the decaying one is still under "
+                                           "way.", "no clear difference over the seeds.")
 
 
 def which_comes_last(k, path, near=0.01, degree=1.0):
-    """The title: the first epochs at which the loss is within 1 % of PCA's and the subspace within 1 degree, in one run."""
+    """The title: when, in one run, the loss comes within 1 % of PCA's and the subspace within 1 degree."""
     def first(values, limit):
         epochs = [epoch for epoch, value in zip(path.epochs, values) if value < limit]
         return f"after {epochs[0]} epochs" if epochs else f"not in {path.epochs[-1]} epochs"
 
-    return (f"k = {k}, decaying rate, first seed: the loss comes within {near:.0%} of PCA's {first(path.excess, near)}, the "
+    return (f"k = {k}, decaying rate, first seed: the loss comes within {near:.0%} of PCA's "
+            f"{first(path.excess, near)}, the "
             f"subspace within {degree:g} degree {first(path.angles, degree)}")

@@ -2,8 +2,9 @@
 
 Plants one mistake after another in the running library (see `demos/catalogue_of_mistakes.py`) and measures two things.
 For every one: does a gradient check alone, tensor by tensor against central differences, find it? And for some of the
-VAE's: train on the bundled digits with the mistake in the code, in several runs, and compare the test ELBO that the wrong code reports
-with the ELBO of the very same parameters under the right code. The curve of training often looks fine.
+VAE's: train on the bundled digits with the mistake in the code, in several runs, and compare the test ELBO that the
+wrong code reports with the ELBO of the very same parameters under the right code. The curve of training often looks
+fine.
 
 With --data DIR it trains on MNIST-format files (2 epochs).
 Takes about 45 s. Writes mistakes_curves and mistakes_elbo (.png).
@@ -89,7 +90,7 @@ def what_training_looks_like(lesson, seen):
         curves[label] = runs[0][1]
         elbo[label] = {"reported": np.array([reported for *_, reported in runs], dtype=np.float64),     # (runs, N)
                        # the same parameters and noise, under the right code
-                       "true": np.array([model.elbo(test, rng=lesson.rng(9)).elbo for model, *_ in runs], dtype=np.float64)}
+                       "true": np.array([model.elbo(test, rng=lesson.rng(9)).elbo for model, *_ in runs], np.float64)}
         numbers[label] = {key: Finding.of(values) for key, values in elbo[label].items()}
         rows.append((name or RIGHT, *numbers[label].values(), "" if name is None else seen[name]))
     lesson.table(f"Test ELBO after {epochs} epochs, nats per image: what the wrong code says, and what is true of its "
@@ -105,7 +106,8 @@ def what_training_looks_like(lesson, seen):
     lesson.save(plotting.lines(
         np.arange(1, epochs + 1), {label: curves[label] for label in (RIGHT, *drawn)},
         "Without its label, which of these curves is the right code's? "
-        f"{sum(curves[label][-1] > curves[label][0] for label in (RIGHT, *drawn))} of {1 + len(drawn)} rise from the first epoch "
+        f"{sum(curves[label][-1] > curves[label][0] for label in (RIGHT, *drawn))} of {1 + len(drawn)} rise from the "
+        "first epoch "
         "to the last", "epoch", "ELBO that training reports, nats per image", colours=COLOUR), "mistakes_curves")
     figure, axes = plotting.panels(2, claimed_gains({label: (n["claims"].sign(), -n["costs"].sign())
                                                      for label, n in apart.items() if label in drawn[:4]}),
@@ -119,14 +121,16 @@ def what_training_looks_like(lesson, seen):
 
 
 def what_is_reported(reports, costs, much=0.5):
-    """Which mistakes' numbers are wrong, and which models bad. reports : mistake -> Finding of what it reports minus the
-    truth; costs : of the right code's ELBO minus its own, judged by the right code."""
+    """Which mistakes' numbers are wrong, and which models bad. reports : mistake -> Finding of what it reports minus
+    the truth; costs : of the right code's ELBO minus its own, judged by the right code."""
     wrong = {label: gap for label, gap in reports.items() if gap.sign() and abs(gap.value) > much}
     worse, better = ([label for label, cost in costs.items() if cost.sign() == sign] for sign in (1, -1))
     rest = [label for label in costs if label not in (*worse, *better)]
     told = f":\n{', '.join(f'{label} by {gap.value:+.1f}' for label, gap in wrong.items())}." if wrong else "."
-    return (f"{len(wrong) or 'None'} of {len(reports)} report a number that is clearly wrong by more than half a nat{told}\n"
-            f"The other {len(reports) - len(wrong)} report the truth, to half a nat or to its error: what such a mistake costs is "
+    return (f"{len(wrong) or 'None'} of {len(reports)} report a number that is clearly wrong by more than half a "
+            f"nat{told}\n"
+            f"The other {len(reports) - len(wrong)} report the truth, to half a nat or to its error: what such a "
+            "mistake costs is "
             "real.\n"
             f"Judged by the right code, clearly worse models: {listing(worse)}; clearly better: {listing(better)};\n"
             f"no clear difference: {listing(rest)}.\nNo run stopped. What gives a mistake away is a number that can be "
@@ -134,12 +138,13 @@ def what_is_reported(reports, costs, much=0.5):
 
 
 def claimed_gains(signs):
-    """The title of the bars. signs : mistake -> (of what it reports minus the right code's ELBO, of its true ELBO minus it)."""
+    """The title of the bars. signs : mistake -> those of its reported and of its true ELBO minus the right code's."""
     claims = [label for label, (claimed, _) in signs.items() if claimed > 0]
     true = [label for label in claims if signs[label][1] > 0]
     if not claims:
         return "None of these mistakes reports more than the right code's ELBO"
-    return f"Above the right code's ELBO report: {listing(claims)}. Truly above it are, judged by the right code: {listing(true)}"
+    return (f"Above the right code's ELBO report: {listing(claims)}. Truly above it are, judged by the right code: "
+            f"{listing(true)}")
 
 
 def too_good(lesson):
@@ -166,6 +171,7 @@ def too_good(lesson):
 
 
 def no_distribution(gain, total):
-    """What a pixel that sees itself reports. gain : Finding of its log p minus the right code's; total : its sum of p."""
-    return (f"Whoever sees the answer predicts it: it reports {gain} nats more ({gain.words('better', 'worse')}), and its sum, "
+    """What a pixel that sees itself reports. gain : Finding of its log p minus the right one; total : its sum of p."""
+    return (f"Whoever sees the answer predicts it: it reports {gain} nats more ({gain.words('better', 'worse')}), and "
+            "its sum, "
             f"{total:.3g}, is {'1 all the same' if abs(total - 1) < 1e-3 else 'that of no distribution'}.")

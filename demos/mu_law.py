@@ -1,11 +1,11 @@
 """How does a machine speak one sample at a time? mu-law codes, and a network that guesses the next one.
 
-First the code: eight bits with steps equal on the companded scale, against eight bits with equal steps, without and with
-a code for 0, on a voice that is made in code, at levels from loud to a whisper. Then the idea of WaveNet on that voice: p(x) = prod_t p(x_t given x_1 ...
-x_(t-1)), a softmax over the 256 codes of the next sample. WaveNet itself computes it with dilated causal
-convolutions, layers whose reach doubles from one to the next, and so hears a quarter of a second. Here a dense
-network on a window of the last 32 samples, 4 ms, stands in for them: the same chain rule and the same softmax, but
-nothing before the window is heard, least of all the pitch.
+First the code: eight bits with steps equal on the companded scale, against eight bits with equal steps, without and
+with a code for 0, on a voice that is made in code, at levels from loud to a whisper. Then the idea of WaveNet on that
+voice: p(x) = prod_t p(x_t given x_1 ... x_(t-1)), a softmax over the 256 codes of the next sample. WaveNet itself
+computes it with dilated causal convolutions, layers whose reach doubles from one to the next, and so hears a quarter
+of a second. Here a dense network on a window of the last 32 samples, 4 ms, stands in for them: the same chain rule and
+the same softmax, but nothing before the window is heard, least of all the pitch.
 
 The network hears the window twice, as companded codes and as sound divided by its loudness, and the loudness itself.
 It stands beside three baselines, in bits per sample: equal odds, the codes' frequencies, and a linear predictor
@@ -64,10 +64,12 @@ def companding(lesson):
     codes = {"mu-law": lambda v: mu_law.decode(mu_law.encode(v)),
              "equal steps": lambda v: mu_law.dequantize(mu_law.quantize(v)),
              "equal steps, one at 0": lambda v: np.round(127 * v) / 127}      # 255 codes, where 256 have none for 0
-    ratio = {name: np.array([mu_law.signal_to_noise(v, code(v)) for v in (voice * 10 ** (level / 20) for level in levels)])
+    voices = [voice * 10 ** (level / 20) for level in levels]
+    ratio = {name: np.array([mu_law.signal_to_noise(v, code(v)) for v in voices])
              for name, code in codes.items()}
     companded, equal, with_zero = ratio.values()
-    lesson.table("Signal-to-noise ratio of 8 bits, in decibels, on the voice made in code at different levels (0 dB: its peak "
+    lesson.table("Signal-to-noise ratio of 8 bits, in decibels, on the voice made in code at different levels (0 dB: "
+                 "its peak "
                  "is 1)", ["level", *codes, "gain", "gain in bits", "gain over one at 0"],
                  [(f"{level} dB", *map(float, (m, u, z, m - u, (m - u) / (20 * np.log10(2)), m - z)))
                   for level, m, u, z in zip(levels, companded, equal, with_zero)])
@@ -75,14 +77,18 @@ def companding(lesson):
     lesson.say(
         f"24 dB quieter costs equal steps {equal[-1] - equal[quieter]:.0f} dB and mu-law "
         f"{companded[-1] - companded[quieter]:.0f} dB. The gain is {companded[-1] - equal[-1]:.0f} dB where the voice "
-        f"is loud,\nand {companded[0] - equal[0]:.0f} dB at {levels[0]} dB. Steps that are 46 times finer give 33 dB; the rest "
-        "is that equal steps without a code for 0 turn\na whisper into +-1/256. Against equal steps with one the gain at "
+        f"is loud,\nand {companded[0] - equal[0]:.0f} dB at {levels[0]} dB. Steps that are 46 times finer give 33 dB; "
+        "the rest "
+        "is that equal steps without a code for 0 turn\na whisper into +-1/256. Against equal steps with one the gain "
+        "at "
         f"{', '.join(str(levels[i]) for i in (0, 2, 4))} dB is "
-        f"{', '.join(f'{companded[i] - with_zero[i]:+.1f}' for i in (0, 2, 4))} dB. A signal\nthat is always near 1 would lose.\n")
+        f"{', '.join(f'{companded[i] - with_zero[i]:+.1f}' for i in (0, 2, 4))} dB. A signal\nthat is always near 1 "
+        "would lose.\n")
     lesson.save(plotting.lines(levels, {f"{name}, 8 bits": values for name, values in ratio.items()},
                                f"A voice at -24 dB is {companded[quieter]:.0f} dB above mu-law's noise, and "
                                f"{equal[quieter]:.0f} dB above that of equal steps", "level of the voice (dB)",
-                               "signal-to-noise ratio (dB)", colours={f"{name}, 8 bits": COLOURS[name] for name in codes}),
+                               "signal-to-noise ratio (dB)", colours={f"{name}, 8 "
+                                                                      "bits": COLOURS[name] for name in codes}),
                   "mu_law_noise")
     return {f"{level} dB": {name: values[i] for name, values in ratio.items()} for i, level in enumerate(levels)}
 
@@ -172,7 +178,8 @@ def compare(lesson, runs):
     bits = {name: np.array([run[name] for run in runs]) for name in runs[0]}
     plus = f"+- is the standard error over {len(runs)} voices, each with its own network"
     lesson.table(f"Bits per sample of a new voice (less is better; {plus})",
-                 ["model", "bits"], [(name, 8.0 if name == "equal odds" else Finding.of(b)) for name, b in bits.items()])
+                 ["model", "bits"],
+                 [(name, 8.0 if name == "equal odds" else Finding.of(b)) for name, b in bits.items()])
     *_, linear, ours = bits
     differences = {f"{a} - {b}": Finding.of(bits[a] - bits[b]) for a, b in ((linear, "frequencies"), (ours, linear))}
     lesson.table("Paired differences, in bits", ["models", "difference"], list(differences.items()))
@@ -187,12 +194,13 @@ def compare(lesson, runs):
 
 
 def next_sample(line, network):
-    """What predicts the next sample. line : bits of the linear predictor minus the frequencies'; network : minus the line's."""
+    """What predicts the next sample: bits of the line minus the frequencies', of the network minus the line's."""
     first = line.words("A line through the last samples costs bits against the codes' frequencies",
                        "A line through the last samples takes off bits that the codes' frequencies cost",
                        "A line through the last samples brings no clear gain over the codes' frequencies")
     then = network.words("the network costs more than that line",
-                         "the network takes off another part:\nit may bend where the line cannot, and gives p(next code) any "
+                         "the network takes off another part:\nit may bend where the line cannot, and gives p(next "
+                         "code) any "
                          "shape", "the network does not clearly beat that line")
     return f"{first} ({line}); {then} ({network}).\n"
 

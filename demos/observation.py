@@ -1,10 +1,10 @@
 """What does a wrong noise model do to a VAE? Observation models on the same images, and what each one hides.
 
-A fixed variance on pixels in [0, 1], 1 for one, may collapse latents: the eigenvalues of the data's covariance say which
-before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for each pixel
-runs away where pixels are exactly 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the
-continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only where that
-means something.
+A fixed variance on pixels in [0, 1], 1 for one, may collapse latents: the eigenvalues of the data's covariance say
+which before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for
+each pixel runs away where pixels are exactly 0, until a floor stops it. Then binary pixels under Bernoulli and grey
+ones under the continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only
+where that means something.
 
 With --data DIR it does the same on MNIST-format files (10,000 of the training images).
 Takes about 45 s. Writes observation_collapse, observation_floor, observation_reconstructions (.png).
@@ -108,7 +108,7 @@ def collapse(lesson, images):
                f"optimum; trained, it is at most {off:.2f} nats\n"
                f"off. A deep one can bend and need not say the same: {numbers[0.25]['kl'][2]:.2f} nats beside "
                f"{numbers[0.25]['kl'][0]:.2f} at variance 0.25 (one run each).")
-    figure, axes = plotting.panels(2, who_lives(int((values[:K] > 1).sum()), *map(int, one["alive"][1:])), size=(4.3, 3.5))
+    figure, axes = plotting.panels(2, who_lives(*map(int, one["alive"])), size=(4.3, 3.5))
     count = np.arange(1, min(17, len(values)))
     axes[0].bar(count, values[:len(count)], color=plotting.COLOURS["PCA"])
     for v in (1.0, 0.5, 0.25):
@@ -134,7 +134,8 @@ def who_lives(predicted, linear, deep):
         return {0: "none", K: f"all {K}"}.get(n, f"{n} of {K}")
 
     return ("Latents live where the data's variance exceeds the noise's: at variance 1 "
-            f"{count(predicted)} should; {count(linear)} {'does' if linear < 2 else 'do'} in the linear VAE, {count(deep)} in "
+            f"{count(predicted)} should; {count(linear)} {'does' if linear < 2 else 'do'} in the linear VAE, "
+            f"{count(deep)} in "
             "the deep one")
 
 
@@ -180,7 +181,8 @@ def runaway(lesson, images):
     for floor in FLOORS:
         on, log_p, squares = ([] for _ in range(3))
         for run in range(n_runs):
-            vae = trained(lesson, images, sv.Gaussian("diagonal", floor=floor), f"diagonal, floor {floor:g}, run {run + 1}",
+            vae = trained(lesson, images, sv.Gaussian("diagonal", floor=floor), f"diagonal, floor {floor:g}, run "
+                                                                                f"{run + 1}",
                           stream=4 + 100 * run)
             m, s = np.split(decoded(vae, test), 2, axis=1)
             on.append(np.exp(s) < floor)                      # v = floor + e^s is mostly floor
@@ -206,8 +208,10 @@ def runaway(lesson, images):
     best = min(FLOORS, key=lambda floor: numbers[floor]["error"].value)
     over = {floor: Finding.of(errors[floor] - errors[best]) for floor in FLOORS if floor != best}
     lesson.say(
-        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, {last['of these 0']:.0%} of them exactly 0, "
-        f"and bring {round(last['nats on it']):+d} nats an image, the others\n{round(last['nats elsewhere']):+d}. A hit "
+        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, {last['of these 0']:.0%} of them "
+        "exactly 0, "
+        f"and bring {round(last['nats on it']):+d} nats an image, the others\n{round(last['nats elsewhere']):+d}. A "
+        "hit "
         "there is worth -1/2 log(2 pi floor), "
         f"{0.5 * np.log(10):.2f} nats more for every power of ten that the floor is lowered, without\nend and "
         "whatever was learned. So no ELBO stands in this table: between its rows it would compare floors, "
@@ -217,7 +221,8 @@ def runaway(lesson, images):
     lesson.say("sv.comparable would let the densities pass, for all are in the same units. It sees the measure, not "
                "who chose the floor.")
     figure, axes = plotting.panels(2, f"At the lowest floor the {last['on the floor']:.0%} of the pixels on it bring "
-                                   f"{round(last['nats on it']):+d} nats, the others {round(last['nats elsewhere']):+d}. "
+                                   f"{round(last['nats on it']):+d} nats, the others "
+                                   f"{round(last['nats elsewhere']):+d}. "
                                    f"{best_floor(best, over)}".replace("-", "\N{MINUS SIGN}"), size=(4.4, 3.5))
     plotting.lines(np.array(FLOORS), {name: np.array([numbers[f][key] for f in FLOORS]) for name, key in (
         ("pixels on the floor", "nats on it"), ("the others", "nats elsewhere"))}, "what brings log p(x given z)",
@@ -236,7 +241,8 @@ def runaway(lesson, images):
 def best_floor(best, over):
     """Where the squared error is smallest. over : the other floors -> Finding of their error minus that at the best."""
     near = [f"{floor:g}" for floor, more in over.items() if more.sign() <= 0]
-    return (f"The squared error is smallest at floor {best:g}, " + (f"not clearly smaller than at {listing(near)}" if near else
+    return (f"The squared error is smallest at floor {best:g}, " + ("not clearly smaller than at "
+                                                                    f"{listing(near)}" if near else
                                                                     "clearly smaller than at the others"))
 
 
@@ -298,8 +304,10 @@ def compare(lesson, images):
         "not integrate to 1. It omits\n"
         f"log C(a), here {Finding.of(omitted)} nats an image, which depends on the logits, so training without "
         "it ends elsewhere: with it\nadded the same decoder has "
-        f"{Finding.of(elbo[read_so] - elbo['continuous Bernoulli']).words('more', 'less')} than the one trained on the density "
-        f"({Finding.of(elbo[read_so] - elbo['continuous Bernoulli'])} nats). Its mean is\nnot sigmoid(a) either: read so, "
+        f"{Finding.of(elbo[read_so] - elbo['continuous Bernoulli']).words('more', 'less')} than the one trained on "
+        "the density "
+        f"({Finding.of(elbo[read_so] - elbo['continuous Bernoulli'])} nats). Its mean is\nnot sigmoid(a) either: read "
+        "so, "
         f"the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
@@ -332,6 +340,8 @@ def guesses(apart):
 def where_it_gains(apart, on_zero, elsewhere, share):
     """The continuous Bernoulli's ELBO minus the learned Gaussian's, and the parts of log p(x given z): where x is 0 (a
     `share` of the pixels) and on the others."""
-    told = (f"The continuous Bernoulli is {apart} nats from it ({apart.words('better', 'worse')}); of log p(x given z) it has "
-            f"{on_zero:+.0f}\non the {share:.0%} of the pixels that are exactly 0 and {elsewhere:+.0f} on the others (first run)")
+    told = (f"The continuous Bernoulli is {apart} nats from it ({apart.words('better', 'worse')}); of log p(x given "
+            "z) it has "
+            f"{on_zero:+.0f}\non the {share:.0%} of the pixels that are exactly 0 and {elsewhere:+.0f} on the others "
+            "(first run)")
     return told + (": like the diagonal\nGaussian it can peak where values repeat." if on_zero > 0 > elsewhere else ".")

@@ -37,7 +37,8 @@ def run(lesson):
                       "random basis": Finding.of(by_chance[k]), "kept": pca.explained_variance_ratio_.sum()}
         rows.append((k, f"{numbers[k]['kept']:.1%}", f"{train_error:.6f}", f"{predicted:.6f}", numbers[k]["test"],
                      numbers[k]["random basis"]))
-    lesson.table(f"Squared error per image of {D} pixels in [0, 1] (+- is the standard error over test images, and over "
+    lesson.table(f"Squared error per image of {D} pixels in [0, 1] (+- is the standard error over test images, and "
+                 "over "
                  f"{N_BASES} random bases)",
                  ["k", "variance kept", "train", "sum S^2 / N over j > k", "test", "test, random basis"], rows)
     gap = max(abs(n["train"] - n["predicted"]) / n["train"] for n in numbers.values())
@@ -70,7 +71,8 @@ def run(lesson):
     z, labels = sv.PCA(2).fit(train).transform(test[:5000]), images.test_labels[:5000]
     numbers["neighbours agree"] = Mean.of(neighbours_agree(z, labels))
     lesson.save(plotting.latent_scatter(
-        z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest neighbours "
+        z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest "
+                   "neighbours "
         f"have the same label, by chance {same_label(labels):.0%}"), "pca_plane")
     return numbers
 
@@ -79,7 +81,8 @@ def enough(gains):
     """How many components lose less: k -> Finding of what the random basis loses more than k components."""
     fewer = [k for k, gain in gains.items() if gain.sign() > 0]
     return (f"{min(fewer)} principal component{'s lose' if min(fewer) > 1 else ' loses'} clearly less." if fewer else
-            f"so many principal components lose {gains[max(gains)].words('', 'clearly more', 'no clearly different amount')}.")
+            "so many principal components lose "
+            f"{gains[max(gains)].words('', 'clearly more', 'no clearly different amount')}.")
 
 
 def kept_by(kept, D):
@@ -90,7 +93,7 @@ def kept_by(kept, D):
 
 
 def roughness(patterns, shape):
-    """The mean square difference of neighbouring pixels of patterns (n, D) of this shape, over their mean square : (n,)."""
+    """Mean square difference of neighbouring pixels of patterns (n, D) of this shape, over their mean square : (n,)."""
     p = patterns.reshape(-1, *shape)
     squares = (np.diff(p, axis=1) ** 2).mean(axis=(1, 2)) + (np.diff(p, axis=2) ** 2).mean(axis=(1, 2))
     return squares / (2 * (p**2).mean(axis=(1, 2)))

@@ -47,14 +47,17 @@ def run(lesson):
     gap = evidence - own
     numbers = {"log p(x)": Mean.of(evidence), "ELBO": Mean.of(own), "gap": Mean.of(gap),
                **{name: Mean.of(part) for name, part in parts.items()}}
-    lesson.table(f"The gap of {n} test images, nats (+- over images, of one model)", ["", "mean", "median", "worst image"],
+    lesson.table(f"The gap of {n} test images, nats (+- over images, of one "
+                 "model)", ["", "mean", "median", "worst image"],
                  [(name, numbers[name], float(np.median(v)), float(worst(v))) for name, v in (
                      ("log p(x)", evidence), ("ELBO", own), ("gap", gap), *parts.items())])
     escaped = int(np.sum(bounds["from the posterior's moments"] > bounds["from the encoder's q"] + 0.1))
     numbers["width"] = Finding.of((q[1] - best[1]).mean(axis=1) / 2)
     lesson.say(whose_gap(Finding.of(parts["amortisation"]), numbers["gap"])
-               + " Ascent from the encoder's q ended at a worse\noptimum than ascent from the posterior's own moments by "
-               f"over 0.1 nats for {escaped} of {n} images. q* is the better of the two.\n{too_narrow(numbers['width'])}\n")
+               + " Ascent from the encoder's q ended at a worse\noptimum than ascent from the posterior's own moments "
+                 "by "
+               f"over 0.1 nats for {escaped} of {n} images. q* is the better of the two.\n"
+               f"{too_narrow(numbers['width'])}\n")
     draw_posteriors(lesson, vae, images, X, labels, gap, q, best)
     gap_figure(lesson, gap, parts, labels)
     numbers["code"] = code(lesson, images, vae)
@@ -62,8 +65,9 @@ def run(lesson):
 
 
 def whose_gap(amortisation, gap):
-    """Whether a better Gaussian exists. amortisation : Finding of the best one's ELBO minus the encoder's; gap : its Mean."""
-    return amortisation.words(f"{amortisation.value / gap.value:.0%} of the gap is the encoder's: a better Gaussian exists and it "
+    """Whether a better Gaussian exists. amortisation : Finding of its ELBO minus the encoder's; gap : a Mean."""
+    return amortisation.words(f"{amortisation.value / gap.value:.0%} of the gap is the encoder's: a better Gaussian "
+                              "exists and it "
                               "does not give it.",
                               "The ascent ended below the encoder's own q: too few steps.",
                               f"No clear part of the gap is the encoder's ({amortisation} nats).")
@@ -71,8 +75,10 @@ def whose_gap(amortisation, gap):
 
 def too_narrow(width):
     """Whether q is too narrow. width : Finding over images of log sigma of q minus that of the best Gaussian q*."""
-    return (f"Its sigma is {np.exp(width.value):.2f} times that of q* (geometric mean; +- {np.exp(width.value) * width.error:.2f}): "
-            + width.words("q is too wide here, though it was\nfitted in the order of the KL that rather gives too narrow ones.",
+    return (f"Its sigma is {np.exp(width.value):.2f} times that of q* (geometric mean; +- "
+            f"{np.exp(width.value) * width.error:.2f}): "
+            + width.words("q is too wide here, though it was\nfitted in the order of the KL that rather gives too "
+                          "narrow ones.",
                           "q is too narrow here.", "no clear difference.") + "\n")
 
 
@@ -101,7 +107,8 @@ def bound(vae, X, q, grid):
 def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
     """Six images from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
     chosen = np.argsort(gap)[np.linspace(0, len(gap) - 1, 6).round().astype(int)]
-    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse. From the "
+    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse. From "
+                                      "the "
                                    f"smallest gap, {gap.min():.2f} nats, to the largest, {gap.max():.2f}",
                                    n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
@@ -158,10 +165,11 @@ def gap_figure(lesson, gap, parts, labels):
 
 
 def few_or_many(gap, amortisation):
-    """The title: how much of all gaps (N,), in ascending order, the largest tenth has, and how much there is the encoder's."""
+    """The title: how much of all gaps (N,), ascending, the largest tenth has, and how much there is the encoder's."""
     tenth = slice(-max(1, len(gap) // 10), None)
     n = len(gap[tenth])
-    return (f"The {n} of {len(gap)} images with the largest gap have {gap[tenth].sum() / gap.sum():.0%} of it all; there "
+    return (f"The {n} of {len(gap)} images with the largest gap have {gap[tenth].sum() / gap.sum():.0%} of it all; "
+            "there "
             f"{amortisation[tenth].sum() / gap[tenth].sum():.0%} is the encoder's, elsewhere "
             f"{amortisation[:-n].sum() / gap[:-n].sum():.0%}")
 

@@ -109,17 +109,22 @@ def real(lesson):
     plain, based = ([numbers[n, name]["median ratio"] for n in (2, 8)] for name in (PLAIN, BASED))
     helps = all(ratios[n][PLAIN].mean() > 2 * ratios[n][BASED].mean() for n in (2, 8))
     lesson.say("The last column compares each mean with the pathwise one, in standard errors (root mean square over "
-               f"all\nparameters; 1 is chance): {same_gradient(excess.values())}. To know it as well as from one pathwise sample, "
+               f"all\nparameters; 1 is chance): {same_gradient(excess.values())}. To know it as well as from one "
+               "pathwise sample, "
                f"the score\nfunction needs about {plain[0]:.0f} samples with 2 latents and {plain[1]:.0f} with 8, and "
                f"with one baseline per image\n{based[0]:.1f} and {based[1]:.1f}"
-               + (": log p(x given z) is near one number for every z that q proposes, and that number says\nnothing about "
-                  "where to move" if helps else "") + ". What the score function does not need is a derivative of the decoder, "
+               + (": log p(x given z) is near one number for every z that q proposes, and that number says\nnothing "
+                  "about "
+                  "where to move" if helps else "") + ". What the score function does not need is a derivative of the "
+                                                      "decoder, "
                "so it\nalso works where z is discrete.\n")
 
     cloud, ratio = clouds[2], ratios[2]
     image = int(np.argsort(ratio[PLAIN])[n_images // 2])       # the one with the median ratio
-    figure, axes = plotting.panels(3, f"One test image, {min(n_samples, 400)} estimates of the same gradient each: the score "
-                                      f"function's scatter {np.sqrt(ratio[PLAIN][image]):.3g} times as far as the pathwise ones, "
+    figure, axes = plotting.panels(3, f"One test image, {min(n_samples, 400)} estimates of the same gradient each: "
+                                      "the score "
+                                      f"function's scatter {np.sqrt(ratio[PLAIN][image]):.3g} times as far as the "
+                                      "pathwise ones, "
                                       f"with a baseline {np.sqrt(ratio[BASED][image]):.3g} times", size=(3.2, 3.8))
     centre = cloud[PATHWISE][0][:, image].mean(axis=0)
     reach = 1.05 * np.abs(cloud[PLAIN][0][:400, image] - centre).max()
@@ -137,7 +142,8 @@ def real(lesson):
 def same_gradient(excess):
     """Whether means are apart by more than chance. excess : Findings over images of their square distance minus 1."""
     signs = [finding.sign(once_in=20 * len(excess)) for finding in excess]
-    return "the same gradient" if max(signs) <= 0 else f"{signs.count(1)} of {len(signs)} are farther apart than chance gives"
+    apart = f"{signs.count(1)} of {len(signs)} are farther apart than chance gives"
+    return "the same gradient" if max(signs) <= 0 else apart
 
 
 def agreement(a, b):

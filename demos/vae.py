@@ -61,7 +61,8 @@ def run(lesson):
     lost = {k: unexplained(images.test, model.reconstruct(images.test)) for k, model in ((n_latent, vae), (2, flat))}
     lesson.save(plotting.image_grid(
         np.concatenate([images.test[shown], vae.reconstruct(images.test[shown]), flat.reconstruct(images.test[shown])]),
-        "Of the test images' variance " + ", ".join(f"{k} numbers restore {1 - share:.0%}" for k, share in lost.items()),
+        "Of the test images' variance " + ", ".join(f"{k} numbers restore "
+                                                    f"{1 - share:.0%}" for k, share in lost.items()),
         row_labels=["original", f"{n_latent} latents", "2 latents"]), "vae_reconstructions")
     z = rng.standard_normal((40, n_latent))
     lesson.save(plotting.image_grid(vae.decode(z), "Images that never were: z drawn from N(0, I), decoded (mean of "
@@ -84,23 +85,27 @@ def run(lesson):
 
 
 def learned(gain, kl, over_flat):
-    """What the VAE is worth. gain : its ELBO minus independent pixels' log p(x); kl : Mean of its KL; over_flat : its ELBO
-    minus the two-latent VAE's; Findings over images."""
+    """What the VAE is worth. gain : its ELBO minus independent pixels' log p(x); kl : Mean of its KL; over_flat : its
+    ELBO minus the two-latent VAE's; Findings over images."""
     told = gain.words(f"Even so this VAE is\n{gain} nats above: it has learned which pixels go together.",
-                      f"This VAE is\n{Mean(-gain.value, gain.error)} nats below: its bound does not show that it has learned which "
+                      f"This VAE is\n{Mean(-gain.value, gain.error)} nats below: its bound does not show that it has "
+                      "learned which "
                       "pixels go together.",
-                      f"This VAE is\n{gain} nats above, no clear difference: its bound does not show that it has learned which "
+                      f"This VAE is\n{gain} nats above, no clear difference: its bound does not show that it has "
+                      "learned which "
                       "pixels go together.")
     flat = over_flat.words(f"The two-latent VAE pays {over_flat} nats of it for a map that fits on paper.",
-                           f"The two-latent VAE is the better one here, by {Mean(-over_flat.value, over_flat.error)} nats.",
+                           f"The two-latent VAE is the better one here, by {Mean(-over_flat.value, over_flat.error)} "
+                           "nats.",
                            f"The two-latent VAE is not clearly worse ({over_flat} nats).")
     return ("Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. "
-            f"{told}\nOf what it knows of an image, the KL is what the code costs ({kl.value:.1f} nats) and the reconstruction "
+            f"{told}\nOf what it knows of an image, the KL is what the code costs ({kl.value:.1f} nats) and the "
+            "reconstruction "
             f"what is still missing\nafter it. {flat} (+- over images, of one run each)\n")
 
 
 def course(elbo, kl, best):
-    """The title of the training: what ELBO and KL of the validation images do up to the best epoch, and what follows."""
+    """The title of the training: what the validation images' ELBO and KL do up to the best epoch, and what follows."""
     at = best - 1
     rises, grows = (curve[at] > curve[0] for curve in (elbo, kl))
     end = f"after epoch {best} it rises no more" if best < len(elbo) else "it is highest at the end"
