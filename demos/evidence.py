@@ -238,7 +238,7 @@ def training(lesson, images, vae):
             ax.errorbar(range(3), [m.value for m in means], [m.error for m in means], marker="os^"[i], capsize=3,
                         color=(plotting.COLOURS["VAE"], *plotting.OTHER_COLOURS)[i], label=name)
         ax.set_xticks(range(3), values["VAE"])
-        ax.set(ylabel="nats per image, minus the VAE's log p(x); bars: over runs")
+        ax.set(ylabel="nats, minus the VAE's log p(x)")
         ax.grid(color=plotting.PALE, linewidth=0.6)
         ax.legend()
     lesson.save(figure, "evidence_bound")
