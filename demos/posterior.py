@@ -168,8 +168,7 @@ def few_or_many(gap, amortisation):
     """The title: how much of all gaps (N,), ascending, the largest tenth has, and how much there is the encoder's."""
     tenth = slice(-max(1, len(gap) // 10), None)
     n = len(gap[tenth])
-    return (f"The {n} of {len(gap)} images with the largest gap have {gap[tenth].sum() / gap.sum():.0%} of it all; "
-            "there "
+    return (f"The largest gaps, {n} of {len(gap)}, are {gap[tenth].sum() / gap.sum():.0%} of them all together; there "
             f"{amortisation[tenth].sum() / gap[tenth].sum():.0%} is the encoder's, elsewhere "
             f"{amortisation[:-n].sum() / gap[:-n].sum():.0%}")
 

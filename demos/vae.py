@@ -106,6 +106,8 @@ def learned(gain, kl, over_flat):
 
 def course(elbo, kl, best):
     """The title of the training: what the validation images' ELBO and KL do up to the best epoch, and what follows."""
+    if best == 1:
+        return f"The validation images' ELBO is highest after epoch 1, {elbo[0]:.1f}"
     at = best - 1
     rises, grows = (curve[at] > curve[0] for curve in (elbo, kl))
     end = f"after epoch {best} it rises no more" if best < len(elbo) else "it is highest at the end"
