@@ -122,8 +122,7 @@ def bound_or_model(by_bound, by_estimate, gap):
     told = [f"{d} nats from the MADE of 4 orders ({d.words('better', 'worse')})" for d in (by_bound, by_estimate)]
     return (f"Judged by its bound the VAE is {told[0]},\nby its log p(x) {told[1]}.\n"
             f"The bound is {gap} nats loose: whoever compares a bound with an exact likelihood judges the bound, not "
-            "the "
-            f"model.{' Here the verdict changes.' if by_bound.sign() != by_estimate.sign() else ''}\n")
+            f"the model.{' Here the verdict changes.' if by_bound.sign() != by_estimate.sign() else ''}\n")
 
 
 def completions(lesson, test, fvbns, made, side):
@@ -151,8 +150,7 @@ def completions(lesson, test, fvbns, made, side):
     deaf, exact = (agree[f"bottom given: FVBN, {order}"].mean() for order in ("raster", "reversed"))
     lesson.save(plotting.image_grid(
         np.concatenate(rows), f"With the bottom given, {deaf:.0f} % of the top is drawn as it was by the raster "
-                              "order, which "
-        f"has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels), "autoregressive_completions")
+        f"order, which has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels), "autoregressive_completions")
     return agree
 
 
@@ -180,13 +178,10 @@ def questions(exact, weighted):
     """What the order decides. exact : percent right with the bottom given, reversed minus raster; weighted : raster, of
     many draws, minus of one."""
     return ("What the order decides is which questions are easy. A completion is exact when the given pixels come "
-            "first: the "
-            "top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster order draws the "
-            "top "
-            f"before it has seen the\nbottom; the reversed order agrees {exact} points more ("
+            "first: the top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster "
+            f"order draws the top before it has seen the\nbottom; the reversed order agrees {exact} points more ("
             + exact.words("better", "worse") + ");\nweighting many draws by how well the bottom follows from them "
-                                               "agrees "
-            f"{weighted} points more than one draw ({weighted.words('better', 'worse')}).\n")
+            f"agrees {weighted} points more than one draw ({weighted.words('better', 'worse')}).\n")
 
 
 def sampling_time(lesson):

@@ -61,8 +61,7 @@ def on_curves(lesson):
 
     figure, axes = plotting.panels(6, "PCA must draw a straight line; the autoencoder may bend, and has "
                                    + " and ".join(f"{errors[shape, 'AE'].value / errors[shape, 'PCA'].value:.2g} "
-                                                  "times its "
-                                                  f"error on {name}" for shape, name in ((arc, "the arc"),
+                                                  f"times its error on {name}" for shape, name in ((arc, "the arc"),
                                                                                          (circle, "the circle"))),
                                    n_columns=3, size=(3.0, 3.0))
     for i, (shape, (X, restored)) in enumerate(panels.items()):
@@ -86,8 +85,7 @@ def bends(gain, over_noise, cut):
                      f"{Mean(-gain.value, gain.error)}",
                      f"On the arc the autoencoder is not clearly better than PCA's straight line ({gain})")
     return (f"{arc};\nthe autoencoder's error there is {over_noise:.1f} times that of the noise. The full circle no "
-            "continuous "
-            "one-number code can close:\nthe autoencoder has to cut it somewhere. "
+            "continuous one-number code can close:\nthe autoencoder has to cut it somewhere. "
             + (cut.words(f"It pays for the cut: {cut} more than on the arc", "It loses less there all the same "
                                                                              f"({cut})",
                          "What it pays for the cut is not clear of its error over seeds "

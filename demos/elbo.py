@@ -60,9 +60,8 @@ def lines(lesson, pieces, n, coarse):
                   for i, text in enumerate(texts)])
     lesson.say("Largest difference between adjacent lines that must agree, over all images: "
                + ", ".join(f"{apart[name]:.0e} ({name})" for name in apart) + ".\nThe last column agrees by "
-                                                                              "construction: all its "
-               "lines are sums over one grid. What tests the grid is half its step,\nat which log p(x) moves by "
-               f"{coarse:.0e} at "
+               "construction: all its lines are sums over one grid. What tests the grid is half its step,\nat which "
+               f"log p(x) moves by {coarse:.0e} at "
                "most.")
     gaps = {name: elbo.evidence(p) - elbo.elbo(p) for name, p in pieces.items()}
     lesson.say("log p(x) - ELBO minus KL(q || posterior), largest: "

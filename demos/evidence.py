@@ -39,8 +39,7 @@ def run(lesson):
                f"({len(few)} images). For 16 latents the reference is\nthe defensive mixture with {many} samples: "
                f"standard error {np.median(unsure):.3f} nats for the median image, "
                f"{unsure.max():.2f} for the worst,\nof the mean {np.sqrt(np.sum(unsure**2)) / len(X):.0e}. It counts "
-               "in the last "
-               "column of the table.")
+               "in the last column of the table.")
     references = {"2 latents": (flat, truth), "16 latents": (deep, best.value)}
     numbers = {"estimators": estimators(lesson, X, references, {"2 latents": 0.0, "16 latents": unsure}, n_samples)}
     samples_figure(lesson, X, references)
@@ -76,20 +75,17 @@ def estimators(lesson, X, references, unsure, n_samples):
              for model in references for method in ("defensive", "widened")}
     lost = bool(large["ess, median"] < n_samples / 20)
     lesson.say(f"The prior: in 2 dimensions {small['ess, median']:.0f} of {n_samples} blind samples count as a "
-               "median, and the "
-               f"mean |error| is {small['|off|'].value:.2f} nats.\n"
+               f"median, and the mean |error| is {small['|off|'].value:.2f} nats.\n"
                f"In 16 dimensions {large['ess, median']:.1f} count and the mean |error| is "
-               f"{large['|off|'].value:.1f} "
-               f"nats{': for nearly every z p(x given z) is next to nothing' * lost}.\n"
+               f"{large['|off|'].value:.1f} nats{': for nearly every z p(x given z) is next to nothing' * lost}.\n"
                f"The encoder, 2 latents: mean |error| {plain['|off|'].value:.3f} nats with q as it is, worst 1 % from "
                f"{plain['|off|, worst 1 %']:.2f} up; with a tenth of the samples\n"
                f"from the prior {mixed['|off|'].value:.3f} and {mixed['|off|, worst 1 %']:.2f}: "
                f"{outside_q(apart['2 latents', 'defensive'])}.\n"
                f"A q that is 1.5 times as wide changes the mean |error| by {apart['2 latents', 'widened']} with 2 "
-               "latents "
-               f"({apart['2 latents', 'widened'].words('worse', 'better')}), by\n{apart['16 latents', 'widened']} "
-               "with 16 "
-               f"({apart['16 latents', 'widened'].words('worse', 'better')}).\n"
+               f"latents ({apart['2 latents', 'widened'].words('worse', 'better')}), by\n"
+               f"{apart['16 latents', 'widened']} "
+               f"with 16 ({apart['16 latents', 'widened'].words('worse', 'better')}).\n"
                "An error of either sign is small in a mean of many images: judge one image's estimate by the mean "
                "|error|.\nAn estimate's own standard error knows only of what its samples found: the last column "
                f"should be near 0.003, and {len(X)} images\ncan tell it to +- {np.sqrt(0.003 / len(X)):.3f}.\n")
@@ -147,8 +143,7 @@ def bound(lesson, X, references):
 def rising(signs):
     """Whether the bound rises with k as it must in the mean: the sign of each step, 0 where sampling hides it."""
     return (f"More samples before the logarithm cannot hurt in the mean: of {len(signs)} steps in k the bound clearly "
-            "rises in "
-            f"{signs.count(1)} and\nclearly falls in {signs.count(-1) or 'none'} (error: sampling).\n")
+            f"rises in {signs.count(1)} and\nclearly falls in {signs.count(-1) or 'none'} (error: sampling).\n")
 
 
 def one_sample(lesson, X, references):
@@ -218,8 +213,7 @@ def training(lesson, images, vae):
         active[name] = [int(sv.active_units(model, images.train).active.sum()) for model in runs]
     n_runs = len(active["VAE"])
     lesson.table(f"Trained on a bound of one sample or of five, 16 latents: {len(test)} test images, nats (+- over "
-                 "images "
-                 f"and {n_runs} runs)", ["model", *values["VAE"], "log p(x) - ELBO", "active latents"],
+                 f"images and {n_runs} runs)", ["model", *values["VAE"], "log p(x) - ELBO", "active latents"],
                  [(name, *map(Finding.of, each.values()), Finding.of(each["log p(x)"] - each["ELBO"]),
                    " or ".join(map(str, sorted(set(active[name]))))) for name, each in values.items()])
     others = list(kinds)[1:]
@@ -250,10 +244,9 @@ def worth_of_five(gain, control, beyond, bound):
     """What it brings to train the bound of five. gain, bound : log p(x) and ELBO of the IWAE minus the VAE's;
     control : log p(x) of the VAE with five samples minus the VAE's; beyond : the IWAE's minus the control's."""
     return (f"Training the bound with k = 5 changes test log p(x) by {gain} nats ({gain.words('better', 'worse')}); "
-            "five samples "
-            f"a step\nin the plain ELBO by {control} ({control.words('better', 'worse')}). Between the two: {beyond}, "
-            f"{beyond.words('better', 'worse')}.\nThe IWAE's q is free to cover more than one sample must hit, so its "
-            "ELBO may fall "
+            f"five samples a step\nin the plain ELBO by {control} ({control.words('better', 'worse')}). Between the "
+            f"two: {beyond}, {beyond.words('better', 'worse')}.\nThe IWAE's q is free to cover more than one sample "
+            "must hit, so its ELBO may fall "
             f"while its log p(x) rises;\nhere the ELBO changes by {bound} ({bound.words('it rises', 'it falls')}).\n")
 
 

@@ -65,8 +65,7 @@ def run(lesson):
     accuracy = {m: {n: Finding.of(percent[m, n]) for n in sizes} for m in methods}
     gain = {m: {n: Finding.of(percent[m, n] - percent[RANDOM, n]) for n in sizes} for m in methods[1:]}
     lesson.table(f"Test accuracy in percent by number of labels (+- is the standard error over {n_seeds} seeds and "
-                 "over "
-                 "images)", ["method", *map(str, sizes)], [(m, *(accuracy[m][n] for n in sizes)) for m in methods])
+                 "over images)", ["method", *map(str, sizes)], [(m, *(accuracy[m][n] for n in sizes)) for m in methods])
     lesson.table("Points gained over the random start, paired; * is beyond what chance gives once in 20 cells",
                  ["method", *map(str, sizes)],
                  [(m, *(f"{gain[m][n]}{' *' if gain[m][n].sign() else ''}" for n in sizes)) for m in methods[1:]])
@@ -141,8 +140,7 @@ def what_matters(accuracy, sizes):
     apart = max(max(values) - min(values) for values in (
         [row[n].value for row in accuracy.values()] for n in sizes))
     return (f"From {sizes[0]} to {sizes[-1]} labels methods gain {min(rise):.0f} to {max(rise):.0f} points; at one "
-            "number "
-            f"of labels they are at most {apart:.0f} apart")
+            f"number of labels they are at most {apart:.0f} apart")
 
 
 def accuracy_figure(lesson, accuracy, sizes):

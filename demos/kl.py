@@ -98,8 +98,7 @@ def four_ways(lesson):
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
                           "as 1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
         f"Monte Carlo's error goes as the samples' power {np.polyfit(np.log(sizes), np.log(spread), 1)[0]:.2f}; what "
-        "it "
-        f"says of itself is {claimed[0] / spread[0]:.2f} of that with {sizes[0]} samples, "
+        f"it says of itself is {claimed[0] / spread[0]:.2f} of that with {sizes[0]} samples, "
         f"{claimed[-1] / spread[-1]:.2f} "
         f"with {sizes[-1]:,}", "samples S", "error of the KL, in nats",
         logx=True, logy=True, colours={"as 1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
@@ -116,8 +115,7 @@ def own_errors(inside, n_repeats):
     return (f"{expected:.1%} within two standard errors are expected. With {few} samples it is {inside[few]:.1%} "
             f"({told[few]}),\n"
             f"with {many:,} {inside[many]:.1%} ({told[many]}).\nEach further digit costs a hundred times the samples, "
-            "which is "
-            "why the VAE takes the closed form where there is one.")
+            "which is why the VAE takes the closed form where there is one.")
 
 
 def two_orders(lesson):

@@ -106,8 +106,7 @@ def run(lesson):
         "log p of AE: a fitted Gaussian minus N(0, I)": compare(one, ae, LOG_P),
         "log p of VAE: 20 fitted Gaussians minus N(0, I)": compare(("VAE", "20 Gaussians"), vae, LOG_P)}
     lesson.say("Paired over seeds (log p over images too), is the effect there? (yes: beyond what chance gives once "
-               "in 20 "
-               "times)")
+               "in 20 times)")
     for what, finding in findings.items():
         lesson.say(f"- {what}: {finding}: {'yes' if finding.sign() else 'no clear difference'}.")
     at_home, in_ae, in_vae, fitted = (findings[key].sign() for key in (
@@ -156,10 +155,8 @@ def story(at_home, one, many, in_ae, in_vae, even, hidden):
                0: "", -1: "From N(0, I) the autoencoder draws the classes more evenly. "}[even]
     return "\n" + fill(
         f"{first} Nobody told the autoencoder where to put its codes; once somebody looks where they are and fits a "
-        "Gaussian, "
-        f"{words[one]} in log p(x){then} with 20 of them. {gaps} {classes}The VAE needs no second fit, and a bound on "
-        "its "
-        "log p(x) is what it was trained for.", 116) + "\n"
+        f"Gaussian, {words[one]} in log p(x){then} with 20 of them. {gaps} {classes}The VAE needs no second fit, and "
+        "a bound on its log p(x) is what it was trained for.", 116) + "\n"
 
 
 def where_they_lie(off_centre):
@@ -171,8 +168,7 @@ def where_they_lie(off_centre):
 def what_is_needed(fitted, one):
     """The title of log p(x): whether AE gains by a fitted Gaussian, and whether the VAE with N(0, I) is then better."""
     gain = {1: "A Gaussian fitted to its codes helps the autoencoder", 0: "A fitted Gaussian brings the autoencoder "
-                                                                          "no clear "
-            "gain", -1: "A fitted Gaussian harms the autoencoder"}[fitted]
+            "no clear gain", -1: "A fitted Gaussian harms the autoencoder"}[fitted]
     return gain + {1: "; the VAE is better without one", 0: "; the VAE without one is not clearly better or worse",
                    -1: ", and it is then better than the VAE without one"}[one]
 

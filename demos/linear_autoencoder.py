@@ -63,10 +63,8 @@ def run(lesson):
         "by an angle from component i towards a\ndiscarded j, and the loss grows by sin(angle)^2 (variance_i - "
         "variance_j): quadratic, so an excess of 1e-6 still\nallows an angle near 1e-3 radians, and more where the "
         f"variances at i and j are close. Measured for k = {SIZES[-1]} under the\ndecaying rate, over the second half "
-        "of "
-        f"training: the angle goes as the excess to the power {Finding.of(powers)}\n(1/2 if the excess were that one "
-        "angle's "
-        "alone).\n")
+        f"of training: the angle goes as the excess to the power {Finding.of(powers)}\n(1/2 if the excess were that "
+        "one angle's alone).\n")
     numbers["power"] = float(np.median(powers))
 
     figure, axes = plotting.panels(2, which_comes_last(SIZES[-1], curves[SIZES[-1], DECAYING][0]), size=(4.6, 3.6))
@@ -104,8 +102,7 @@ def run(lesson):
     shown = 0.5 + shown / (2 * np.abs(shown).max(axis=1, keepdims=True))
     lesson.save(plotting.image_grid(
         shown, f"Projected on PCA's subspace the autoencoder's axes change by {outside:.1%} of their length (middle "
-               "grey "
-               "is 0)",
+               "grey is 0)",
         n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"]), "linear_autoencoder_components")
     return numbers
 

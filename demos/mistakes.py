@@ -107,8 +107,8 @@ def what_training_looks_like(lesson, seen):
         np.arange(1, epochs + 1), {label: curves[label] for label in (RIGHT, *drawn)},
         "Without its label, which of these curves is the right code's? "
         f"{sum(curves[label][-1] > curves[label][0] for label in (RIGHT, *drawn))} of {1 + len(drawn)} rise from the "
-        "first epoch "
-        "to the last", "epoch", "ELBO that training reports, nats per image", colours=COLOUR), "mistakes_curves")
+        "first epoch to the last", "epoch", "ELBO that training reports, nats per "
+                                            "image", colours=COLOUR), "mistakes_curves")
     figure, axes = plotting.panels(2, claimed_gains({label: (n["claims"].sign(), -n["costs"].sign())
                                                      for label, n in apart.items() if label in drawn[:4]}),
                                    size=(5.6, 3.6))
@@ -130,8 +130,7 @@ def what_is_reported(reports, costs, much=0.5):
     return (f"{len(wrong) or 'None'} of {len(reports)} report a number that is clearly wrong by more than half a "
             f"nat{told}\n"
             f"The other {len(reports) - len(wrong)} report the truth, to half a nat or to its error: what such a "
-            "mistake costs is "
-            "real.\n"
+            "mistake costs is real.\n"
             f"Judged by the right code, clearly worse models: {listing(worse)}; clearly better: {listing(better)};\n"
             f"no clear difference: {listing(rest)}.\nNo run stopped. What gives a mistake away is a number that can be "
             "computed in another way, not the curve.\n")
@@ -173,5 +172,4 @@ def too_good(lesson):
 def no_distribution(gain, total):
     """What a pixel that sees itself reports. gain : Finding of its log p minus the right one; total : its sum of p."""
     return (f"Whoever sees the answer predicts it: it reports {gain} nats more ({gain.words('better', 'worse')}), and "
-            "its sum, "
-            f"{total:.3g}, is {'1 all the same' if abs(total - 1) < 1e-3 else 'that of no distribution'}.")
+            f"its sum, {total:.3g}, is {'1 all the same' if abs(total - 1) < 1e-3 else 'that of no distribution'}.")

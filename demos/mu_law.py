@@ -69,8 +69,7 @@ def companding(lesson):
              for name, code in codes.items()}
     companded, equal, with_zero = ratio.values()
     lesson.table("Signal-to-noise ratio of 8 bits, in decibels, on the voice made in code at different levels (0 dB: "
-                 "its peak "
-                 "is 1)", ["level", *codes, "gain", "gain in bits", "gain over one at 0"],
+                 "its peak is 1)", ["level", *codes, "gain", "gain in bits", "gain over one at 0"],
                  [(f"{level} dB", *map(float, (m, u, z, m - u, (m - u) / (20 * np.log10(2)), m - z)))
                   for level, m, u, z in zip(levels, companded, equal, with_zero)])
     quieter = list(levels).index(-24)
@@ -78,10 +77,8 @@ def companding(lesson):
         f"24 dB quieter costs equal steps {equal[-1] - equal[quieter]:.0f} dB and mu-law "
         f"{companded[-1] - companded[quieter]:.0f} dB. The gain is {companded[-1] - equal[-1]:.0f} dB where the voice "
         f"is loud,\nand {companded[0] - equal[0]:.0f} dB at {levels[0]} dB. Steps that are 46 times finer give 33 dB; "
-        "the rest "
-        "is that equal steps without a code for 0 turn\na whisper into +-1/256. Against equal steps with one the gain "
-        "at "
-        f"{', '.join(str(levels[i]) for i in (0, 2, 4))} dB is "
+        "the rest is that equal steps without a code for 0 turn\na whisper into +-1/256. Against equal steps with one "
+        f"the gain at {', '.join(str(levels[i]) for i in (0, 2, 4))} dB is "
         f"{', '.join(f'{companded[i] - with_zero[i]:+.1f}' for i in (0, 2, 4))} dB. A signal\nthat is always near 1 "
         "would lose.\n")
     lesson.save(plotting.lines(levels, {f"{name}, 8 bits": values for name, values in ratio.items()},
@@ -200,8 +197,7 @@ def next_sample(line, network):
                        "A line through the last samples brings no clear gain over the codes' frequencies")
     then = network.words("the network costs more than that line",
                          "the network takes off another part:\nit may bend where the line cannot, and gives p(next "
-                         "code) any "
-                         "shape", "the network does not clearly beat that line")
+                         "code) any shape", "the network does not clearly beat that line")
     return f"{first} ({line}); {then} ({network}).\n"
 
 

@@ -87,8 +87,7 @@ def collapse(lesson, images):
     lesson.say(f"{len(images.train)} training images of {images.train.shape[1]} grey pixels in [0, 1]. The "
                "eigenvalues of their covariance are "
                f"{', '.join(f'{v:.3f}' for v in values[:4])} ...\nA latent pays where an eigenvalue exceeds the "
-               "variance: with variance 1, "
-               f"{int((values > 1).sum())} of them do.\n")
+               f"variance: with variance 1, {int((values > 1).sum())} of them do.\n")
     numbers, rows = {}, []
     for v in variances:
         kl = [predicted_kl(values, v)]
@@ -135,8 +134,7 @@ def who_lives(predicted, linear, deep):
 
     return ("Latents live where the data's variance exceeds the noise's: at variance 1 "
             f"{count(predicted)} should; {count(linear)} {'does' if linear < 2 else 'do'} in the linear VAE, "
-            f"{count(deep)} in "
-            "the deep one")
+            f"{count(deep)} in the deep one")
 
 
 # ---- squared error with a weighted KL -----------------------------------------------------------------------------
@@ -209,10 +207,9 @@ def runaway(lesson, images):
     over = {floor: Finding.of(errors[floor] - errors[best]) for floor in FLOORS if floor != best}
     lesson.say(
         f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, {last['of these 0']:.0%} of them "
-        "exactly 0, "
-        f"and bring {round(last['nats on it']):+d} nats an image, the others\n{round(last['nats elsewhere']):+d}. A "
-        "hit "
-        "there is worth -1/2 log(2 pi floor), "
+        f"exactly 0, and bring {round(last['nats on it']):+d} nats an image, the others\n"
+        f"{round(last['nats elsewhere']):+d}. A "
+        "hit there is worth -1/2 log(2 pi floor), "
         f"{0.5 * np.log(10):.2f} nats more for every power of ten that the floor is lowered, without\nend and "
         "whatever was learned. So no ELBO stands in this table: between its rows it would compare floors, "
         "which were chosen by hand.\nWhat may be compared is what the floor does not enter: how far the means are "
@@ -251,8 +248,7 @@ def best_floor(best, over):
 def compare(lesson, images):
     """Grey pixels under four densities; under the cross-entropy, and what that omits; binary pixels under Bernoulli."""
     models = {"Gaussian, variance 1": sv.Gaussian(1.0), "Gaussian, variance 0.1": sv.Gaussian(0.1),
-              "Gaussian, one learned "
-              "variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
+              "Gaussian, one learned variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
     sv.comparable(*models.values())
     test, numbers, rows, pictures, elbo = images.test, {}, [], [], {}
     zero, split, n_runs = test == 0, {}, lesson.pick(3 if lesson.data is None else 2, 2)
@@ -305,10 +301,8 @@ def compare(lesson, images):
         f"log C(a), here {Finding.of(omitted)} nats an image, which depends on the logits, so training without "
         "it ends elsewhere: with it\nadded the same decoder has "
         f"{Finding.of(elbo[read_so] - elbo['continuous Bernoulli']).words('more', 'less')} than the one trained on "
-        "the density "
-        f"({Finding.of(elbo[read_so] - elbo['continuous Bernoulli'])} nats). Its mean is\nnot sigmoid(a) either: read "
-        "so, "
-        f"the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
+        f"the density ({Finding.of(elbo[read_so] - elbo['continuous Bernoulli'])} nats). Its mean is\nnot sigmoid(a) "
+        f"either: read so, the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
     coin = trained(lesson, binary, sv.Bernoulli(), "Bernoulli, binary pixels", stream=10)
@@ -341,7 +335,6 @@ def where_it_gains(apart, on_zero, elsewhere, share):
     """The continuous Bernoulli's ELBO minus the learned Gaussian's, and the parts of log p(x given z): where x is 0 (a
     `share` of the pixels) and on the others."""
     told = (f"The continuous Bernoulli is {apart} nats from it ({apart.words('better', 'worse')}); of log p(x given "
-            "z) it has "
-            f"{on_zero:+.0f}\non the {share:.0%} of the pixels that are exactly 0 and {elsewhere:+.0f} on the others "
-            "(first run)")
+            f"z) it has {on_zero:+.0f}\non the {share:.0%} of the pixels that are exactly 0 and {elsewhere:+.0f} on "
+            "the others (first run)")
     return told + (": like the diagonal\nGaussian it can peak where values repeat." if on_zero > 0 > elsewhere else ".")

@@ -38,8 +38,7 @@ def run(lesson):
         rows.append((k, f"{numbers[k]['kept']:.1%}", f"{train_error:.6f}", f"{predicted:.6f}", numbers[k]["test"],
                      numbers[k]["random basis"]))
     lesson.table(f"Squared error per image of {D} pixels in [0, 1] (+- is the standard error over test images, and "
-                 "over "
-                 f"{N_BASES} random bases)",
+                 f"over {N_BASES} random bases)",
                  ["k", "variance kept", "train", "sum S^2 / N over j > k", "test", "test, random basis"], rows)
     gap = max(abs(n["train"] - n["predicted"]) / n["train"] for n in numbers.values())
     most = SIZES[-1]
@@ -72,8 +71,7 @@ def run(lesson):
     numbers["neighbours agree"] = Mean.of(neighbours_agree(z, labels))
     lesson.save(plotting.latent_scatter(
         z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest "
-                   "neighbours "
-        f"have the same label, by chance {same_label(labels):.0%}"), "pca_plane")
+        f"neighbours have the same label, by chance {same_label(labels):.0%}"), "pca_plane")
     return numbers
 
 

@@ -55,8 +55,7 @@ def run(lesson):
     numbers["width"] = Finding.of((q[1] - best[1]).mean(axis=1) / 2)
     lesson.say(whose_gap(Finding.of(parts["amortisation"]), numbers["gap"])
                + " Ascent from the encoder's q ended at a worse\noptimum than ascent from the posterior's own moments "
-                 "by "
-               f"over 0.1 nats for {escaped} of {n} images. q* is the better of the two.\n"
+               f"by over 0.1 nats for {escaped} of {n} images. q* is the better of the two.\n"
                f"{too_narrow(numbers['width'])}\n")
     draw_posteriors(lesson, vae, images, X, labels, gap, q, best)
     gap_figure(lesson, gap, parts, labels)
@@ -67,8 +66,7 @@ def run(lesson):
 def whose_gap(amortisation, gap):
     """Whether a better Gaussian exists. amortisation : Finding of its ELBO minus the encoder's; gap : a Mean."""
     return amortisation.words(f"{amortisation.value / gap.value:.0%} of the gap is the encoder's: a better Gaussian "
-                              "exists and it "
-                              "does not give it.",
+                              "exists and it does not give it.",
                               "The ascent ended below the encoder's own q: too few steps.",
                               f"No clear part of the gap is the encoder's ({amortisation} nats).")
 
@@ -108,8 +106,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
     """Six images from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
     chosen = np.argsort(gap)[np.linspace(0, len(gap) - 1, 6).round().astype(int)]
     figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse. From "
-                                      "the "
-                                   f"smallest gap, {gap.min():.2f} nats, to the largest, {gap.max():.2f}",
+                                   f"the smallest gap, {gap.min():.2f} nats, to the largest, {gap.max():.2f}",
                                    n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
     window = sv.latent_grid(2, half_width=4.0, step=lesson.pick(0.04, 0.1))

@@ -110,22 +110,18 @@ def real(lesson):
     helps = all(ratios[n][PLAIN].mean() > 2 * ratios[n][BASED].mean() for n in (2, 8))
     lesson.say("The last column compares each mean with the pathwise one, in standard errors (root mean square over "
                f"all\nparameters; 1 is chance): {same_gradient(excess.values())}. To know it as well as from one "
-               "pathwise sample, "
-               f"the score\nfunction needs about {plain[0]:.0f} samples with 2 latents and {plain[1]:.0f} with 8, and "
-               f"with one baseline per image\n{based[0]:.1f} and {based[1]:.1f}"
+               f"pathwise sample, the score\nfunction needs about {plain[0]:.0f} samples with 2 latents and "
+               f"{plain[1]:.0f} with 8, and with one baseline per image\n{based[0]:.1f} and {based[1]:.1f}"
                + (": log p(x given z) is near one number for every z that q proposes, and that number says\nnothing "
-                  "about "
-                  "where to move" if helps else "") + ". What the score function does not need is a derivative of the "
-                                                      "decoder, "
-               "so it\nalso works where z is discrete.\n")
+                  "about where to move" if helps else "") + ". What the score function does not need is a derivative "
+               "of the decoder, so it\nalso works where z is discrete.\n")
 
     cloud, ratio = clouds[2], ratios[2]
     image = int(np.argsort(ratio[PLAIN])[n_images // 2])       # the one with the median ratio
     figure, axes = plotting.panels(3, f"One test image, {min(n_samples, 400)} estimates of the same gradient each: "
-                                      "the score "
-                                      f"function's scatter {np.sqrt(ratio[PLAIN][image]):.3g} times as far as the "
-                                      "pathwise ones, "
-                                      f"with a baseline {np.sqrt(ratio[BASED][image]):.3g} times", size=(3.2, 3.8))
+                                      f"the score function's scatter {np.sqrt(ratio[PLAIN][image]):.3g} times as far "
+                                      f"as the pathwise ones, with a baseline {np.sqrt(ratio[BASED][image]):.3g} "
+                                      "times", size=(3.2, 3.8))
     centre = cloud[PATHWISE][0][:, image].mean(axis=0)
     reach = 1.05 * np.abs(cloud[PLAIN][0][:400, image] - centre).max()
     with plotting.house_style():

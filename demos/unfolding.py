@@ -51,8 +51,7 @@ def spread(radius):
     scale = {name: r / np.sqrt(2) for name, r in radius.items()}
     ae = f"here they end {scale['AE']:.1f} times as far from the origin as draws from N(0, I)"
     vae = (f"{'holds the means near' if 0.5 < scale['VAE'] < 1.5 else 'has not brought the means to'} the scale of "
-           "N(0, I) "
-           f"({scale['VAE']:.1f} times it)")
+           f"N(0, I) ({scale['VAE']:.1f} times it)")
     return f"Nothing tells the autoencoder where to put its codes: {ae}.\nThe VAE's KL {vae}, where one looks for them."
 
 

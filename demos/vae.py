@@ -89,19 +89,16 @@ def learned(gain, kl, over_flat):
     ELBO minus the two-latent VAE's; Findings over images."""
     told = gain.words(f"Even so this VAE is\n{gain} nats above: it has learned which pixels go together.",
                       f"This VAE is\n{Mean(-gain.value, gain.error)} nats below: its bound does not show that it has "
-                      "learned which "
-                      "pixels go together.",
+                      "learned which pixels go together.",
                       f"This VAE is\n{gain} nats above, no clear difference: its bound does not show that it has "
-                      "learned which "
-                      "pixels go together.")
+                      "learned which pixels go together.")
     flat = over_flat.words(f"The two-latent VAE pays {over_flat} nats of it for a map that fits on paper.",
                            f"The two-latent VAE is the better one here, by {Mean(-over_flat.value, over_flat.error)} "
                            "nats.",
                            f"The two-latent VAE is not clearly worse ({over_flat} nats).")
     return ("Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. "
             f"{told}\nOf what it knows of an image, the KL is what the code costs ({kl.value:.1f} nats) and the "
-            "reconstruction "
-            f"what is still missing\nafter it. {flat} (+- over images, of one run each)\n")
+            f"reconstruction what is still missing\nafter it. {flat} (+- over images, of one run each)\n")
 
 
 def course(elbo, kl, best):
