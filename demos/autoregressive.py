@@ -150,7 +150,8 @@ def completions(lesson, test, fvbns, made, side):
     deaf, exact = (agree[f"bottom given: FVBN, {order}"].mean() for order in ("raster", "reversed"))
     lesson.save(plotting.image_grid(
         np.concatenate(rows), f"With the bottom given, {deaf:.0f} % of the top is drawn as it was by the raster "
-        f"order, which has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels), "autoregressive_completions")
+        f"order, which has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels),
+        "autoregressive_completions")
     return agree
 
 
