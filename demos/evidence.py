@@ -1,6 +1,6 @@
 """How probable is x? Why sampling the prior fails, what four estimators of log p(x) are worth, and a tighter bound.
 
-On VAEs of 2 and of 16 latents trained on binary digits. With 2 the truth is known, from a grid over z; with 16 it is
+On VAEs of 2 and of 16 latents trained on binary images. With 2 the truth is known, from a grid over z; with 16 it is
 not, and the best estimate takes its place. Each estimator comes with its effective sample size: how many of the samples
 count. Then the multi-sample bound: how it rises with k, its gradient with k = 1 beside that of the ELBO with the KL in
 closed form, and what it gains to train it (the importance-weighted autoencoder).

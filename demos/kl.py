@@ -27,7 +27,7 @@ def run(lesson):
 
 
 def between_digits(lesson):
-    """KL between tables: p_c says in which pixel a drop of ink of digit c falls."""
+    """KL between tables: p_c says in which pixel a drop of ink of class c falls."""
     images = lesson.images()
     ink = np.stack([images.train[images.train_labels == c].sum(axis=0, dtype=np.float64) for c in range(10)])  # (10, D)
     raw = ink / ink.sum(axis=1, keepdims=True)

@@ -1,6 +1,6 @@
 """What is wrong with an autoencoder's latent space, and what does the VAE cure? Each complaint measured, in the plane.
 
-An autoencoder and a VAE of the same shape, 64-128-2, trained on the binarised digits with several seeds. Measured: how
+An autoencoder and a VAE of the same shape, 64-128-2, trained on binarised images with several seeds. Measured: how
 far off the centre the codes lie, how uneven the room of the classes is, and what comes out when one samples codes from
 N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test images by quadrature,
 the share of samples in gaps, whether all classes appear, the Frechet distance to real images.

@@ -291,6 +291,7 @@ def compare(lesson, images):
                  f"{n_runs} runs)", ["p(x given z)", "ELBO", "KL", "squared error"], rows)
     learned = "Gaussian, one learned variance"
     more = [b.value - a.value for a, b in zip(*split.values())]
+    apart = Finding.of(elbo[read_so] - elbo["continuous Bernoulli"])
     lesson.say(
         "All are densities of the same x, so they may be compared. One learned variance reaches "
         f"{np.exp(log_variance[0]):.3f}; "
@@ -299,9 +300,8 @@ def compare(lesson, images):
         f"The cross-entropy on grey pixels scores {Finding.of(score)}. That is no log-likelihood: exp of it does "
         "not integrate to 1. It omits\n"
         f"log C(a), here {Finding.of(omitted)} nats an image, which depends on the logits, so training without "
-        "it ends elsewhere: with it\nadded the same decoder has "
-        f"{Finding.of(elbo[read_so] - elbo['continuous Bernoulli']).words('more', 'less')} than the one trained on "
-        f"the density ({Finding.of(elbo[read_so] - elbo['continuous Bernoulli'])} nats). Its mean is\nnot sigmoid(a) "
+        "it ends elsewhere: with it\nadded the same decoder is "
+        f"{apart} nats from the one trained on the density ({apart.words('better', 'worse')}). Its mean is\nnot sigmoid(a) "
         f"either: read so, the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
