@@ -301,8 +301,8 @@ def compare(lesson, images):
         "not integrate to 1. It omits\n"
         f"log C(a), here {Finding.of(omitted)} nats an image, which depends on the logits, so training without "
         "it ends elsewhere: with it\nadded the same decoder is "
-        f"{apart} nats from the one trained on the density ({apart.words('better', 'worse')}). Its mean is\nnot sigmoid(a) "
-        f"either: read so, the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
+        f"{apart} nats from the one trained on the density ({apart.words('better', 'worse')}). Its mean is\nnot "
+        f"sigmoid(a) either: read so, the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
     coin = trained(lesson, binary, sv.Bernoulli(), "Bernoulli, binary pixels", stream=10)
