@@ -31,7 +31,7 @@ TRAINED = {
     "fresh noise between forward and backward": "fresh noise",
     "dz/dlog_var without its 1/2": "1/2 forgotten",
     "softplus where the derivative has sigmoid": "softplus",
-    "weights drawn with the variance for a standard deviation": "small weights",
+    "weights that start within 1/n_in, where 1/sqrt(n_in) belongs": "small weights",
     "Adam without bias correction": "uncorrected Adam",
 }
 RIGHT = "right code"
