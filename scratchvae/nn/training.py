@@ -42,10 +42,10 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     run = Run(model, optimizer, generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
     checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
     checkpoint.load()
-    if run.epoch == 0 < epochs and hasattr(model, "start"):
-        model.start(*data)
     with begun(callbacks, run):
         model.history = run.history
+        if run.epoch == 0 < epochs and hasattr(model, "start"):
+            model.start(*data)
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
             run.history.append(run.history.train, train_epoch(run, data, batch_size))
