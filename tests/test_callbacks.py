@@ -424,7 +424,7 @@ def test_early_stopping_beside_a_warm_up_judges_at_full_weight(cls, order, monit
     best = history.valid[monitor].argmin() if monitor == "loss" else history.valid[monitor].argmax()
     assert stopping.best_epoch == 1 + best and 10 < stopping.best_epoch < len(history.train["loss"])
     assert stopping.best == history.valid[monitor][best] and abs(loss - history.valid["loss"][best]) < 0.5
-    plain, _ = watched([sv.EarlyStopping(10)], cls)
+    plain, _ = watched([sv.EarlyStopping(10, monitor)], cls)
     assert loss < plain + 0.5
 
 
