@@ -145,6 +145,21 @@ def check_one_component_is_the_maximum_likelihood_gaussian(seed=0):
     assert model.log_prob(Z).mean() == pytest.approx(-0.5 * (log_det + 3), rel=1e-10)
 
 
+def check_mixture_floor(floor=0.01):
+    """Codes on a line in three dimensions have no width across it but the floor: a share of their mean variance."""
+    line = np.array([[2.0, -1, 2]]) / 3
+    Z = rng(0).normal(size=(40, 1)) @ line + 1
+    mean_variance = np.trace(np.cov(Z.T)) / 3
+    for C in (1, 2):
+        model = gaussian_mixture.GaussianMixture(C, floor=floor).fit(Z, rng=rng(1))
+        widths = np.linalg.eigvalsh(model.covariances_)
+        np.testing.assert_allclose(widths[:, :2], floor * mean_variance, rtol=1e-6)
+        assert (widths[:, 2] > floor * mean_variance).all()
+    np.testing.assert_allclose(
+        gaussian_mixture.GaussianMixture(1, floor=floor).fit(Z, rng=rng(1)).covariances_[0],
+        np.cov(Z.T, bias=True) + floor * mean_variance * np.eye(3), rtol=1e-8)
+
+
 def check_density_of_a_mixture(seed=0):
     """s(z) = sum_c w_c N(z; m_c, S_c), written out, for clusters that overlap and differ in size; it sums to one."""
     Z = np.concatenate([rng(seed).normal(size=(90, 2)),
@@ -185,6 +200,10 @@ def test_em_never_lowers_the_likelihood(seed):
 
 def test_one_component_is_the_fitted_gaussian():
     check_one_component_is_the_maximum_likelihood_gaussian()
+
+
+def test_mixture_floor():
+    check_mixture_floor()
 
 
 def test_density_of_a_mixture():
