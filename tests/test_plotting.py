@@ -14,7 +14,7 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchvae import plotting
@@ -254,8 +254,8 @@ def test_lines_draw_the_data_in_the_table_colours_and_order_the_legend_by_the_en
     assert [segment[:, 1].tolist() for segment in pca.lines[2][0].get_segments()] == [[4, 6], [3, 5], [1, 1]]
     legend = ax.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["stranger", "PCA"]
-    assert [handle.get_color() for handle in legend.legend_handles] == [
-        bar.lines[0].get_color() for bar in (stranger, pca)]
+    assert [to_rgba_array(handle.get_color())[0].tolist()
+            for handle in legend.legend_handles] == [[*to_rgba(bar.lines[0].get_color())] for bar in (stranger, pca)]
 
 
 def test_lines_take_errors_as_a_pair_too():
