@@ -254,6 +254,7 @@ def check_active_units():
     assert active.tolist() == [True, False, False] and variance[1] == 0
     np.testing.assert_allclose(variance, np.square([2.0, 0.0, 0.05]) * X[:, :3].var(axis=0), rtol=1e-12)
     assert aggregate.active_units(vae, X, threshold=1e-3).active.tolist() == [True, False, True]
+    assert aggregate.active_units(vae, X, threshold=0.0).active.tolist() == [True, False, True]  # more than, not as much
 
 
 def test_active_units():

@@ -68,8 +68,8 @@ def test_areas(seed):
 
 def check_isolated_share():
     codes = np.arange(11.0)[:, None]                     # neighbours are 1 apart, so the limit is 1
-    z = np.array([[-0.9], [0.5], [4.0], [11.1], [99.0]])  # the last two are farther
-    assert latent_space.isolated_share(z, codes) == 0.4
+    z = np.array([[-0.9], [-1.0], [0.5], [4.0], [11.0], [11.1], [99.0], [-1.1]])  # the last three are farther
+    assert latent_space.isolated_share(z, codes) == 3 / 8
     assert latent_space.isolated_share(codes, codes) == 0
 
 
@@ -160,6 +160,21 @@ def check_mixture_floor(floor=0.01):
         np.cov(Z.T, bias=True) + floor * mean_variance * np.eye(3), rtol=1e-8)
 
 
+def check_mixture_start(C=4, seed=0):
+    """One mean in each of C clouds far apart; equal weights; the codes' covariance with a C-th of its area."""
+    clouds = 10 * np.array([[0.0, 0], [1, 0], [0, 2], [3, 3]])
+    Z = np.repeat(clouds, 8, axis=0) + 1e-3 * rng(seed).normal(size=(32, 2))
+    for draw in range(20):
+        means = gaussian_mixture.spread_points(Z, C, rng(draw))
+        assert sorted(np.round(means, 1).tolist()) == sorted(clouds.tolist())
+    model = gaussian_mixture.GaussianMixture(C, floor=0.1, max_iter=1).fit(Z, rng=rng(19))
+    spread = np.cov(Z.T)
+    S = spread / C + 0.1 * np.trace(spread) / 2 * np.eye(2)
+    d = Z[:, None] - means
+    densities = np.exp(-0.5 * np.einsum("nci,ij,ncj->nc", d, np.linalg.inv(S), d)) / np.sqrt(np.linalg.det(2 * np.pi * S))
+    assert model.log_likelihood_ == pytest.approx([np.log(densities.mean(axis=1)).mean()], rel=1e-10)
+
+
 def check_density_of_a_mixture(seed=0):
     """s(z) = sum_c w_c N(z; m_c, S_c), written out, for clusters that overlap and differ in size; it sums to one."""
     Z = np.concatenate([rng(seed).normal(size=(90, 2)),
@@ -204,6 +219,10 @@ def test_one_component_is_the_fitted_gaussian():
 
 def test_mixture_floor():
     check_mixture_floor()
+
+
+def test_mixture_start():
+    check_mixture_start()
 
 
 def test_density_of_a_mixture():
