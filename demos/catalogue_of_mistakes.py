@@ -250,10 +250,10 @@ MISTAKES = (
     ], "test_gradcheck.check_not_finite_fails", "VAE", "nothing: a check that says yes to what is no number"),
     Mistake("gradient check", "a kink taken for a mistake", [
         ("nn.gradcheck:second_look", "return np.where(kink, ", "return np.where(kink & False, "),
-    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "right networks refused, where a unit sits at its kink"),
+    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "right networks refused, where a unit is at 0"),
     Mistake("gradient check", "a kink that excuses every number", [
         ("nn.gradcheck:second_look", "np.clip(a, low - 2 * noise, high + 2 * noise)", "a"),
-    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "nothing: mistakes pass, where a unit sits at its kink"),
+    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "nothing: mistakes pass, where a unit is at 0"),
     Mistake("gradient check", "rounding taken for a mistake", [
         ("nn.gradcheck:check_gradient", "max(floor, noise / max(h, 1e-6) / tolerance)", "floor"),
     ], "test_gradcheck.check_near_an_optimum", "VAE", "right gradients refused, once training has made them small"),
@@ -402,7 +402,7 @@ MISTAKES = (
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),
-    ], "test_evidence.check_bound_s_error", None, "nothing, for many repeats; for two, an error too small by the root of 2"),
+    ], "test_evidence.check_bound_s_error", None, "nothing, for many repeats; for two an error too small"),
     Mistake("evidence", "weights scaled by the largest of all x, not of their own", [
         ("analysis.evidence:effective_sample_size", "log_w.max(axis=0)", "log_w.max()"),
     ], "test_evidence.check_effective_sample_size_of_each_column", None,
@@ -433,7 +433,7 @@ MISTAKES = (
         ("analysis.posterior:optimize_q", "[-d.mean(", "[d.mean("),
     ], "test_elbo.check_optimize_q", None, "an amortisation gap below 0: the encoder beats the best q"),
     Mistake("posterior", "q optimised from the prior, not from the encoder's q", [
-        ("analysis.posterior:optimize_q", "np.stack(checked_q(vae, x, start))", "0 * np.stack(checked_q(vae, x, start))"),
+        ("analysis.posterior:optimize_q", "np.stack(checked_q(", "0 * np.stack(checked_q("),
     ], "test_elbo.check_optimize_q_starts_at_the_encoder", None, "with few steps, an amortisation gap below 0"),
     Mistake("ELBO", "the gap with the wrong sign", [
         ("analysis.elbo:two_divergences", "+ p.kl_posterior", "- p.kl_posterior"),

@@ -136,7 +136,7 @@ def test_effective_sample_size_of_known_weights():
 
 
 def check_effective_sample_size_of_each_column():
-    """Each column by itself, also where one's largest weight is nothing beside another's, as images differ in log p(x)."""
+    """Each column by itself, also where one's largest weight is nothing beside another's: images differ in log p(x)."""
     log_w, levels = normals(0, 4, 4), np.array([0.0, -900, -1e5, 300])
     alone = [evidence.effective_sample_size(column[:, None])[0] for column in log_w.T]
     with np.errstate(all="ignore"):
@@ -179,7 +179,7 @@ def check_multi_sample_bound():
 
 
 def check_bound_s_error():
-    """Of two repeats a and b the standard error is |a - b| / 2; of R the scatter, with denominator R - 1, over sqrt(R)."""
+    """Of two repeats a and b the standard error is |a - b| / 2; of R the scatter, by R - 1, over sqrt(R)."""
     X, vae, _ = blurred_linear(4)
     for n_repeats, k in ((2, 3), (5, 1)):
         log_w = evidence.log_weights(vae, X, n_repeats * k, evidence.Proposal(), rng(3)).reshape(n_repeats, k, N)
@@ -254,7 +254,7 @@ def check_active_units():
     assert active.tolist() == [True, False, False] and variance[1] == 0
     np.testing.assert_allclose(variance, np.square([2.0, 0.0, 0.05]) * X[:, :3].var(axis=0), rtol=1e-12)
     assert aggregate.active_units(vae, X, threshold=1e-3).active.tolist() == [True, False, True]
-    assert aggregate.active_units(vae, X, threshold=0.0).active.tolist() == [True, False, True]  # more than, not as much
+    assert aggregate.active_units(vae, X, threshold=0.0).active.tolist() == [True, False, True]  # not 0 > 0
 
 
 def test_active_units():

@@ -169,7 +169,8 @@ def huber(t):
 
 def check_every_slope_at_a_kink():
     """At a kink every number between the two slopes is served, and none beside them."""
-    for f, low, high in ((abs, -1, 1), (lambda t: max(t, 0), 0, 1), (lambda t: -1e-3 * abs(t), -1e-3, 1e-3), (bent, 2, 3)):
+    relu, small = (lambda t: max(t, 0)), (lambda t: -1e-3 * abs(t))
+    for f, low, high in ((abs, -1, 1), (relu, 0, 1), (small, -1e-3, 1e-3), (bent, 2, 3)):
         width = high - low
         for derivative in (low, low + 0.3 * width, low + 0.5 * width, high):
             assert check_one(f, 0.0, derivative) == 1
@@ -196,7 +197,8 @@ def test_every_slope_at_a_kink_and_nothing_else():
     check_every_slope_at_a_kink()
 
 
-@pytest.mark.parametrize("at, derivative", [(1.0, 1.0), (-1.0, -1.0), (1 + 3e-6, 1.0), (1 - 3e-6, 1 - 3e-6), (0.2, 0.2)])
+@pytest.mark.parametrize("at, derivative", [(1.0, 1.0), (-1.0, -1.0), (1 + 3e-6, 1.0), (1 - 3e-6, 1 - 3e-6),
+                                            (0.2, 0.2)])
 def test_a_kink_of_the_derivative(at, derivative):
     assert check_one(huber, at, derivative) is not None
     assert check_one(huber, at, derivative + 1e-4) is None
@@ -206,7 +208,8 @@ def test_kinks_are_counted_and_named():
     theta = np.array([0.0, 1.0, 0.0, -2.0])
     errors = gradcheck.check_gradient(lambda t: float(np.abs(t).sum()), theta, np.sign(theta))
     assert errors == {"theta": pytest.approx(0, abs=1e-9)} and errors.kinks == 2
-    with pytest.raises(AssertionError, match=r"theta\[2\]: analytic 1.5, numeric 1(\.0000\d+)?, step 1e-05: .*f has a kink here"):
+    words = r"theta\[2\]: analytic 1.5, numeric 1(\.0000\d+)?, step 1e-05: .*f has a kink here"
+    with pytest.raises(AssertionError, match=words):
         gradcheck.check_gradient(lambda t: float(np.abs(t).sum()), theta, np.array([0.0, 1, 1.5, -1]))
 
 

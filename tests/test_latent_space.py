@@ -171,7 +171,8 @@ def check_mixture_start(C=4, seed=0):
     spread = np.cov(Z.T)
     S = spread / C + 0.1 * np.trace(spread) / 2 * np.eye(2)
     d = Z[:, None] - means
-    densities = np.exp(-0.5 * np.einsum("nci,ij,ncj->nc", d, np.linalg.inv(S), d)) / np.sqrt(np.linalg.det(2 * np.pi * S))
+    densities = np.exp(-0.5 * np.einsum("nci,ij,ncj->nc", d, np.linalg.inv(S), d))
+    densities /= np.sqrt(np.linalg.det(2 * np.pi * S))
     assert model.log_likelihood_ == pytest.approx([np.log(densities.mean(axis=1)).mean()], rel=1e-10)
 
 

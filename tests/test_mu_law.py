@@ -206,7 +206,7 @@ def test_voice_has_pitch_and_loudness_like_speech():
 
 
 def check_voice_by_its_formula(n=700, rate=2000, breath=0.02, seed=5):
-    """Sample by sample, with the same draws: every harmonic that stays below rate / 2 for the highest pitch, no other."""
+    """Sample by sample, with the same draws: all harmonics that stay below rate / 2 at the highest pitch, no other."""
     r = rng(seed)
     n_syllables = int(n / rate / waveform.SYLLABLE) + 2
     F = waveform.FORMANTS[r.integers(5, size=n_syllables)]
@@ -238,7 +238,8 @@ def test_voice_by_its_formula():
 
 def check_voice_reaches_one_in_size():
     """The loudest sample, on whichever side, has |x| = 1; both sides occur."""
-    ends = {(x.min() == -1, x.max() == 1) for x in (sv.speech_like(400, breath=2.0, rng=rng(seed)) for seed in range(20))}
+    waves = (sv.speech_like(400, breath=2.0, rng=rng(seed)) for seed in range(20))
+    ends = {(x.min() == -1, x.max() == 1) for x in waves}
     assert ends == {(True, False), (False, True)}
 
 

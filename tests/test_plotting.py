@@ -297,6 +297,12 @@ def test_a_logarithmic_axis_has_one_notation(low, high, plain):
         assert not plain or "e" not in text
 
 
+def test_up_to_thirty_points_are_marked():
+    for n, marked in ((30, True), (31, False)):
+        ax, = plotting.lines(np.arange(n), {"a": np.arange(n), "b": np.arange(n)}, "t", "x", "y").axes
+        assert [bool(c.lines[0].get_marker()) for c in ax.containers] == [marked] * 2
+
+
 def test_given_colours_win_over_the_table_and_over_the_free_ones():
     given = {"PCA": "#123456", "b": "red"}
     ax, = plotting.lines(X, {"a": X, "PCA": X, "b": X}, "t", "x", "y", colours=given).axes

@@ -3,14 +3,15 @@
 The central difference (f(t + h) - f(t - h)) / 2h has an error of f''' h^2 / 6 from the formula and of about
 |f| 1e-16 / h from rounding. They balance near h = 1e-5 in float64, which leaves about ten digits.
 
-It is the mean of two slopes, (f(t) - f(t - h)) / h to the left and (f(t + h) - f(t)) / h to the right. Where f is smooth
-their gap is f'' h: with a hundredth of the step a hundredth of it is left. At a kink, as that of a ReLU, it stays. Or it
-goes and the mean moves as far: then the kink lies beside t, within the step. At a kink there is no derivative to compare
-with, but backward must still give a number between the slope to the left and that to the right.
+It is the mean of two slopes, (f(t) - f(t - h)) / h to the left and (f(t + h) - f(t)) / h to the right. Where f is
+smooth their gap is f'' h: with a hundredth of the step a hundredth of it is left. At a kink, as that of a ReLU, it
+stays; or it goes and the mean moves as far, then the kink lies beside t. At a kink there is no derivative to compare
+with, but a number between the slope to the left and that to the right is right. (Where kinks of opposite sign meet, as
+behind a code of exactly 0, the chain rule need not give such a number, and is refused there: check beside it.)
 
 What a gradient check cannot see: whether forward is the mathematics. A sampler that scales its noise by the variance
-instead of the standard deviation, with a backward that agrees, passes. Identities, closed forms and planted mistakes are
-for that: see the tests.
+instead of the standard deviation, with a backward that agrees, passes. Identities, closed forms and planted mistakes
+are for that: see the tests.
 """
 import numpy as np
 
@@ -76,7 +77,7 @@ def rounding(f, theta):
 
 
 def by_tensor(names, *vectors):
-    """Tensor name -> its part of each vector (P,), in the order of `names`, whose arrays say how many numbers each has."""
+    """Tensor name -> its part of each vector (P,), in the order of `names`, whose arrays say how long they are."""
     starts = np.cumsum([0, *(view.size for view in names.values())])
     if starts[-1] != len(vectors[0]):
         raise ValueError(f"names: its tensors hold {starts[-1]} numbers, grad has {len(vectors[0])}")
@@ -100,11 +101,12 @@ def relative_errors(analytic, numeric, names=None, floor=1e-3):
 
 
 def second_look(where, f, theta, h, analytic, slope, noise):
-    """Along the coordinates `where` the derivative of f that is nearest to the analytic one, and whether f has a kink there.
+    """The derivatives of f along the coordinates `where`, the nearest to the analytic ones; whether f has a kink there.
 
-    No kink: the central difference n_h, or (4 n_h - n_2h) / 3, whose error falls with h^4. A kink: with a hundredth of the
-    step the two slopes are still apart, or their mean is another; then all between them, each taken without its curvature
-    as 2 s_(h/2) - s_h. Slopes that are further apart than before are a jump's, or of noise that is not held fixed.
+    No kink: the central difference n_h, or (4 n_h - n_2h) / 3, whose error falls with h^4. A kink: with a hundredth of
+    the step the two slopes are still apart, or their mean is another; then all between them, each taken without its
+    curvature as 2 s_(h/2) - s_h. Slopes further apart than before are a jump's, or of noise that is not held fixed.
+    noise : what rounding may add to n_h
     """
     a, n_h, gap = analytic[where], slope[:, where].mean(axis=0), np.ptp(slope[:, where], axis=0)
     wide, near, half = (slopes(f, theta, share * h, where) for share in (2, CLOSER, CLOSER / 2))
@@ -147,7 +149,8 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
         raise ValueError(f"f: want one number for a theta, got {type(value).__name__} of shape {np.shape(value)}")
     slope = slopes(f, theta, h)
     numeric = slope.mean(axis=0)
-    size = np.concatenate([np.full(len(a), size_of(a, n, floor)) for a, n in by_tensor(names, analytic, numeric).values()])
+    parts = by_tensor(names, analytic, numeric).values()
+    size = np.concatenate([np.full(len(a), size_of(a, n, floor)) for a, n in parts])
     doubtful = np.flatnonzero((np.abs(analytic - numeric) >= tolerance * size) | (np.ptp(slope, axis=0) > 0.01 * size))
     at_kink = np.zeros(len(theta), bool)
     if len(doubtful):
