@@ -169,8 +169,8 @@ def huber(t):
 
 def check_every_slope_at_a_kink():
     """At a kink every number between the two slopes is served, and none beside them."""
-    relu, small = (lambda t: max(t, 0)), (lambda t: -1e-3 * abs(t))
-    for f, low, high in ((abs, -1, 1), (relu, 0, 1), (small, -1e-3, 1e-3), (bent, 2, 3)):
+    relu, small, curved = (lambda t: max(t, 0)), (lambda t: -1e-3 * abs(t)), (lambda t: abs(t) - 50 * t * t)
+    for f, low, high in ((abs, -1, 1), (relu, 0, 1), (small, -1e-3, 1e-3), (bent, 2, 3), (curved, -1, 1)):
         width = high - low
         for derivative in (low, low + 0.3 * width, low + 0.5 * width, high):
             assert check_one(f, 0.0, derivative) == 1
@@ -190,7 +190,9 @@ def test_a_kink_within_the_step_but_beside_theta(distance):
 def test_no_kink_no_count():
     for at in (1.2e-5, 1.9e-5, 0.3):
         assert check_one(bent, at, 3 + np.sin(2 * at)) == 0 and check_one(bent, at, 2.999) is None
-    assert check_one(lambda t: np.sin(1000 * t), 0.3, 1000 * np.cos(300)) == 0  # much curvature is none
+    # neither a kink beyond the step nor much curvature is one
+    assert check_one(lambda t: max(t, 0) + 2000 * t * t, 1.2e-5, 1 + 4000 * 1.2e-5) == 0
+    assert check_one(lambda t: np.sin(1000 * t), 0.3, 1000 * np.cos(300)) == 0
 
 
 def test_every_slope_at_a_kink_and_nothing_else():
@@ -346,6 +348,7 @@ def test_rounding_is_measured():
         bits = theta.tobytes()
         assert scatter / 3 < gradcheck.rounding(f, theta) < 6 * max(scatter, np.finfo(float).eps * abs(values[0]))
         assert theta.tobytes() == bits
+    assert gradcheck.rounding(lambda t: abs(t[0] - 3.5e-8) + 7, np.zeros(1)) < 1e-14  # a kink on the way is none
     random = strategies.rng(0)
     assert gradcheck.rounding(lambda t: random.normal(), theta) < 1e-12
 

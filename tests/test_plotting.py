@@ -175,6 +175,7 @@ def test_all_images_have_one_range_whatever_is_in_them():
     for figure in (plotting.image_grid(images, "t"), plotting.manifold(images, "t"),
                    plotting.traversal(images, [1, 2], "t", ["z1", "z2"]), plotting.image_grid(0 * images, "t")):
         picture, = figure.axes[0].images
+        assert_allclose(np.asarray(picture.get_array())[[0, -1], 0], 0.15)  # the frame, a light grey
         assert picture.get_clim() == (0, 1) and (picture.norm.vmin, picture.norm.vmax) == (0, 1)
         assert picture.cmap(0.0)[:3] == (1, 1, 1) and picture.cmap(1.0)[:3] == (0, 0, 0)
 
@@ -187,6 +188,7 @@ def test_traversal_has_a_row_per_dimension_and_a_column_per_value():
                        images[:, 0].reshape(2, 4))
     assert_allclose(list(ticks(ax.xaxis).values()), values)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["z1", "z2"]
+    assert ax.get_xlabel() == "value of the latent dimension"
 
 
 def test_traversal_thins_out_the_ticks_of_many_columns():
