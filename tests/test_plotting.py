@@ -328,6 +328,8 @@ def test_bars_print_their_values_beyond_the_error_bars():
     assert [segment.tolist() for bar in ax.containers if hasattr(bar, "has_yerr") and bar.has_yerr
             for segment in bar.lines[2][0].get_segments()] == [[[1, -20.984 - 0.2], [1, -20.984 + 0.2]]]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["AE", "MADE"]
+    baseline = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 2]
+    assert ax.get_ylabel() == "nats" and baseline == [[0, 0]]
 
 
 def test_training_curves_show_each_term_for_train_and_valid():
@@ -342,6 +344,7 @@ def test_training_curves_show_each_term_for_train_and_valid():
         assert (first.get_linestyle(), second.get_linestyle(), mark.get_linestyle()) == ("-", "--", ":")
         assert (first.get_label(), second.get_label()) == ("train", "valid")
         assert (first.get_color(), second.get_color()) == (plotting.COLOURS["VAE"], plotting.INK)
+        assert ax.get_title() == {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}[term]
         assert mark.get_xdata() == [4, 4] and ax.get_xlabel() == "epoch"
     assert figure.axes[0].get_ylabel() == "nats per example"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["train", "valid", "best epoch: 4"]

@@ -536,9 +536,9 @@ def test_a_checkpoint_whose_moments_are_not_numbers_is_refused(tmp_path, optimiz
                              checkpoint=tmp_path / "run.npz")
 
     run(2)
-    header, arrays = training.read_arrays(tmp_path / "run.npz")
+    header, arrays = read_arrays(tmp_path / "run.npz")
     arrays[f"optimizer.{moment}"][5] = bad
-    training.write_arrays(tmp_path / "run.npz", header, arrays)
+    write_arrays(tmp_path / "run.npz", header, arrays)
     with pytest.raises(ValueError, match="run.npz: .*moments"):
         run(3)
 
