@@ -327,6 +327,19 @@ def test_near_an_optimum():
     check_near_an_optimum()
 
 
+def test_steps_that_are_too_large_or_too_small():
+    """A large step's curvature is taken away, and is no kink; a tiny step's rounding is not excused."""
+    def f(t):
+        return float(np.sin(t).sum()) + 3
+
+    theta = np.array([0.0, 0.4])
+    assert gradcheck.check_gradient(f, theta, np.cos(theta), h=3e-3).kinks == 0
+    theta = strategies.normals(0, 18)
+    for h in (0.1, 1e-10, 1e-11):
+        with pytest.raises(AssertionError, match=f"step {h:g}: relative error"):
+            gradcheck.check_gradient(smooth, theta, smooth_gradient(theta), h=h)
+
+
 def test_a_loss_near_zero_of_large_terms_has_their_rounding():
     x, theta = np.linspace(3, 4, 997), np.array([3.5, 0.2])
 
