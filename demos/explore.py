@@ -45,7 +45,7 @@ class Explorer:
     """
 
     def __init__(self, decode, z, labels, shape, names=None):
-        self.shape, self.decode, self.z, self.ends = decode, np.zeros(z.shape[1]), []
+        self.decode, self.shape, self.z, self.ends = decode, shape, np.zeros(z.shape[1]), []
         K = z.shape[1]
         with plotting.house_style():
             self.figure = plt.figure(figsize=(9, 6.2 + 0.25 * K))

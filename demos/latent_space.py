@@ -223,7 +223,7 @@ def draw(lesson, images, first, generation, titles, judge):
         for name, (model, _) in first.items():
             z = codes(model, images.test[[i, j]])
             rows.append(model.decode((1 - t) * z[0] + t * z[1]))
-            neither[name] += int((~np.isin(judge.predict(sv.binarize(rows[-1])), labels[[i, j]])).sum())
+            neither[name] += int((~np.isin(judge.predict(sv.binarize(rows[-1])), images.test_labels[[i, j]])).sum())
     lesson.save(plotting.image_grid(
         np.concatenate(rows), on_the_way(neither, len(pairs) * n),
         n_columns=n, shape=images.shape,
