@@ -57,20 +57,20 @@ def parser(name):
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")
     p.add_argument("--out", metavar="DIR", default="out", help="where the figures go (default out/)")
     if "--data DIR" in text:
-        p.add_argument("--data", metavar="DIR", help="a folder of MNIST-format files, in place of the bundled digits; of "
-                       "several sets, as EMNIST's, one: DIR/emnist-letters")
+        p.add_argument("--data", metavar="DIR", help="a folder of MNIST-format files, in place of the bundled digits; "
+                       "of several sets, as EMNIST's, one: DIR/emnist-letters")
         p.add_argument("--names", metavar="A,B,...", help="names of the classes of --data, or a file of them")
     p.add_argument("--show", action="store_true", help="also open a window with each figure")
     return p
 
 
 def no_window():
-    """Why --show cannot open a window, or None. Without one Matplotlib would warn at each figure, after its training."""
+    """Why --show cannot open a window, or None: known before training, as Matplotlib warns only when it shows."""
     try:
         import matplotlib.pyplot as plt
         plt.switch_backend(plt.get_backend())
     except (ImportError, ValueError) as error:
-        return str(error).splitlines()[0]
+        return str(error).partition(";")[0]
     if plt.get_backend().lower().rpartition("_")[2] in SHOW_NOTHING:
         return "there is no display, or no toolkit such as tkinter"
 

@@ -222,7 +222,8 @@ def draw_samples(lesson, images, fvbn, made, vae):
     labels = [label for name in names for label in (name, "")]
     lesson.save(plotting.image_grid(
         np.concatenate(rows), "How often neighbouring pixels are alike: " + ", ".join(
-            f"{alike(x, images.shape):.0%} ({name})" for name, x in zip(names, rows)), 12, row_labels=labels, shape=images.shape),
+            f"{alike(x, images.shape):.0%} ({name})" for name, x in zip(names, rows)), 12, row_labels=labels,
+        shape=images.shape),
         "autoregressive_samples")
 
 

@@ -56,8 +56,8 @@ def uncover(lesson, images):
     ax.stackplot(np.arange(D + 1), beliefs[n].T, colors=plotting.DIGIT_COLOURS)
     for c in np.flatnonzero(beliefs[n].max(axis=0) > 0.2)[::-1]:
         top = beliefs[n, :, c].argmax()
-        ax.text(top, beliefs[n, top, :c].sum() + beliefs[n, top, c] / 2, images.names[c], size=13, weight="bold", ha="center",
-                va="center", path_effects=plotting.HALO)
+        ax.text(top, beliefs[n, top, :c].sum() + beliefs[n, top, c] / 2, images.names[c], size=13, weight="bold",
+                ha="center", va="center", path_effects=plotting.HALO)
     ax.set(xlim=(0, D), ylim=(0, 1), xlabel="pixels seen", ylabel="posterior of each class (they sum to 1)")
     lesson.save(figure, "bayes_update")
     return numbers
@@ -123,7 +123,8 @@ def two_roads(lesson, binary, grey):
     """Maximum likelihood by derivative = zero, and by walking uphill."""
     ink = 10 * grey.train.mean(axis=1, dtype=np.float64)[:, None]  # tenths of the page: the ascent likes numbers near 1
     fit = inference.gaussian_mle(ink)
-    m, s = inference.mle_by_ascent(sv.Gaussian("shared", floor=0.0), ink, lr=min(0.1, fit.variance[0]))  # the curvature is 1 / variance
+    # The curvature is 1 / variance.
+    m, s = inference.mle_by_ascent(sv.Gaussian("shared", floor=0.0), ink, lr=min(0.1, fit.variance[0]))
     shares = binary.train.mean(axis=0, dtype=np.float64)
     pixel = np.abs(shares - 0.3).argmin()
     x = binary.train[:, pixel:pixel + 1].astype(np.float64)
@@ -199,7 +200,8 @@ def mean_with_a_prior(lesson, images):
     for n in (1, 3, 10, 100):
         row(f"{n} images" if n > 1 else "1 image", n, float(rng.choice(ones, n).mean()), prior)
     row("1 image, flat prior", 1, numbers["1 image"]["MLE"], inference.Normal(prior.mean, 1e12))
-    lesson.table(f"The mean ink of class {images.names[c]}, known to vary by {np.sqrt(variance):.3f}; prior: the ink of any image, "
+    lesson.table(f"The mean ink of class {images.names[c]}, known to vary by {np.sqrt(variance):.3f}; prior: the ink "
+                 "of any image, "
                  f"N({prior.mean:.3f}, {np.sqrt(prior.variance):.3f}^2)",
                  ["seen", "prior's mode", "MLE", "MAP", "way from prior to MLE", "posterior sigma"], rows)
     lesson.say("MAP lies between the prior's mode and the MLE, weighed by 1 / (prior variance) and n / (data "

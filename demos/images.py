@@ -43,10 +43,11 @@ class Images(namedtuple("Images", "train valid test train_labels valid_labels te
         """One sentence on what there is."""
         counts = np.bincount(self.train_labels, minlength=len(self.names))
         names = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
-        missing = [name for c, name in enumerate(self.names) if not (self.test_labels == c).any()]
+        untested = [name for c, name in enumerate(self.names) if not (self.test_labels == c).any()]
         return (f"{len(self.train)} training, {len(self.valid)} validation and {len(self.test)} test images of "
-                f"{self.shape[0]} x {self.shape[1]} pixels.\nClasses: {len(self.names)} ({names}), each with {counts.min()} "
-                f"to {counts.max()} training images" + (f"; no test images of {', '.join(missing)}." if missing else "."))
+                f"{self.shape[0]} x {self.shape[1]} pixels.\nClasses: {len(self.names)} ({names}), each with "
+                f"{counts.min()} to {counts.max()} training images"
+                + (f"; no test images of {', '.join(untested)}." if untested else "."))
 
 
 def read(source=None, names=None, quick=False):
@@ -91,11 +92,11 @@ SOURCES = {None: bundled, "digits": bundled}
 
 
 def checked(images, treated=" "):
-    """The images, unless they are all the same, or nearly: unless the first 400 differ in more directions than a lesson asks for."""
+    """The images; ValueError where the first 400 differ in no more directions than a lesson may ask for."""
     rank = np.linalg.matrix_rank(images.train[:400] - images.train[0])
     if rank <= COMPONENTS:
-        raise ValueError(f"--data: want training images that differ in more than {COMPONENTS} directions; these{treated}"
-                         + (f"differ in {rank}" if rank else "are all the same"))
+        raise ValueError(f"--data: want training images that differ in more than {COMPONENTS} directions; "
+                         f"these{treated}" + (f"differ in {rank}" if rank else "are all the same"))
     return images
 
 
@@ -109,5 +110,5 @@ def class_names(names, classes):
         return tuple(given)
     if len(given) > classes.max():           # of all classes, from 0 on, where some are absent
         return tuple(given[c] for c in classes)
-    raise ValueError(f"--names: want a name for each of the {len(classes)} classes {', '.join(map(str, classes))}, or a file "
-                     f"of them, got {len(given)}: {', '.join(given)}")
+    raise ValueError(f"--names: want a name for each of the {len(classes)} classes {', '.join(map(str, classes))}, or "
+                     f"a file of them, got {len(given)}: {', '.join(given)}")

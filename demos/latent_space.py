@@ -30,8 +30,8 @@ def run(lesson):
     """Train, measure, draw; returns the tables' numbers."""
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(binary=True, classes=2)
-    C, common = len(images.names), np.bincount(images.train_labels)[images.train_labels] >= 10  # rare classes have no area
-    train, labels, test = images.train, images.train_labels, images.test[:500]
+    train, labels, test, C = images.train, images.train_labels, images.test[:500], len(images.names)
+    common = np.bincount(labels)[labels] >= 10  # a class of two codes has no area
     n_seeds, n_samples = lesson.pick(5, 2), len(test)
     epochs, nodes = lesson.epochs(200, 2, train), lesson.pick(20_000, 1_000)
     em_steps = lesson.pick(200, 3)
@@ -57,7 +57,8 @@ def run(lesson):
             if name == "VAE":
                 mu, log_var = model.encode(train)
                 drawn = sv.gaussian.reparameterize(mu, log_var, rng.standard_normal(mu.shape, dtype=mu.dtype))
-                place["VAE, sampled"].append((latent_space.off_centre(drawn), latent_space.area_spread(drawn[common], labels[common])))
+                place["VAE, sampled"].append((latent_space.off_centre(drawn),
+                                              latent_space.area_spread(drawn[common], labels[common])))
             for sampler_name, sampler in samplers.items():
                 z_new = sampler.sample(n_samples, rng=rng)
                 x_new = model.observation.sample(model.decoder.forward(z_new.astype(model.dtype))[0], rng)
@@ -194,8 +195,8 @@ def draw(lesson, images, first, generation, titles, judge):
     figure, axes = plotting.panels(2, titles["codes"], size=(5, 4.8))
     for ax, (name, (model, _)) in zip(axes, first.items()):
         plotting.latent_scatter(codes(model, images.test[:5000]), images.test_labels[:5000],
-                                "autoencoder: z" if name == "AE" else "VAE: mean of q(z given x)", circles=True, names=images.names,
-                                ax=ax)
+                                "autoencoder: z" if name == "AE" else "VAE: mean of q(z given x)", circles=True,
+                                names=images.names, ax=ax)
     lesson.save(figure, "latent_space_codes")
 
     means = {f"{name}, {sampler}": Mean.of(values[:, LOG_P]) for (name, sampler), values in generation.items()}

@@ -74,7 +74,8 @@ class Lesson:
         images = self._images if most is None else self._images.some(most)
         n = np.sum(np.bincount(images.train_labels) >= 10)
         if classes > 1 and n < classes:
-            raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images or more, got {n}")
+            raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images or "
+                             f"more, got {n}")
         return images.binarized() if binary else images
 
     def progress(self, label):

@@ -106,7 +106,8 @@ def run(lesson):
     lesson.save(plotting.image_grid(
         shown, f"Projected on PCA's subspace the autoencoder's axes change by {outside:.1%} of their length (middle "
                "grey is 0)",
-        n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"], shape=images.shape), "linear_autoencoder_components")
+        n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"], shape=images.shape),
+        "linear_autoencoder_components")
     return numbers
 
 

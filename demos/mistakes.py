@@ -156,7 +156,8 @@ def too_good(lesson):
 
     def trained():
         model = sv.FVBN(12, rng=lesson.rng(1))
-        sv.fit(model, images.train[:, pixels], epochs=lesson.epochs(40, 4, images.train), rng=lesson.rng(2), optimizer=sv.Adam(0.02))
+        sv.fit(model, images.train[:, pixels], epochs=lesson.epochs(40, 4, images.train), rng=lesson.rng(2),
+               optimizer=sv.Adam(0.02))
         total = np.exp(model.log_prob(every), dtype=np.float64).sum()
         return model.log_prob(images.test[:, pixels]).astype(np.float64), float(total)
 

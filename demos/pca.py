@@ -59,7 +59,8 @@ def run(lesson):
     rough = roughness(everything.components_[:20], images.shape)
     lesson.save(plotting.image_grid(
         patterns + 0.5, f"The first {len(rough)} components (middle grey is 0): neighbouring pixels differ "
-        f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first", shape=images.shape),
+        f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first",
+        shape=images.shape),
         "pca_components")
     shown = images.one_of_each()
     stack = [test[shown]]

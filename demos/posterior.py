@@ -94,7 +94,7 @@ def posterior_moments(vae, X, boxes):
 
 
 def bound(vae, X, q, boxes):
-    """The ELBO of this q : (N,), by quadrature; minus infinity where it went so far that no grid holds it and the posterior."""
+    """The ELBO of this q : (N,), by quadrature; minus infinity where no grid resolves both it and the posterior."""
     found = [look(vae, X[[i]], box, tuple(part[[i]] for part in q), elbo.on_grid) for i, box in enumerate(boxes)]
     return np.array([-np.inf if p is None else elbo.elbo(p)[0] for p in found])
 

@@ -1,4 +1,4 @@
-"""How do the lessons on what a VAE is worth come to one, and to its posterior? All in the same way, from their own seed.
+"""How do the lessons on what a VAE is worth come to one, and to its posterior? All in one way, from their own seed.
 
 A posterior may be narrow, or bent, and where it lies is another place for each image. So each image has a grid of its
 own: a coarse one over the whole prior finds where log p(x, z) comes near its largest value, and finer ones look there.
@@ -23,8 +23,8 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
     hidden, batch_size, lr = ((400,), 128, 1e-3) if images.large else ((128,), 100, 3e-3)
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    sv.fit(model, images.train, epochs=lesson.epochs(300, 8, images.train), batch_size=batch_size, optimizer=sv.Adam(lr),
-           rng=rng, valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
+    sv.fit(model, images.train, epochs=lesson.epochs(300, 8, images.train), batch_size=batch_size,
+           optimizer=sv.Adam(lr), rng=rng, valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
 
 
@@ -46,19 +46,20 @@ def on_own_grids(lesson, vae, X, n, sides=SIDES):
                 rows, boxes, pieces = [*rows, row], [*boxes, box], [*pieces, found]
             if len(rows) == n or row + 1 == limit:
                 if len(rows) < row + 1:
-                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their posterior is too "
-                               f"narrow or too long for {sides[-1]} x {sides[-1]} points.")
+                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their posterior "
+                               f"is too narrow or too long for {sides[-1]} x {sides[-1]} points.")
                 if len(rows) < 2:
                     raise ValueError("no posterior is wide enough for a grid: nothing can be compared with the truth")
                 return np.array(rows), np.array(boxes), pieces
 
 
 def look(vae, x, box, q, measure, sides=SIDES):
-    """measure(vae, x (1, D), q, grid) on the first grid over the box and this q that resolves both; None if none does."""
+    """measure(vae, x (1, D), q, grid) on the first grid over the box and q that resolves both; None if none does."""
     ends = reach(*q)
+    box = np.stack([np.minimum(box[0], ends[0]), np.maximum(box[1], ends[1])])
     for side in sides:
         try:
-            return measure(vae, x, q, grid_over(np.stack([np.minimum(box[0], ends[0]), np.maximum(box[1], ends[1])]), side))
+            return measure(vae, x, q, grid_over(box, side))
         except ValueError:   # the library's word for a grid that is too coarse
             continue
 

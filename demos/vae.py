@@ -81,7 +81,8 @@ def run(lesson):
                                   shape=images.shape),
                                   "vae_manifold")
     z, labels = flat.encode(images.test[:5000])[0], images.test_labels[:5000]
-    lesson.save(plotting.latent_scatter(z, labels, sorted_by_label(z, labels), circles=True, names=images.names), "vae_latent")
+    lesson.save(plotting.latent_scatter(z, labels, sorted_by_label(z, labels), circles=True, names=images.names),
+                "vae_latent")
     return {label: {"elbo": row[0], "reconstruction": row[1], "kl": row[2]} for label, row in numbers.items()}
 
 

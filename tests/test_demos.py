@@ -78,7 +78,8 @@ def write_idx(folder, images, labels, test_images, test_labels):
                                 (gzip.open, "t10k-images-idx3-ubyte.gz", test_images),
                                 (gzip.open, "t10k-labels-idx1-ubyte.gz", test_labels)):
         with opened(folder / name, "wb") as file:
-            file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes())
+            file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape))
+            file.write(array.astype(np.uint8).tobytes())
     return folder
 
 
@@ -170,10 +171,11 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize("name", ["vae", "mistakes", "observation", "reparameterization"])
 @pytest.mark.parametrize("images, test_images, told", BAD_IMAGES.values(), ids=BAD_IMAGES)
-def test_images_that_no_lesson_can_use_are_refused_before_training(name, images, test_images, told, tmp_path, monkeypatch,
-                                                                  capsys):
+def test_images_that_no_lesson_can_use_are_refused_before_training(name, images, test_images, told, tmp_path,
+                                                                  monkeypatch, capsys):
     monkeypatch.setattr(sv, "fit", lambda *_, **__: pytest.fail("trained"))
-    folder = write_idx(tmp_path / "idx", images, np.arange(len(images)) % 3, test_images, np.arange(len(test_images)) % 3)
+    labels, test_labels = (np.arange(len(part)) % 3 for part in (images, test_images))
+    folder = write_idx(tmp_path / "idx", images, labels, test_images, test_labels)
     assert main([name, "--quick", "--out", str(tmp_path), "--data", str(folder)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"{name}: ") and told in error and len(error.splitlines()) == 1
@@ -187,11 +189,11 @@ def test_lessons_that_compare_classes_want_two(name, tmp_path, monkeypatch, caps
     assert "want at least 2 of 10 training images or more, got 1" in capsys.readouterr().err
 
 
-# ---- grids of each image's own ----------------------------------------------------------------------------------------
+# ---- grids of each image's own --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("narrow", [1, 3])
 def test_every_image_has_a_grid_that_resolves_its_posterior(narrow, tmp_path):
-    """log p(x) as on one fine grid over the whole prior, at three times the decoder's slopes, too; nothing is left out."""
+    """log p(x) as on one fine grid over the whole prior, also of a decoder three times as steep; nothing is left out."""
     lesson, rng = Lesson("posterior", out=tmp_path), np.random.default_rng(0)
     vae = sv.VAE(64, hidden=(8,), n_latent=2, activation="tanh", rng=rng, dtype=np.float64)
     vae.decoder.layers[-1].W *= 2
@@ -215,8 +217,8 @@ def test_images_without_a_grid_are_left_out_aloud(tmp_path):
     vae.encoder.layers[-1].b[2] = -60.0                                                  # q is a needle
     with pytest.raises(ValueError, match="no posterior is wide enough for a grid"):
         on_own_grids(lesson, vae, X, 2)
-    assert lesson.transcript == ["9 of the first 9 test images are left out: their posterior is too narrow or too long for "
-                                 "281 x 281 points.\n"]
+    assert lesson.transcript == ["9 of the first 9 test images are left out: their posterior is too narrow or too long "
+                                 "for 281 x 281 points.\n"]
 
 
 @pytest.mark.parametrize("part", ["loss", "gradient", "step", None])
@@ -389,8 +391,8 @@ def test_a_pipe_that_closes_ends_it_quietly(command, tmp_path):
 @pytest.mark.parametrize("module", ["numpy", "matplotlib"])
 def test_ctrl_c_during_an_import_ends_it_quietly(command, module, tmp_path):
     (tmp_path / f"{module}.py").write_text("import time; print('importing', flush=True); time.sleep(60)")
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate() == ("", "") and process.returncode == -signal.SIGINT

@@ -74,11 +74,12 @@ def find_files(directory, split):
             if len(found) < 2:
                 (kind, path), = found.items()
                 other = ("labels", "idx1") if kind == "images" else ("images", "idx3")
-                raise ValueError(f"{path}: want its {other[0]} beside it, {word}-{other[0]}-{other[1]}-ubyte or .gz, found none")
+                raise ValueError(f"{path}: want its {other[0]} beside it, {word}-{other[0]}-{other[1]}-ubyte or .gz, "
+                                 "found none")
             return found["images"], found["labels"]
     stem = WORDS[split][0]
-    raise ValueError(f"{directory}: want a folder with {stem}-images-idx3-ubyte and {stem}-labels-idx1-ubyte, plain or .gz, "
-                     f"{'found no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
+    raise ValueError(f"{directory}: want a folder with {stem}-images-idx3-ubyte and {stem}-labels-idx1-ubyte, plain or "
+                     f".gz, {'found no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
 
 
 def read_shape(path, n_dims):

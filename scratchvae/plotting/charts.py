@@ -23,8 +23,8 @@ def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     for c in np.unique(labels):  # more than ten classes share colours; their names tell them apart
         points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])
         ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
-        ax.text(*np.median(points, axis=0), str(c) if names is None else names[c], size=15 if names is None or max(map(len, names)) < 3 else 10,
-                weight="bold", ha="center", va="center",
+        name = str(c) if names is None else names[c]
+        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center", va="center",
                 color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
     for radius in (1, 2) if circles else ():
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
