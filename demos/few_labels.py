@@ -30,7 +30,7 @@ def run(lesson):
     """Train, compare, draw; returns accuracies and paired differences with their errors."""
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(classes=2)
-    train, labels, test, test_labels = images.train, images.train_labels, images.test, images.test_labels
+    train, labels, test, test_labels = images.train, images.train_labels, images.test[:2000], images.test_labels[:2000]
     sizes = [n * len(images.names) for n in lesson.pick(SIZES, SIZES[::2][:2]) if n * len(images.names) < len(train)]
     n_classes, n_seeds, n_draws = len(images.names), lesson.pick(5, 2), lesson.pick(3, 1)
     epochs = lesson.epochs(50, 1, train)

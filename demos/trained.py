@@ -23,7 +23,7 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
     hidden, batch_size, lr = ((400,), 128, 1e-3) if images.large else ((128,), 100, 3e-3)
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    sv.fit(model, images.train, epochs=lesson.epochs(300, 8, images.train), batch_size=batch_size,
+    sv.fit(model, images.train, epochs=lesson.epochs(200 if images.large else 300, 8, images.train), batch_size=batch_size,
            optimizer=sv.Adam(lr), rng=rng, valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
 
