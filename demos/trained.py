@@ -23,8 +23,9 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
     hidden, batch_size, lr = ((400,), 128, 1e-3) if images.large else ((128,), 100, 3e-3)
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    sv.fit(model, images.train, epochs=lesson.epochs(200 if images.large else 300, 8, images.train), batch_size=batch_size,
-           optimizer=sv.Adam(lr), rng=rng, valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
+    epochs = lesson.epochs(200 if images.large else 300, 8, images.train)
+    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
+           callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
 
 
@@ -46,8 +47,8 @@ def on_own_grids(lesson, vae, X, n, sides=SIDES):
                 rows, boxes, pieces = [*rows, row], [*boxes, box], [*pieces, found]
             if len(rows) == n or row + 1 == limit:
                 if len(rows) < row + 1:
-                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their posterior "
-                               f"is too narrow or too long for {sides[-1]} x {sides[-1]} points.")
+                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their "
+                               f"posterior is too narrow or too long for {sides[-1]} x {sides[-1]} points.")
                 if len(rows) < 2:
                     raise ValueError("no posterior is wide enough for a grid: nothing can be compared with the truth")
                 return np.array(rows), np.array(boxes), pieces
