@@ -118,6 +118,8 @@ def linear_model(transform, X, labels, test, n_classes, rng, steps=100):
     """
     Z, Z_test = transform(X), transform(test)
     scale = np.sqrt(10 / (Z * Z).sum(axis=1).mean())
+    varies = scale * Z.std(axis=0) >= 0.01  # `fit` refuses the others, from which no step would learn anything
+    Z, Z_test = Z[:, varies], Z_test[:, varies]
     classifier = sv.Classifier(Z.shape[1], (), n_classes=n_classes, rng=rng)
     classifier.theta[:] = 0
     sv.fit(classifier, scale * Z, labels, epochs=steps, batch_size=len(X), optimizer=sv.SGD(0.1, momentum=0.9), rng=rng)
