@@ -34,10 +34,10 @@ def trained(lesson, images, observation, label, hidden=(128,), beta=1.0, stream=
     rng, X = lesson.rng(stream), images.train
     vae = sv.VAE(images.train.shape[1], hidden=hidden, n_latent=K, observation=observation, beta=beta, rng=rng)
     if hidden:
-        epochs, lr, valid = lesson.epochs(60 if images.large else 150, 2, X), 3e-3, images.valid
+        epochs, lr, valid = lesson.epochs(150, 2, X), 3e-3, images.valid
         callbacks = [sv.EarlyStopping(patience=30)]
     else:
-        epochs, lr, valid = lesson.epochs(60 if images.large else 100, 3, X), 1e-2, None
+        epochs, lr, valid = lesson.epochs(100, 3, X), 1e-2, None
         callbacks = [sv.LearningRateDecay()]
     sv.fit(vae, images.train, epochs=epochs, batch_size=100, optimizer=sv.Adam(lr), rng=rng, valid=valid,
            callbacks=[*callbacks, lesson.progress(label)])
