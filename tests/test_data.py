@@ -432,6 +432,8 @@ def test_idx_refuses_an_unknown_split(tmp_path, split):
 def test_idx_refuses_what_is_no_path():
     with pytest.raises(TypeError, match="directory"):
         data.load_idx(None)
+    with pytest.raises(TypeError, match="flat: want True or False, got 'no'"):
+        data.load_idx(".", flat="no")
 
 
 def check_idx_loads_or_refuses(images=None, labels=None):

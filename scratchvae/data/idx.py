@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from scratchvae import checking
+
 WORDS = {"train": ("train",), "test": ("t10k", "test")}
 NAME = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?")
 PLACES = "*", "*/*", "*/raw/*"   # in the folder, or below it as in MNIST/raw
@@ -47,6 +49,7 @@ def load_idx(directory, split="train", flat=True):
         raise TypeError(f"directory: want a path, got {directory!r}")
     if not isinstance(split, str) or split not in WORDS:
         raise ValueError(f"split: want 'train' or 'test', got {split!r}")
+    checking.instance("flat", flat, bool, "True or False")
     image_file, label_file = find_files(Path(directory), split)
     n_images, *shape = read_shape(image_file, n_dims=3)
     n_labels, = read_shape(label_file, n_dims=1)
