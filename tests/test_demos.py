@@ -37,7 +37,7 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "speed" else ()) for name in LESSONS])
 def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
