@@ -5,6 +5,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from statistics import NormalDist
 
 import matplotlib.pyplot as plt
@@ -344,8 +348,49 @@ def test_the_caller_keeps_its_own_style(rng):
     assert dict(matplotlib.rcParams) == before
 
 
+NOTEBOOK = """
+import matplotlib, sys, types
+from matplotlib.backends import backend_agg
+backend = types.ModuleType("notebook_backend")   # as Jupyter's: named by MPLBACKEND, it turns interactive mode on
+backend.FigureCanvas = backend_agg.FigureCanvasAgg
+class Loader:
+    def find_spec(self, name, path=None, target=None):
+        from importlib.machinery import ModuleSpec
+        return ModuleSpec(name, self) if name == "notebook_backend" else None
+    def create_module(self, spec):
+        return backend
+    def exec_module(self, module):
+        matplotlib.interactive(True)
+sys.meta_path.insert(0, Loader())
+from scratchvae import plotting
+import matplotlib.pyplot as plt
+assert not plt.isinteractive()
+{first}
+assert "notebook_backend" in sys.modules and plt.isinteractive(), "our first figure switched the user's figures off"
+"""
+
+
+@pytest.mark.parametrize("first", [
+    "plotting.panels(1, 'ours')",
+    "plotting.save(plotting.bars({'AE': 1}, 'ours', 'y'), sys.argv[1] + '/ours.png')",
+    "with plotting.house_style(): plt.plot([1, 2])",
+    "plt.plot([1, 2]); plotting.image_grid([[0, 1, 1, 0]], 'ours')",
+])
+def test_a_notebook_s_figures_stay_on_whoever_draws_first(first, tmp_path):
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK.format(first=first), tmp_path], text=True, capture_output=True,
+                          env={**os.environ, "MPLBACKEND": "module://notebook_backend"}, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_mode_that_is_set_inside_the_house_style_stays():
+    with plotting.house_style():
+        plt.ion()
+    assert plt.isinteractive()
+    plt.ioff()
+
+
 def test_inputs_are_left_as_they_were(rng):
-    images, z, labels = 3 * rng.normal(size=(4, 9)), rng.normal(size=(4, 2)), np.arange(4)
+    images, z, labels = rng.random(size=(4, 9)), rng.normal(size=(4, 2)), np.arange(4)
     for array in (images, z, labels):
         array.flags.writeable = False
     plotting.image_grid(images, "t"), plotting.manifold(images, "t"), plotting.latent_scatter(z, labels, "t")

@@ -1,8 +1,8 @@
 """How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,9 +34,19 @@ STYLE = {
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
+@contextmanager
 def house_style():
-    """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`)."""
-    return matplotlib.rc_context(STYLE)
+    """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`).
+
+    Only the style is put back afterwards: what else is set inside, as a notebook's interactive mode with the first figure,
+    stays (`matplotlib.rc_context` would switch it off).
+    """
+    kept = {name: plt.rcParams[name] for name in STYLE}
+    plt.rcParams.update(STYLE)
+    try:
+        yield
+    finally:
+        plt.rcParams.update(kept)
 
 
 @house_style()
