@@ -1,12 +1,12 @@
 """How many threads should a product have? One, unless it is large.
 
 NumPy's BLAS shares every product out among all cores and waits, spinning, for the last of them: beside another busy
-program every product waits for the scheduler. Measured on two cores, with NumPy's default of two threads and with one:
+program every product waits for the scheduler. Milliseconds a training step on two cores, with two threads and with one:
 
-    40 epochs of the digits (64-128-8), beside one busy process     29 s and 0.8 s; as a step on an idle machine 0.35 ms
-                                        at a load of six            69 s and 3.1 s  and 0.25 ms
-    a step of 784-400-20, batch 128, idle 5.8 ms and 7.6 ms         beside one busy process 230 ms and 27 ms
-    a step of 784-1024-512-32, batch 256, idle 34 ms and 49 ms      beside one busy process 840 ms and 150 ms
+                                     idle            beside one busy process    at a load of six
+    64-128-8, batch 64               0.35   0.25     45     1.3                 110    5
+    784-400-20, batch 128            5.8    7.6      230    27
+    784-1024-512-32, batch 256       34     49       840    150
 
 So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving. A network's pass of
 at least LARGE multiply-adds, rows times parameters, keeps its threads; a decomposition, many small products in turn, does not.
