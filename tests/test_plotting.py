@@ -77,13 +77,48 @@ def every_kind(rng, title):
 # ---- images ---------------------------------------------------------------------------------------------------------
 
 def test_image_grid_is_upright_dark_on_light_and_clipped():
-    image = np.array([[-1, 0.25, 0.5], [0.75, 1, 2]])  # all six places differ, once clipped
+    image = np.array([[-0.5, 0.25, 0.5], [0.75, 1, 1.5]])  # all but two places differ, once clipped
     ax, = plotting.image_grid(image.reshape(1, 6), "one", shape=(2, 3)).axes
     shown = [[tile_value(ax, (c + 0.5) / 3, 1 - (r + 0.5) / 2) for c in range(3)] for r in range(2)]
     assert_array_equal(shown, image.clip(0, 1))
     picture, = ax.images
     assert picture.get_interpolation() == "nearest" and picture.get_clim() == (0, 1)
     assert picture.cmap(0.0)[:3] == (1, 1, 1) and picture.cmap(1.0)[:3] == (0, 0, 0)
+
+
+SCALES = {
+    "bytes": (lambda grey: np.round(255 * grey).astype(np.uint8), (0, 255)), "sixteenths": (lambda grey: 16 * grey, (0, 16)),
+    "from -1 to 1": (lambda grey: 2 * grey - 1, (-1, 1)), "standardised": (lambda grey: (grey - 0.13) / 0.31, (-0.42, 2.81)),
+    "white on black": (lambda grey: 255 - 255 * grey, (255, 0)),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_images_on_another_scale_are_refused_or_scaled_by_name(name, rng):
+    scaled, ink = SCALES[name]
+    grey = np.where(rng.random((9, 16)) < 0.8, 0, rng.random((9, 16)))
+    kinds = [lambda images, **ink: plotting.image_grid(images, "t", **ink),
+             lambda images, **ink: plotting.manifold(images, "t", **ink),
+             lambda images, **ink: plotting.traversal(images, [1, 2, 3], "t", ["a", "b", "c"], **ink)]
+    for draw in kinds:
+        with pytest.raises(ValueError, match="^images: want pixels from 0, paper, to 1, ink, got values in .*ink="):
+            draw(scaled(grey))
+        shown, = draw(scaled(grey), ink=ink).axes[0].images
+        wanted, = draw(grey).axes[0].images
+        assert_allclose(shown.get_array(), wanted.get_array(), atol=0.005)
+
+
+def test_a_decoder_s_pixels_a_little_outside_are_shown(rng):
+    grey = (rng.random((9, 16)) < 0.3) + 0.35 * rng.normal(size=(9, 16))
+    shown, = plotting.image_grid(grey, "t").axes[0].images
+    assert shown.get_array().min() >= 0 and shown.get_array().max() <= 1 and grey.min() < 0 and grey.max() > 1
+
+
+@pytest.mark.parametrize("ink, error", [(5, TypeError), ((1, 1), ValueError), ((0, 1, 2), TypeError), ((0, "a"), TypeError),
+                                        ((0, np.inf), ValueError)])
+def test_wrong_values_of_ink_are_refused(ink, error):
+    with pytest.raises(error, match="^ink: want"):
+        plotting.image_grid([[0, 1, 1, 0]], "t", ink=ink)
 
 
 def test_image_grid_orders_images_by_rows_and_leaves_missing_places_white():

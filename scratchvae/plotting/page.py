@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from scratchvae.checking import instance, integer, real_array
+from scratchvae.checking import every, instance, integer, real_array
 from scratchvae.checking import path as door
 from scratchvae.writing import whole_file
 
@@ -126,6 +126,4 @@ def vector(name, value, n=None, positive=False):
     array = real_array(name, value, np.float64)
     if array.ndim != 1 or n not in (None, len(array)):
         raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
-    if positive and array.min() <= 0:
-        raise ValueError(f"{name}: want numbers > 0 for a logarithmic axis, got {array.min():g}")
-    return array
+    return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array
