@@ -192,7 +192,8 @@ def test_the_readme_example_prints_what_it_says():
 
 
 def test_a_lesson_runs_as_a_command_without_a_warning(tmp_path):
-    done = subprocess.run([sys.executable, "-W", "error", "-m", "demos", "pca", "--quick", "--out", tmp_path],
+    strict = "-W error::RuntimeWarning -W error::UserWarning".split()
+    done = subprocess.run([sys.executable, *strict, "-m", "demos", "pca", "--quick", "--out", tmp_path],
                           cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr

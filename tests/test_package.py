@@ -3,8 +3,10 @@ import ast
 import inspect
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import scratchvae as sv
@@ -29,6 +31,18 @@ def test_the_contents_name_no_module_that_is_not_there():
 def test_running_the_package_prints_the_contents():
     done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.stdout.strip() == sv.__doc__.strip() and done.stderr == ""
+
+
+def test_our_warnings_are_errors_and_a_stranger_s_are_not():
+    for kind in (DeprecationWarning, FutureWarning, UserWarning, ResourceWarning):
+        with pytest.raises(kind):
+            warnings.warn("a line of ours", kind)
+        for module in ("scratchvae.nn.layers", "demos.vae"):
+            with pytest.raises(kind):
+                warnings.warn_explicit("a line of ours", kind, "ours.py", 1, module)
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        np.exp(np.full(3, 1e4))
+    warnings.warn_explicit("a deprecated name", DeprecationWarning, "theirs.py", 1, "matplotlib.font_manager")
 
 
 def test_the_documented_defaults():
