@@ -1,5 +1,6 @@
 """Is the table of contents whole? Every module stands in it with the question it answers."""
 import ast
+import configparser
 import inspect
 import subprocess
 import sys
@@ -31,6 +32,15 @@ def test_the_contents_name_no_module_that_is_not_there():
 def test_running_the_package_prints_the_contents():
     done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.stdout.strip() == sv.__doc__.strip() and done.stderr == ""
+
+
+def test_the_oldest_versions_that_setup_cfg_allows_are_tried():
+    options = configparser.ConfigParser()
+    options.read(PACKAGE.parent / "setup.cfg")
+    workflow = (PACKAGE.parent / ".github/workflows/tests.yml").read_text()
+    for line in options["options"]["install_requires"].split():
+        assert f'"{line.replace(">=", "==")}.*"' in workflow
+    assert f'"{options["options"]["python_requires"].removeprefix(">=")}"' in workflow
 
 
 def test_our_warnings_are_errors_and_a_stranger_s_are_not():
