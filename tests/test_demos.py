@@ -53,10 +53,13 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, capsys):
+def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stop:
         main([name, "--help"])
-    text = capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80 < len(printed)
+    text = " ".join(printed.replace("-\n", "-").split())
     assert stop.value.code == 0
     assert first_line(name)[-1] in ".?" and first_line(name) in text
     assert re.search(r"[Tt]akes about \d+ s", text) and re.search(r"[Ww]rites \w+", text)
