@@ -103,7 +103,8 @@ def class_labels(name, value, n_rows=None, n_classes=None):
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
     end = np.iinfo(np.intp).max if n_classes is None else n_classes
-    every(name, array, lambda a: (a >= 0) & (a < end), f"want classes in 0..{n_classes - 1 if n_classes else 'C-1'}, got {{}}")
+    last = n_classes - 1 if n_classes else "C-1"
+    every(name, array, lambda a: (a >= 0) & (a < end), f"want classes in 0..{last}, got {{}}")
     return array.astype(np.intp, copy=False)
 
 

@@ -28,6 +28,6 @@ def binarize(X, threshold=None):
     X = checking.real_array("X", X)
     if threshold is None:
         threshold = 0.5
-        checking.every("X", X, lambda X: (X >= 0) & (X <= 1), "want values in [0, 1], got {}; divide by the largest possible, "
-                       "as X / 255, or give a threshold, as threshold=128")
+        checking.every("X", X, lambda X: (X >= 0) & (X <= 1), "want values in [0, 1], got {}; divide by the largest "
+                       "possible, as X / 255, or give a threshold, as threshold=128")
     return np.greater_equal(X, checking.number("threshold", threshold, low=-np.inf), out=np.empty_like(X))

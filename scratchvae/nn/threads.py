@@ -9,9 +9,9 @@ program every product waits for the scheduler. Milliseconds a training step on t
     784-1024-512-32, batch 256       34     49       840    150
 
 So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving. A network's pass of
-at least LARGE multiply-adds, rows times parameters, keeps its threads; a decomposition, many small products in turn, does not.
+at least LARGE multiply-adds, rows times parameters, keeps its threads; a decomposition, many small products, does not.
 The choice follows from sizes alone, never from the clock: the same seed gives the same bits. Nothing is done where the
-BLAS is not known, where it has fewer threads already, or where the environment says how many to use (OMP_NUM_THREADS).
+BLAS is not known, where it has one thread already, or where the environment says how many to use (OMP_NUM_THREADS).
 """
 import ctypes
 import os
@@ -25,21 +25,21 @@ import numpy as np
 
 LARGE = 1 << 29
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-# How each BLAS is asked for its number of threads, and told: OpenBLAS under the names of NumPy's wheels and its own, MKL, BLIS.
+# How each is asked for its number of threads, and told: OpenBLAS, with the names of NumPy's wheels and its own, MKL, BLIS.
 NAMES = [(f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
          for prefix in ("scipy_", "") for suffix in ("64_", "_64", "")]
 NAMES += [("MKL_Get_Max_Threads", "MKL_Set_Num_Threads"), ("bli_thread_get_num_threads", "bli_thread_set_num_threads")]
 
 
 def libraries():
-    """The libraries in which to look: NumPy's own, through which all that it depends on is seen (on Windows they are not)."""
+    """Where to look: in NumPy's own library, through which all that it depends on is seen, but not on Windows."""
     yield import_module("numpy._core._multiarray_umath").__file__
     yield from Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*.dll")
 
 
 @cache
 def blas():
-    """The two functions that get and set the number of threads of NumPy's BLAS; None where it is not known or not ours."""
+    """The functions that get and set the number of threads of NumPy's BLAS; None if it is not known or not ours to set."""
     if any(os.environ.get(name) for name in CHOSEN):
         return None
     try:
@@ -81,5 +81,5 @@ ONE_THREAD, AS_IT_IS = OneThread(), nullcontext()
 
 
 def threads_for(work):
-    """A context, or for a small `work` a decorator, in which products of `work` multiply-adds have the threads they merit."""
+    """A context (for a small `work` also a decorator) in which `work` multiply-adds have the threads that they merit."""
     return ONE_THREAD if work < LARGE else AS_IT_IS

@@ -35,9 +35,9 @@ def _tiles(images, shape, ink):
     clipped = grey.clip(0, 1)
     lost = np.abs(grey - clipped).mean()
     if ink is None and lost > MOST_CLIPPED:
-        raise ValueError(f"images: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, {images.max():g}], of "
-                         f"which clipping would take {lost:.2g} a pixel; rescale them, as images / 255, or say "
-                         "ink=(value of paper, value of ink)")
+        raise ValueError(f"images: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, "
+                         f"{images.max():g}], of which clipping would take {lost:.2g} a pixel; rescale them, as "
+                         "images / 255, or say ink=(value of paper, value of ink)")
     return clipped.reshape(-1, h, w)
 
 

@@ -38,8 +38,8 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 def house_style():
     """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`).
 
-    Only the style is put back afterwards: what else is set inside, as a notebook's interactive mode with the first figure,
-    stays (`matplotlib.rc_context` would switch it off).
+    Only the style is put back afterwards: what else is set inside stays, as a notebook's interactive mode that comes
+    with the first figure (`matplotlib.rc_context` would switch it off).
     """
     kept = {name: plt.rcParams[name] for name in STYLE}
     plt.rcParams.update(STYLE)
