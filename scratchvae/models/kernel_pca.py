@@ -24,6 +24,7 @@ import numpy as np
 
 from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, row_blocks
 from scratchvae.models.fit_once import FitOnce
+from scratchvae.nn.threads import threads_for
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -78,6 +79,7 @@ class KernelPCA(FitOnce):
         self.degree, self.coef0 = integer("degree", degree), number("coef0", coef0)
         self.alpha = number("alpha", alpha, open_low=True)
 
+    @threads_for(0)
     @finite("X")
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
@@ -113,6 +115,7 @@ class KernelPCA(FitOnce):
     def _k(self, X, Y):
         return kernel_matrix(X, Y, self.kernel, self.gamma_, self.degree, self.coef0)
 
+    @threads_for(0)
     @finite("X")
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
@@ -122,6 +125,7 @@ class KernelPCA(FitOnce):
         return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
                                for rows in self._blocks(X)])
 
+    @threads_for(0)
     @finite("Z")
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
