@@ -40,7 +40,7 @@ class CodeModel(Model):
             decoder=mlp(n_latent, self.hidden[::-1], observation.n_params(n_features),
                         n_shared=observation.n_shared, **how))
 
-    def check(self, X, *, name="X"):
+    def accept(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
 

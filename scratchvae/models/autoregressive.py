@@ -77,7 +77,7 @@ class Autoregressive(Model):
             network.bind(self.theta, self.grad)
             network.taken = True
 
-    def check(self, X, name="X"):
+    def accept(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
         return (self.observation.check(X, name, self.n_features, self.dtype),)
 
@@ -114,7 +114,7 @@ class Autoregressive(Model):
 
     def log_prob(self, X):
         """log p(x) = log 1/K sum_k p_k(x) of each example : (N,), exact, in nats."""
-        (x,) = self.check(X)
+        (x,) = self.accept(X)
         return self._log_prob(x)
 
     def _log_prob(self, x):
@@ -124,7 +124,7 @@ class Autoregressive(Model):
 
     def logits(self, X, order=0):
         """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
-        (x,) = self.check(X)
+        (x,) = self.accept(X)
         return self.by_order[self._index(None, order)].forward(x)[0]
 
     def sample(self, n, *, rng):
@@ -153,7 +153,7 @@ class Autoregressive(Model):
             raise ValueError(f"X: want shape (N, {self.n_features}), got {X.shape}")
         if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
             raise ValueError(f"known: want bool {X.shape[1:]} or {X.shape}, got {known.dtype} {known.shape}")
-        (x,) = self.check(np.where(known, X, 0))
+        (x,) = self.accept(np.where(known, X, 0))
         known = np.broadcast_to(known, x.shape)
         proposals, log_w = [], []
         for k, network in enumerate(self.by_order):

@@ -60,7 +60,7 @@ class Classifier(Model):
                 view[...] = trained.named_parameters()[name][..., :view.shape[-1]]
         return new
 
-    def check(self, X, labels=None, name="X"):
+    def accept(self, X, labels=None, name="X"):
         """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
         x, labels = self._pair(X, labels, name)
         label_name = "labels" if name == "X" else f"{name} labels"

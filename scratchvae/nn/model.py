@@ -1,6 +1,6 @@
 """What does every trainable model have? One theta, one grad, a door, and one forward and backward.
 
-A model says in `check` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
+A model says in `accept` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
 the two in turn. `fit` checks the whole data set once and then calls `forward_backward` on its minibatches.
 """
 from collections import namedtuple
@@ -21,7 +21,7 @@ class Model(Bound, Saveable):
     history                   of its last training, also where that was interrupted
     standardizer              yours to set: what brought the data to its scale, saved and loaded with it, never applied
 
-    A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `check`,
+    A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `accept`,
     `forward_backward` and, for validation, `evaluate`. `fit` trains it; `save` and `load` build it from `config`.
     """
 
@@ -44,19 +44,19 @@ class Model(Bound, Saveable):
         """Make the networks' parameters views into `theta` and their gradients views into `grad`."""
         share_out(self.theta, self.grad, self.networks.values())
 
-    def check(self, X, *, name="X"):
+    def accept(self, X, *, name="X"):
         """The door: a tuple (x,) of arrays whose rows are examples, from the caller's data; ValueError naming `name`.
 
         A model that learns from labels takes (X, labels=None, name="X") and gives (x, labels).
         """
-        raise not_given(self, Model.check)
+        raise not_given(self, Model.accept)
 
     def forward_backward(self, *data, rng):
-        """The loss `terms` of a minibatch, as `check` gives its data; fills `grad` with dloss/dtheta."""
+        """The loss `terms` of a minibatch, as `accept` gives its data; fills `grad` with dloss/dtheta."""
         raise not_given(self, Model.forward_backward)
 
     def evaluate(self, *data, rng):
-        """The loss `terms` of many rows without a gradient, as `check` gives its data."""
+        """The loss `terms` of many rows without a gradient, as `accept` gives its data."""
         raise not_given(self, Model.evaluate)
 
     def __setstate__(self, state):
@@ -81,7 +81,7 @@ class Model(Bound, Saveable):
 
         The mathematics is in `forward_backward`; this door in front of it checks the data.
         """
-        return self.forward_backward(*self.check(*data), **randomness)
+        return self.forward_backward(*self.accept(*data), **randomness)
 
     def start(self, *data):
         """Where training begins: `fit` calls it with the data before the first epoch, and it changes no trained model."""
