@@ -184,11 +184,11 @@ MISTAKES = (
     ], "test_observation.check_log_probability_is_not_positive", "VAE",
         "nothing; probabilities above 1 in the pictures"),
     Mistake("observation", "softplus where the derivative has sigmoid", [
-        (BERNOULLI_TERMS, "half -= t", "half += 0.5 - np.logaddexp(0, a)"),
+        (BERNOULLI_TERMS, "dparams -= t", "dparams += 0.5 - np.logaddexp(0, a)"),
     ], "test_observation.check_observation_gradient", "VAE", "it learns, slower and worse"),
     Mistake("observation", "grey pixels by Bernoulli's formula as it is", [
-        (f"{GREY}.evaluate", "- log_scaled", "- np.logaddexp(0, -np.abs(params))"),
-        (f"{GREY}.evaluate", "0.5 * langevin", "0.5 * np.tanh(0.5 * params)"),
+        (f"{GREY}.value_and_grad", "- log_scaled", "- np.logaddexp(0, -np.abs(params))"),
+        (f"{GREY}.value_and_grad", "0.5 * langevin", "0.5 * np.tanh(0.5 * params)"),
     ], "test_observation.check_normalised", "VAE, grey", "nothing; the number is no likelihood"),
     Mistake("observation", "the continuous Bernoulli's mean by sigmoid", [
         (f"{GREY}.mean", "0.5 + 0.5 * _sinhc(0.5 * self._params(params))[1]",
@@ -198,11 +198,11 @@ MISTAKES = (
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
     Mistake("observation", "a shared log variance counted once, not D times", [
-        (f"{GAUSSIAN}.evaluate", " * (D // v.shape[1])", ""),
-        (f"{GAUSSIAN}.evaluate", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
+        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[1])", ""),
+        (f"{GAUSSIAN}.value_and_grad", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [
-        (f"{GAUSSIAN}.evaluate", " + D * LOG_2PI", ""),
+        (f"{GAUSSIAN}.value_and_grad", " + D * LOG_2PI", ""),
     ], "test_observation.check_normalised", "VAE, Gaussian",
         "the same training, an ELBO too high by 0.92 nats a feature"),
     Mistake("observation", "softmax without taking out the largest logit", [
@@ -433,7 +433,7 @@ MISTAKES = (
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
         ("models.autoregressive:Autoregressive._log_prob", "return log_mean_exp(np.stack(by_order))",
          "logits = np.mean([network.forward(x)[0] for network in self.by_order], axis=0)\n"
-         "        return self.observation.evaluate(x, logits)[0]"),
+         "        return self.observation.value_and_grad(x, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
     Mistake("MADE", "a mask in forward that backward forgets", [

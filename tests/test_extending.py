@@ -26,7 +26,7 @@ class Laplace(sv.Observation):
     def __init__(self, scale=1.0):
         self.scale = scale
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         r = (x - params) / self.scale
         return -np.abs(r).sum(axis=1) - x.shape[1] * np.log(2 * self.scale), np.sign(r) / self.scale
 
@@ -182,7 +182,7 @@ def test_an_observation_that_lacks_a_method_says_which():
     class Half(sv.Observation):
         pass
 
-    with pytest.raises(NotImplementedError, match=r"^Half has no evaluate\(self, x, params\), which must give: log p"):
+    with pytest.raises(NotImplementedError, match=r"^Half has no value_and_grad\(self, x, params\), which must give: log p"):
         sv.fit(vae(Half()), reals(), epochs=1, rng=rng())
     for call in (lambda: Half().mean(reals()), lambda: Half().sample(reals(), rng())):
         with pytest.raises(NotImplementedError, match="^Half has no (mean|sample).* must give: "):

@@ -158,7 +158,7 @@ def code_model_doors(name, make, X, eps):
 
 
 def observation_doors(name, make, x, params):
-    return {f"{name}.check": method(make, "check", x=x),
+    return {f"{name}.accept": method(make, "accept", x=x),
             f"{name}.log_prob": method(make, "log_prob", ("x",), x=x, params=params),
             f"{name}.log_prob_and_grad": method(make, "log_prob_and_grad", ("x",), x=x, params=params),
             f"{name}.mean": method(make, "mean", params=params),
@@ -374,7 +374,7 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|noise|damage|update|start)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
@@ -434,7 +434,7 @@ def test_no_argument_is_forgotten():
         parameters = inspect.signature(door.make()[1]).parameters.values()
         wanted = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         # one of rng and eps; the others are named elsewhere
-        free = {"rng", "eps", "labels", "order", "name", "n_features", "dtype", "label", "stream"}
+        free = {"rng", "eps", "labels", "order", "name", "n_features", "n_classes", "dtype", "label", "stream"}
         assert wanted - free <= door.good().keys(), name
 
 

@@ -565,10 +565,10 @@ def test_refusals(name, x, params, error, words):
 
 def test_check_names_what_it_checks():
     with pytest.raises(ValueError, match="X_valid: want shape"):
-        observation.Bernoulli().check(np.zeros((2, 3)), "X_valid", n_features=4)
+        observation.Bernoulli().accept(np.zeros((2, 3)), "X_valid", n_features=4)
     with pytest.raises(ValueError, match="labels: want classes"):
-        observation.Categorical().check([0, 5], "labels", n_features=4)
-    assert observation.Bernoulli().check(np.zeros((2, 3)), dtype=np.float32).dtype == np.float32
+        observation.Categorical().accept([0, 5], "labels", n_classes=4)
+    assert observation.Bernoulli().accept(np.zeros((2, 3)), dtype=np.float32).dtype == np.float32
 
 
 def check_comparable_refuses_mixed_measures():

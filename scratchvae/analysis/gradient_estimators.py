@@ -57,7 +57,7 @@ def pathwise_gradient(vae, X, eps, q=None):
     sigma = np.exp(0.5 * log_var)
     z = mu + sigma * eps                                                         # (S, N, K)
     params, cache = vae.decoder.forward(z.reshape(S * N, K))
-    dparams = vae.observation.evaluate(repeat(x, S), params)[1]
+    dparams = vae.observation.value_and_grad(repeat(x, S), params)[1]
     dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
     return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
 

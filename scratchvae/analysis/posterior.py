@@ -60,7 +60,7 @@ def grid_log_likelihood(vae, X, grid):
         for start in range(0, len(params), step):
             points = slice(start, start + step)
             same = np.broadcast_to(x[n], (len(params[points]), x.shape[1]))
-            log_px[n, points] = vae.observation.evaluate(same, params[points])[0]
+            log_px[n, points] = vae.observation.value_and_grad(same, params[points])[0]
     return log_px
 
 

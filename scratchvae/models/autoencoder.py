@@ -42,7 +42,7 @@ class CodeModel(Model):
 
     def accept(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
-        return (self.observation.check(X, name, self.n_features, self.dtype),)
+        return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
         """Start where the data are: x enters centred, and the outputs are those of the best p(x) that ignores z.
@@ -114,7 +114,7 @@ class Autoencoder(CodeModel):
         N = len(x)
         z, encoder_cache = self.encoder.forward(self.damage(x, rng, eps) if self.noise else x)
         params, decoder_cache = self.decoder.forward(z)
-        log_px, dparams = self.observation.evaluate(x, params)
+        log_px, dparams = self.observation.value_and_grad(x, params)
 
         dparams *= -1 / N
         dz = self.decoder.backward(dparams, decoder_cache)
@@ -137,7 +137,7 @@ class Autoencoder(CodeModel):
 
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient, on undamaged x, in blocks."""
-        log_px = np.concatenate([self.observation.evaluate(
+        log_px = np.concatenate([self.observation.value_and_grad(
             x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0]
             for rows in row_blocks(x, width=self.width)])
         reconstruction = log_px.mean()

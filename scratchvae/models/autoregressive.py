@@ -79,7 +79,7 @@ class Autoregressive(Model):
 
     def accept(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
-        return (self.observation.check(X, name, self.n_features, self.dtype),)
+        return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
         """Start at independent pixels, each with its share of ones."""
@@ -96,7 +96,7 @@ class Autoregressive(Model):
         N = len(x)
         network = self.by_order[self._index(rng, order)]
         logits, cache = network.forward(x)
-        log_p, dlogits = self.observation.evaluate(x, logits)
+        log_p, dlogits = self.observation.value_and_grad(x, logits)
         dlogits *= -1 / N
         network.backward(dlogits, cache, need_dx=False)
         log_prob = log_p.mean()
@@ -118,7 +118,7 @@ class Autoregressive(Model):
         return self._log_prob(x)
 
     def _log_prob(self, x):
-        by_order = [np.concatenate([self.observation.evaluate(x[rows], network.forward(x[rows])[0])[0]
+        by_order = [np.concatenate([self.observation.value_and_grad(x[rows], network.forward(x[rows])[0])[0]
                                     for rows in row_blocks(x, width=self.width)]) for network in self.by_order]
         return log_mean_exp(np.stack(by_order))
 

@@ -94,7 +94,7 @@ class Classifier(Model):
             loss = -1/N sum_n log softmax(network(x_n))_label_n
         """
         logits, cache = self.network.forward(x)
-        log_p, dlogits = self.observation.evaluate(labels, logits)
+        log_p, dlogits = self.observation.value_and_grad(labels, logits)
         dlogits *= -1 / len(x)
         self.network.backward(dlogits, cache, need_dx=False)
         return self._terms(logits, labels, log_p)
@@ -102,7 +102,7 @@ class Classifier(Model):
     def evaluate(self, x, labels, *, rng=None):
         """The loss terms without a gradient."""
         logits = self.apply(self.network, x)
-        return self._terms(logits, labels, self.observation.evaluate(labels, logits)[0])
+        return self._terms(logits, labels, self.observation.value_and_grad(labels, logits)[0])
 
     @staticmethod
     def _terms(logits, labels, log_p):

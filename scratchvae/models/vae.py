@@ -71,7 +71,7 @@ class VAE(CodeModel):
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
-        log_px, dparams = self.observation.evaluate(repeat(x, S), params)
+        log_px, dparams = self.observation.value_and_grad(repeat(x, S), params)
         kl = kl_standard(mu, log_var)
 
         # backward, first road: from log p(x given z) through the decoder to z, mu and log_var
@@ -110,7 +110,7 @@ class VAE(CodeModel):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
         S, N, K = z.shape
         params = self.decoder.forward(z.reshape(S * N, K))[0]
-        return self.observation.evaluate(repeat(x, S), params)[0].reshape(S, N)
+        return self.observation.value_and_grad(repeat(x, S), params)[0].reshape(S, N)
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient."""
@@ -195,7 +195,7 @@ class IWAE(VAE):
         sigma = np.exp(0.5 * log_var)
         z = mu + sigma * eps                                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
-        log_px, dparams = self.observation.evaluate(repeat(x, S), params)
+        log_px, dparams = self.observation.value_and_grad(repeat(x, S), params)
         log_ratio = _log_prior_over_q(z, log_var, eps)                        # (S, N)
         log_px = log_px.reshape(S, N)
         log_w = log_px + self.beta * log_ratio

@@ -134,14 +134,14 @@ def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, toleran
     """
     if isinstance(observation, type) or not hasattr(observation, "log_prob_and_grad"):
         raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
-    x = observation.check(x, dtype=np.float64)
+    x = observation.accept(x, dtype=np.float64)
     if x.ndim != 2:
         raise TypeError(f"observation: want a model of x (N, D), got {observation!r}; of labels the shares are most likely")
     n_params = observation.n_params(x.shape[1])
     start = np.zeros(n_params) if start is None else real_array("start", start, np.float64)
     if start.shape != (n_params,):
         raise ValueError(f"start: want shape ({n_params},), as x has {x.shape[1]} features, got {start.shape}")
-    return ascend(lambda params: observation.evaluate(x, np.broadcast_to(params, (len(x), n_params)))[1].mean(axis=0),
+    return ascend(lambda params: observation.value_and_grad(x, np.broadcast_to(params, (len(x), n_params)))[1].mean(axis=0),
                   start, lr=lr, n_steps=n_steps, tolerance=tolerance)
 
 

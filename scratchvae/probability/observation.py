@@ -21,7 +21,7 @@ LOG_2 = float(np.log(2))
 class Observation(Saveable):
     """What the models below share: the checks at the door, and a configuration that a file can hold.
 
-    A subclass of your own gives `evaluate`, `mean` and `sample`, and where the defaults do not fit, `n_params`, `check`
+    A subclass of your own gives `value_and_grad`, `mean` and `sample`, and where the defaults do not fit, `n_params`, `accept`
     (x's support) and `config`. It is saved with its model, and loaded where it is defined.
     """
 
@@ -32,7 +32,7 @@ class Observation(Saveable):
         """How many numbers describe p(x) for x of `n_features` features."""
         return n_features
 
-    def check(self, x, name="x", n_features=None, dtype=None):
+    def accept(self, x, name="x", n_features=None, dtype=None):
         """`x` as an (N, D) array inside this model's support; ValueError or TypeError otherwise."""
         return matrix(name, x, n_features, dtype)
 
@@ -47,16 +47,16 @@ class Observation(Saveable):
     @finite("x", "params")
     def log_prob(self, x, params):
         """log p(x given params) : (N,), in nats, of x (N, D) under params (N, n_params)."""
-        return self.evaluate(*self._checked(x, params))[0]
+        return self.value_and_grad(*self._checked(x, params))[0]
 
     @finite("x", "params")
     def log_prob_and_grad(self, x, params):
         """log p(x given params) : (N,), in nats, and its derivative with respect to params : (N, n_params)."""
-        return self.evaluate(*self._checked(x, params))
+        return self.value_and_grad(*self._checked(x, params))
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         """log p(x given params) : (N,), and its derivative in params : (N, n_params), of what was checked."""
-        raise not_given(self, Observation.evaluate)
+        raise not_given(self, Observation.value_and_grad)
 
     def mean(self, params):
         """E[x] : (N, D), for params (N, n_params)."""
@@ -74,7 +74,7 @@ class Observation(Saveable):
 
     def _checked(self, x, params):
         params = self._params(params)
-        x = self.check(x, "x", dtype=params.dtype)
+        x = self.accept(x, "x", dtype=params.dtype)
         if params.shape != (len(x), self.n_params(x.shape[1])):
             raise ValueError(f"params: want shape {(len(x), self.n_params(x.shape[1]))} for x of shape {x.shape}, "
                              f"got {params.shape}")
@@ -117,9 +117,9 @@ def bernoulli_terms(x, a):
     # sum_j (x_j - [a_j > 0]) a_j + log sigmoid(|a_j|)
     log_p = np.vecdot(x - (a > 0), a)
     log_p += LOG_2 * np.log2(product).sum(axis=1)
-    half = x - 0.5
-    half -= t  # x - sigmoid(a)
-    return log_p, half
+    dparams = x - 0.5
+    dparams -= t  # x - sigmoid(a)
+    return log_p, dparams
 
 
 def sigmoid(a):
@@ -140,7 +140,7 @@ class Bernoulli(Observation):
 
     measure = "counting"
 
-    def check(self, x, name="x", n_features=None, dtype=None):
+    def accept(self, x, name="x", n_features=None, dtype=None):
         x = matrix(name, x, n_features, dtype)
         if not all(((x[rows] == 0) | (x[rows] == 1)).all() for rows in row_blocks(x)):
             raise ValueError(f"{name}: Bernoulli wants every value 0 or 1, got values in [{x.min():g}, {x.max():g}]; "
@@ -151,7 +151,7 @@ class Bernoulli(Observation):
         p = np.clip(mean, 1e-3, 1 - 1e-3)
         return np.log(p / (1 - p)), np.ones_like(p)  # the log-odds
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         return bernoulli_terms(x, params)
 
     def mean(self, params):
@@ -175,7 +175,7 @@ class CrossEntropy(Bernoulli):
 
     measure = None
 
-    def check(self, x, name="x", n_features=None, dtype=None):
+    def accept(self, x, name="x", n_features=None, dtype=None):
         return _unit_interval(matrix(name, x, n_features, dtype), name, "CrossEntropy")
 
     def sample(self, params, rng):
@@ -195,14 +195,14 @@ class ContinuousBernoulli(Observation):
 
     measure = "lebesgue"
 
-    def check(self, x, name="x", n_features=None, dtype=None):
+    def accept(self, x, name="x", n_features=None, dtype=None):
         return _unit_interval(matrix(name, x, n_features, dtype), name, "ContinuousBernoulli")
 
     def start(self, mean, variance=None):
         y = 2 * np.clip(mean, 1e-3, 1 - 1e-3) - 1  # coth(u) - 1/u = y at u = y (3 - y^2) / (1 - y^2), within 5 %: Cohen 1991
         return 2 * y * (3 - y**2) / (1 - y**2), np.ones_like(y)
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         log_scaled, langevin = _sinhc(0.5 * params)
         # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)), where nothing large is subtracted
         log_p = np.sum((x - (params > 0)) * params - log_scaled, axis=1)
@@ -289,7 +289,7 @@ class Gaussian(Observation):
         s = np.log(np.maximum(v - self.floor, max(self.floor, 1e-6)))  # a pixel that never changes can still learn
         return np.concatenate([mean, s]), np.concatenate([np.sqrt(variance), np.zeros(len(v))])
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         D = x.shape[1]
         m, s = params[:, :D], params[:, D:]
         v, dlog_v = self.variance_terms(s)
@@ -337,8 +337,8 @@ class Categorical(Observation):
 
     measure = "counting"
 
-    def check(self, x, name="x", n_features=None, dtype=None):
-        return class_labels(name, x, n_classes=n_features)
+    def accept(self, x, name="x", n_classes=None, dtype=None):
+        return class_labels(name, x, n_classes=n_classes)
 
     def _checked(self, x, params):
         params = self._params(params)
@@ -348,7 +348,7 @@ class Categorical(Observation):
         """mean : (C,)    the classes' shares"""
         return np.log(np.maximum(mean, 1e-3)), np.ones_like(mean)
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         rows = np.arange(len(x))
         probability, log_probability = _softmax_terms(params)
         grad = -probability
