@@ -273,11 +273,16 @@ def float_type(name, value):
     return dtype.type
 
 
-def writeable(name, value):
-    """`value` if it is an array of floats that can be changed in place."""
+def floats(name, value):
+    """`value` if it is an array of floats already."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
-    if not value.flags.writeable:
+    return value
+
+
+def writeable(name, value):
+    """`value` if it is an array of floats that can be changed in place."""
+    if not floats(name, value).flags.writeable:
         raise ValueError(f"{name}: it is changed in place, and is read-only")
     return value
 

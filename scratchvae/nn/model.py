@@ -8,10 +8,25 @@ from inspect import signature
 
 import numpy as np
 
-from scratchvae.checking import finite, float_type, instance, row_blocks
+from scratchvae.checking import entry, finite, float_type, instance, integer, like, matrix, real_array, row_blocks
 from scratchvae.extending import Saveable, arguments, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
+
+
+def rows(name, value, self):
+    """A check: `value` as (N, n_features) in the model's dtype."""
+    return matrix(name, value, self.n_features, self.dtype)
+
+
+def accepted(name, value, self):
+    """A check: `value` as the one array that the model's own `accept` makes of it."""
+    return self.accept(value, name=name)[0]
+
+
+def new_rows(name, value, self):
+    """A check: `value` as a number of rows (n_features,) that fit into memory."""
+    return integer(name, value, each=self.n_features)
 
 
 class Model(Bound, Saveable):
@@ -29,10 +44,9 @@ class Model(Bound, Saveable):
     history = None
     standardizer = None
 
+    @entry(dtype=float_type, networks=lambda _, parts: {n: instance(n, part, Network, "a Network") for n, part in parts.items()})
     def __init__(self, dtype, **networks):
-        for name, network in networks.items():
-            instance(name, network, Network, "a Network")
-        self.dtype, self.networks = float_type("dtype", dtype), networks
+        self.dtype, self.networks = dtype, networks
         vars(self).update(networks)
         self.theta, self.grad = pack(networks.values())
         if self.theta.dtype != self.dtype:
@@ -113,12 +127,7 @@ class Model(Bound, Saveable):
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
-        theta = arrays["theta"]
-        if theta.shape != self.theta.shape or theta.dtype != self.theta.dtype:
-            raise ValueError(f"theta: want {self.theta.dtype} {self.theta.shape}, got {theta.dtype} {theta.shape}")
-        if not np.isfinite(theta).all():
-            raise ValueError("theta: contains NaN or infinity")
-        self.theta[:] = theta
+        self.theta[:] = like("theta", real_array("theta", arrays["theta"]), self.theta, "the model's")
         scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
         if scale:
             self.standardizer = class_named("Standardizer")()
