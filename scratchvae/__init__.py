@@ -56,7 +56,7 @@ Data, pictures, doors
     plotting/page.py                  How does a page look?
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
-    checking.py                       What may come in?
+    checking/__init__.py              What may come in?
     extending.py                      How does a class from outside join in?
     writing.py                        How is a file written whole or not at all?
 

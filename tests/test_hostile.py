@@ -149,7 +149,7 @@ TABLE = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
 def code_model_doors(name, make, X, eps):
     """The doors of an autoencoder or a VAE."""
     doors = {f"{name}.encode": method(make, "encode", X=X), f"{name}.reconstruct": method(make, "reconstruct", X=X),
-             f"{name}.decode": method(make, "decode", z=reals(N, K)), f"{name}.check": method(make, "check", X=X)}
+             f"{name}.decode": method(make, "decode", z=reals(N, K)), f"{name}.accept": method(make, "accept", X=X)}
     if name == "Autoencoder":
         return {**doors, f"{name}.loss_and_grad": batch(make, X)}
     return {**doors, f"{name}.loss_and_grad": method(make, "loss_and_grad", ("X", "eps", "rng"), X=X, eps=eps),
@@ -175,7 +175,7 @@ def fitted_doors(name, make, X, Z):
 
 def autoregressive_doors(name, make):
     X, known = binary(), np.arange(D) < 2
-    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("check", "log_prob", "logits")},
+    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("accept", "log_prob", "logits")},
             f"{name}.loss_and_grad": batch(make, X), f"{name}.sample": method(make, "sample", n=3, rng=RNG),
             f"{name}.complete": method(make, "complete", ("X", "known"), X=X, known=known, n_draws=2, rng=RNG)}
 
@@ -301,7 +301,7 @@ DOORS = {
        for name in ("predict", "predict_proba", "features")},
     **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name,
                                     ("X", "labels"),
-                                    X=reals(N, D), labels=LABELS) for name in ("check", "loss_and_grad", "score")},
+                                    X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
     "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
     "MADE": function(sv.MADE, **NETWORK, n_orders=2, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),

@@ -13,7 +13,7 @@ import pytest
 import scratchvae as sv
 
 PACKAGE = Path(sv.__file__).parent
-MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__"))
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__") or "\ndef " in p.read_text())
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())

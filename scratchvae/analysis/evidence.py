@@ -120,12 +120,12 @@ def as_proposal(method):
 
 
 def checked_vae(vae, X):
-    """X as `vae.check` gives it, if vae is a VAE whose observation model is a likelihood."""
+    """X as `vae.accept` gives it, if vae is a VAE whose observation model is a likelihood."""
     if not isinstance(vae, VAE):
         raise TypeError(f"vae: want a VAE, got {type(vae).__name__}")
     if vae.observation.measure is None:
         raise ValueError(f"vae: {vae.observation!r} is a loss, not a likelihood; it gives x no probability")
-    (x,) = vae.check(X)
+    (x,) = vae.accept(X)
     return x
 
 

@@ -115,7 +115,7 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
     if not isinstance(model, CodeModel) or not isinstance(model.observation, (Bernoulli, ContinuousBernoulli)):
         raise TypeError(f"model: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(model).__name__} under "
                         f"{getattr(model, 'observation', None)!r}")
-    (X,) = model.check(X)
+    (X,) = model.accept(X)
     if model.n_latent != 2:
         raise ValueError(f"model: want 2 latents for quadrature on a grid, got {model.n_latent}")
     if not callable(getattr(sampler, "grid", None)) or isinstance(sampler, type):

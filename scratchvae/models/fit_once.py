@@ -4,8 +4,21 @@ Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and 
 """
 import numpy as np
 
-from scratchvae.checking import real_array
+from scratchvae.checking import entry, matrix, real_array
 from scratchvae.extending import Saveable, in_one_line
+
+
+def fitted(name, value):
+    """A check of self: `value` once its `fit` has been called."""
+    if not hasattr(value, value.FITTED[0]):
+        raise ValueError(f"this {type(value).__name__} is not fitted yet; call fit(X) first")
+    return value
+
+
+def floats(name, value, n_columns=None):
+    """`value` as a matrix of floats: float32 as it is, else float64."""
+    array = matrix(name, value, n_columns)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
 class FitOnce(Saveable):
@@ -18,11 +31,6 @@ class FitOnce(Saveable):
         """`fit(X)`, then the codes of X."""
         return self.fit(X).transform(X)
 
-    def _check_fitted(self):
-        """Nothing, once `fit` has been called."""
-        if not hasattr(self, self.FITTED[0]):
-            raise ValueError(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
-
     def __repr__(self):
         return in_one_line(self)
 
@@ -34,9 +42,9 @@ class FitOnce(Saveable):
     def from_config(cls, config):
         return cls(**config)
 
+    @entry(self=fitted)
     def arrays(self):
         """What a file must hold besides `config`: the fitted attributes."""
-        self._check_fitted()
         return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
 
     def load_arrays(self, arrays):

@@ -95,7 +95,7 @@ class VAE(CodeModel):
 
         X : (N, D)      eps : (N, K) or (S, N, K), drawn from rng if not given (one sample)
         """
-        (x,) = self.check(X)
+        (x,) = self.accept(X)
         return self._elbo(x, self._check_noise(len(x), rng, eps))
 
     def _elbo(self, x, eps):
@@ -146,7 +146,7 @@ class VAE(CodeModel):
 
     @finite("X", "eps")
     def loss_and_grad(self, X, *, rng=None, eps=None):
-        (x,) = self.check(X)
+        (x,) = self.accept(X)
         return self.forward_backward(x, eps=self._check_noise(len(x), rng, eps, self.n_samples))
 
     def _check_noise(self, n, rng, eps, n_samples=1):

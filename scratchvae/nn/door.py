@@ -11,24 +11,24 @@ from scratchvae.nn.optimizers import Adam, Optimizer
 
 def checked_data(model, X, labels, valid):
     """The model's training data and its validation data or None, each a tuple of arrays of equal length."""
-    needed = ("check", "forward_backward", "theta", "grad")
+    needed = ("accept", "forward_backward", "theta", "grad")
     if isinstance(model, type) or not all(hasattr(model, name) for name in needed):
         raise TypeError(f"model: want a model that `fit` can train, as VAE(...), got {model!r}")
-    for name in ("check", "forward_backward", "evaluate"):
+    for name in ("accept", "forward_backward", "evaluate"):
         if getattr(type(model), name, None) is getattr(Model, name) and (name != "evaluate" or valid is not None):
             raise not_given(model, getattr(Model, name))
-    takes_labels = "labels" in signature(model.check).parameters
+    takes_labels = "labels" in signature(model.accept).parameters
     if not takes_labels and (labels is not None or isinstance(valid, tuple) and len(valid) != 1):
         raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
     if isinstance(valid, tuple) and not 1 <= len(valid) <= 2:
         raise TypeError(f"valid: want X or (X, labels), got {len(valid)} things")
-    data = model.check(X) if labels is None else model.check(X, labels)
+    data = model.accept(X) if labels is None else model.accept(X, labels)
     valid = valid if isinstance(valid, tuple) or valid is None else (valid,)
-    valid = None if valid is None else model.check(*valid, name="valid")
+    valid = None if valid is None else model.accept(*valid, name="valid")
     for arrays in (data, valid):
         if arrays is not None and not (isinstance(arrays, tuple) and all(isinstance(a, np.ndarray) for a in arrays)
                                        and len({len(a) for a in arrays}) == 1):
-            raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.check, "
+            raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.accept, "
                             f"got {arrays!r:.80}")
     return data, valid
 

@@ -4,7 +4,7 @@ A door either gives back an array that the mathematics can use as it is, or rais
 kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and what it wants.
 Values are looked at in blocks, so that a check never needs a second copy of the data.
 """
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from os import PathLike
 from pathlib import Path
@@ -128,7 +128,7 @@ def sizes(name, value):
     """`value` as a tuple of integers >= 1, which may be empty."""
     if not isinstance(value, (tuple, list, range, np.ndarray)) or getattr(value, "ndim", 1) != 1:
         raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}")
-    return tuple(integer(name, n, each=1) for n in value)
+    return tuple(size(name, n) for n in value)
 
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
@@ -198,32 +198,55 @@ def choice(name, value, options):
     return value
 
 
-def door(*blamed, **checks):
+def admission(function, checks):
+    """(arguments, named) -> the call's arguments bound to the function's parameters, those of `checks` checked."""
+    parameters = signature(function)
+    others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
+              for argument, check in checks.items()}
+
+    def admit(arguments, named):
+        try:
+            bound = parameters.bind(*arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{function.__qualname__}: {error}") from None
+        bound.apply_defaults()
+        values = bound.arguments
+        for argument, check in checks.items():
+            values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+        return bound
+    return admit
+
+
+def entry(**checks):
     """Decorator: what may come in, declared beside a function's name, so that its body is its mathematics alone.
 
-        @door(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
+        @entry(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
         def f(x, y, *, rng): ...
 
     A check is called with an argument's name and value, and by name with any others that it asks for: those above it,
-    checked already, and self. What it gives back is what the body gets. Finite arguments can be too large for the
-    arithmetic: what comes out must be finite, else FloatingPointError with the arguments to blame, all arrays and numbers
-    that were checked if they are not named.
+    checked already, and self. What it gives back is what the body gets.
     """
     def decorate(function):
-        parameters = signature(function)
-        others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
-                  for argument, check in checks.items()}
+        admit = admission(function, checks)
 
         @wraps(function)
         def checked(*arguments, **named):
-            try:
-                bound = parameters.bind(*arguments, **named)
-            except TypeError as error:
-                raise TypeError(f"{function.__qualname__}: {error}") from None
-            bound.apply_defaults()
-            values = bound.arguments
-            for argument, check in checks.items():
-                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+            bound = admit(arguments, named)
+            return function(*bound.args, **bound.kwargs)
+        return checked
+    return decorate
+
+
+def door(*blamed, **checks):
+    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite, else
+    FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
+    """
+    def decorate(function):
+        admit = admission(function, checks)
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            bound = admit(arguments, named)
             try:
                 with np.errstate(all="ignore"):
                     result = function(*bound.args, **bound.kwargs)
@@ -231,6 +254,7 @@ def door(*blamed, **checks):
                     if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
                         raise FloatingPointError("the result is not finite")
             except (FloatingPointError, np.linalg.LinAlgError) as error:
+                values = bound.arguments
                 names = blamed or [name for name in checks if isinstance(values[name], (np.ndarray, float, tuple))]
                 raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
                                          f"{error}") from None
@@ -268,3 +292,29 @@ def float_type(name, value):
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: want float32 or float64, got {value!r}")
     return dtype.type
+
+
+def floats(name, value):
+    """`value` if it is an array of floats already."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
+    return value
+
+
+def writeable(name, value):
+    """`value` if it is an array of floats that can be changed in place."""
+    if not floats(name, value).flags.writeable:
+        raise ValueError(f"{name}: it is changed in place, and is read-only")
+    return value
+
+
+def like(name, value, other, what):
+    """`value`, an array, if it has the shape and dtype of the `other`, which is `what`."""
+    if (np.shape(value), value.dtype) != (other.shape, other.dtype):
+        raise ValueError(f"{name}: want {other.dtype} {other.shape} as {what}, got {value.dtype} {np.shape(value)}")
+    return value
+
+
+size = partial(integer, each=1)                            # a number of numbers that are held at once
+positive = partial(number, open_low=True)
+share = partial(number, high=1, open_high=True)            # from 0 to below 1
