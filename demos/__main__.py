@@ -19,6 +19,13 @@ EPILOG = """Matrix products use one thread, so that a lesson prints the same num
 for large --data set the environment's OMP_NUM_THREADS."""
 
 
+class Paragraphs(argparse.HelpFormatter):
+    """Help whose paragraphs fill the terminal's width."""
+
+    def _fill_text(self, text, width, indent):
+        return "\n\n".join(super(Paragraphs, self)._fill_text(part, width, indent) for part in text.split("\n\n"))
+
+
 def lesson_module(name):
     """The module of a lesson."""
     return importlib.import_module(f"demos.{name}")
@@ -43,7 +50,7 @@ def parser(name):
     about = "All lessons, in order; about 8 minutes." if name == "all" else lesson_module(name).__doc__
     p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=about,
                                 epilog=EPILOG,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+                                formatter_class=Paragraphs)
     p.add_argument("--seed", type=int, default=0, help="of every random draw (default 0)")
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")
     p.add_argument("--out", metavar="DIR", default="out", help="where the figures go (default out/)")

@@ -10,6 +10,7 @@ What a number means
 
 How a network learns
     nn/layers.py                      How does one layer pass values forward and derivatives backward?
+    nn/threads.py                     How many threads should a product have?
     nn/network.py                     How do layers become one function of one vector?
     nn/model.py                       What does every trainable model have?
     nn/gradcheck.py                   Is backward the derivative of forward?

@@ -34,14 +34,16 @@ def test_a_good_array_comes_back_as_it_is(seed, shape, dtype):
     ([[1.0], [2.0, 3.0]], ValueError, ["rectangular"]),
     (["a", "b"], TypeError, ["dtype <U1"]),
     ([1 + 2j], TypeError, ["complex"]),
-    ([None, 1.0], TypeError, ["object"]),
+    ([None, 1.0], TypeError, ["object", "None at row 0"]),
+    (np.array([[1, 2], [3, None]], object), TypeError, ["object", "None at row 1, column 1"]),
     ([Fraction(1, 2)], TypeError, ["object"]),
     (np.array(["2020-01-01"], "datetime64[D]"), TypeError, ["datetime"]),
     ([], ValueError, ["empty", "(0,)"]),
     (np.zeros((3, 0)), ValueError, ["empty", "(3, 0)"]),
     ([1.0, NAN], ValueError, ["NaN"]),
-    ([1.0, -INF], ValueError, ["infinity"]),
-    (NAN, ValueError, ["NaN"]),
+    ([1.0, -INF], ValueError, ["infinity", "-inf at row 1 (as float64)"]),
+    (NAN, ValueError, ["NaN or infinity: nan (as"]),
+    (np.full((2, 3, 4), NAN), ValueError, ["nan at index (0, 0, 0)"]),
 ])
 def test_real_array_refuses(value, error, words):
     check_refused(error, words, checking.real_array, value)
@@ -51,7 +53,7 @@ def test_one_bad_number_is_found_wherever_it_is():
     X = np.zeros((7, 400_003))  # several blocks, the last one short
     for row, column in ((0, 0), (3, 1), (6, 400_002)):
         X[row, column] = NAN
-        check_refused(ValueError, ["NaN"], checking.real_array, X)
+        check_refused(ValueError, [f"NaN or infinity: nan at row {row}, column {column}"], checking.real_array, X)
         X[row, column] = 0
     assert checking.real_array("X", X) is X
 
@@ -59,6 +61,14 @@ def test_one_bad_number_is_found_wherever_it_is():
 def test_a_number_too_large_for_float32_is_refused_there_and_only_there():
     check_refused(ValueError, ["infinity", "float32"], checking.real_array, [1e39], np.float32)
     assert checking.real_array("x", [1e39])[0] == 1e39
+
+
+def test_the_first_number_that_breaks_a_rule_is_named_with_its_place():
+    X = np.zeros((5, 300_000), np.float32)
+    X[4, 7], X[4, 9] = 0.25, 3
+    with pytest.raises(ValueError, match=r"^X: want 0, got 0.25 at row 4, column 7 \(all in \[0, 3\]\)$"):
+        checking.every("X", X, lambda X: X == 0, "want 0, got {}")
+    assert checking.every("X", X, lambda X: X <= 3, "") is X
 
 
 @pytest.mark.parametrize("value, n_columns, words", [
@@ -88,8 +98,8 @@ def test_class_labels_accept_any_integers():
 @pytest.mark.parametrize("value, error, words, options", [
     ([0.0, 1.0], TypeError, ["integers", "float64"], {}),
     ([True, False], TypeError, ["integers", "bool"], {}),
-    ([0, -1], ValueError, ["0..C-1", "-1..0"], {}),
-    ([0, 3], ValueError, ["0..2", "0..3"], {"n_classes": 3}),
+    ([0, -1], ValueError, ["0..C-1", "-1 at row 1", "[-1, 0]"], {}),
+    ([0, 3], ValueError, ["0..2", "3 at row 1", "[0, 3]"], {"n_classes": 3}),
     ([[0, 1]], ValueError, ["(N,)", "(1, 2)"], {}),
     ([0, 1], ValueError, ["(3,)", "(2,)"], {"n_rows": 3}),
     ([], ValueError, ["empty"], {}),

@@ -88,6 +88,23 @@ def test_binarize():
     check_binarize()
 
 
+@pytest.mark.parametrize("X, odd", [
+    (np.array([[0, 70], [128, 255]], np.uint8), "70 at row 0, column 1"), (np.array([[0.0, 16.0]]), "16.0 at row 0, column 1"),
+    (np.array([[-1.0, 1.0]]), "-1.0 at row 0, column 0"), (np.array([0, 2]), "2 at row 1"),
+])
+def test_binarize_takes_no_other_scale_in_silence(X, odd):
+    with pytest.raises(ValueError, match=rf"^X: want values in \[0, 1\], got {odd}; divide by the largest .*threshold=128"):
+        data.binarize(X)
+    threshold = (float(X.min()) + float(X.max())) / 2
+    assert data.binarize(X, threshold).tolist() == (X >= threshold).tolist() and data.binarize(X, threshold).dtype == X.dtype
+
+
+def test_binarize_takes_black_and_white_of_any_kind():
+    for dtype in (bool, np.uint8, np.int64, np.float16, np.float32):
+        X = np.array([[0, 1], [1, 0]], dtype)
+        np.testing.assert_array_equal(data.binarize(X), X, strict=True)
+
+
 def test_binarize_leaves_its_input_alone():
     grey = np.array([0.2, 0.7])
     data.binarize(grey)

@@ -37,7 +37,7 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "speed" else ()) for name in LESSONS])
 def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
@@ -53,10 +53,13 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, capsys):
+def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stop:
         main([name, "--help"])
-    text = capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80 < len(printed)
+    text = " ".join(printed.replace("-\n", "-").split())
     assert stop.value.code == 0
     assert first_line(name)[-1] in ".?" and first_line(name) in text
     assert re.search(r"[Tt]akes about \d+ s", text) and re.search(r"[Ww]rites \w+", text)
@@ -186,13 +189,14 @@ def test_the_readme_command_that_ci_runs_is_there_and_the_lesson_command_names_a
     assert shlex.split(commands[1])[-2:] == ["-m", "pytest"]
 
 
-def test_the_readme_example_prints_what_it_says():
+def test_the_readme_examples_print_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
-    assert (failed, tried) == (0, 9)
+    assert (failed, tried) == (0, 19) and {path.name for path in tmp_path.iterdir()} == {"drawn.png", "vae.npz"}
 
 
 def test_a_lesson_runs_as_a_command_without_a_warning(tmp_path):
-    done = subprocess.run([sys.executable, "-W", "error", "-m", "demos", "pca", "--quick", "--out", tmp_path],
+    done = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-m", "demos", "pca", "--quick", "--out", tmp_path],
                           cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr

@@ -376,7 +376,7 @@ DOORS = {
 TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start)":
         "a training step: its input came through `fit`'s door",
-    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|moments)": "the arithmetic of a training step",
+    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",

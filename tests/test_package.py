@@ -1,10 +1,13 @@
 """Is the table of contents whole? Every module stands in it with the question it answers."""
 import ast
+import configparser
 import inspect
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import scratchvae as sv
@@ -29,6 +32,27 @@ def test_the_contents_name_no_module_that_is_not_there():
 def test_running_the_package_prints_the_contents():
     done = subprocess.run([sys.executable, "-m", "scratchvae"], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.stdout.strip() == sv.__doc__.strip() and done.stderr == ""
+
+
+def test_the_oldest_versions_that_setup_cfg_allows_are_tried():
+    options = configparser.ConfigParser()
+    options.read(PACKAGE.parent / "setup.cfg")
+    workflow = (PACKAGE.parent / ".github/workflows/tests.yml").read_text()
+    for line in options["options"]["install_requires"].split():
+        assert f'"{line.replace(">=", "==")}.*"' in workflow
+    assert f'"{options["options"]["python_requires"].removeprefix(">=")}"' in workflow
+
+
+def test_our_warnings_are_errors_and_a_stranger_s_are_not():
+    for kind in (DeprecationWarning, FutureWarning, UserWarning, ResourceWarning):
+        with pytest.raises(kind):
+            warnings.warn("a line of ours", kind)
+        for module in ("scratchvae.nn.layers", "demos.vae"):
+            with pytest.raises(kind):
+                warnings.warn_explicit("a line of ours", kind, "ours.py", 1, module)
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        np.exp(np.full(3, 1e4))
+    warnings.warn_explicit("a deprecated name", DeprecationWarning, "theirs.py", 1, "matplotlib.font_manager")
 
 
 def test_the_documented_defaults():

@@ -5,6 +5,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from statistics import NormalDist
 
 import matplotlib.pyplot as plt
@@ -73,13 +77,48 @@ def every_kind(rng, title):
 # ---- images ---------------------------------------------------------------------------------------------------------
 
 def test_image_grid_is_upright_dark_on_light_and_clipped():
-    image = np.array([[-1, 0.25, 0.5], [0.75, 1, 2]])  # all six places differ, once clipped
+    image = np.array([[-0.5, 0.25, 0.5], [0.75, 1, 1.5]])  # all but two places differ, once clipped
     ax, = plotting.image_grid(image.reshape(1, 6), "one", shape=(2, 3)).axes
     shown = [[tile_value(ax, (c + 0.5) / 3, 1 - (r + 0.5) / 2) for c in range(3)] for r in range(2)]
     assert_array_equal(shown, image.clip(0, 1))
     picture, = ax.images
     assert picture.get_interpolation() == "nearest" and picture.get_clim() == (0, 1)
     assert picture.cmap(0.0)[:3] == (1, 1, 1) and picture.cmap(1.0)[:3] == (0, 0, 0)
+
+
+SCALES = {
+    "bytes": (lambda grey: np.round(255 * grey).astype(np.uint8), (0, 255)), "sixteenths": (lambda grey: 16 * grey, (0, 16)),
+    "from -1 to 1": (lambda grey: 2 * grey - 1, (-1, 1)), "standardised": (lambda grey: (grey - 0.13) / 0.31, (-0.42, 2.81)),
+    "white on black": (lambda grey: 255 - 255 * grey, (255, 0)),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_images_on_another_scale_are_refused_or_scaled_by_name(name, rng):
+    scaled, ink = SCALES[name]
+    grey = np.where(rng.random((9, 16)) < 0.8, 0, rng.random((9, 16)))
+    kinds = [lambda images, **ink: plotting.image_grid(images, "t", **ink),
+             lambda images, **ink: plotting.manifold(images, "t", **ink),
+             lambda images, **ink: plotting.traversal(images, [1, 2, 3], "t", ["a", "b", "c"], **ink)]
+    for draw in kinds:
+        with pytest.raises(ValueError, match="^images: want pixels from 0, paper, to 1, ink, got values in .*ink="):
+            draw(scaled(grey))
+        shown, = draw(scaled(grey), ink=ink).axes[0].images
+        wanted, = draw(grey).axes[0].images
+        assert_allclose(shown.get_array(), wanted.get_array(), atol=0.005)
+
+
+def test_a_decoder_s_pixels_a_little_outside_are_shown(rng):
+    grey = (rng.random((9, 16)) < 0.3) + 0.35 * rng.normal(size=(9, 16))
+    shown, = plotting.image_grid(grey, "t").axes[0].images
+    assert shown.get_array().min() >= 0 and shown.get_array().max() <= 1 and grey.min() < 0 and grey.max() > 1
+
+
+@pytest.mark.parametrize("ink, error", [(5, TypeError), ((1, 1), ValueError), ((0, 1, 2), TypeError), ((0, "a"), TypeError),
+                                        ((0, np.inf), ValueError)])
+def test_wrong_values_of_ink_are_refused(ink, error):
+    with pytest.raises(error, match="^ink: want"):
+        plotting.image_grid([[0, 1, 1, 0]], "t", ink=ink)
 
 
 def test_image_grid_orders_images_by_rows_and_leaves_missing_places_white():
@@ -344,8 +383,49 @@ def test_the_caller_keeps_its_own_style(rng):
     assert dict(matplotlib.rcParams) == before
 
 
+NOTEBOOK = """
+import matplotlib, sys, types
+from matplotlib.backends import backend_agg
+backend = types.ModuleType("notebook_backend")   # as Jupyter's: named by MPLBACKEND, it turns interactive mode on
+backend.FigureCanvas = backend_agg.FigureCanvasAgg
+class Loader:
+    def find_spec(self, name, path=None, target=None):
+        from importlib.machinery import ModuleSpec
+        return ModuleSpec(name, self) if name == "notebook_backend" else None
+    def create_module(self, spec):
+        return backend
+    def exec_module(self, module):
+        matplotlib.interactive(True)
+sys.meta_path.insert(0, Loader())
+from scratchvae import plotting
+import matplotlib.pyplot as plt
+assert not plt.isinteractive()
+{first}
+assert "notebook_backend" in sys.modules and plt.isinteractive(), "our first figure switched the user's figures off"
+"""
+
+
+@pytest.mark.parametrize("first", [
+    "plotting.panels(1, 'ours')",
+    "plotting.save(plotting.bars({'AE': 1}, 'ours', 'y'), sys.argv[1] + '/ours.png')",
+    "with plotting.house_style(): plt.plot([1, 2])",
+    "plt.plot([1, 2]); plotting.image_grid([[0, 1, 1, 0]], 'ours')",
+])
+def test_a_notebook_s_figures_stay_on_whoever_draws_first(first, tmp_path):
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK.format(first=first), tmp_path], text=True, capture_output=True,
+                          env={**os.environ, "MPLBACKEND": "module://notebook_backend"}, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_mode_that_is_set_inside_the_house_style_stays():
+    with plotting.house_style():
+        plt.ion()
+    assert plt.isinteractive()
+    plt.ioff()
+
+
 def test_inputs_are_left_as_they_were(rng):
-    images, z, labels = 3 * rng.normal(size=(4, 9)), rng.normal(size=(4, 2)), np.arange(4)
+    images, z, labels = rng.random(size=(4, 9)), rng.normal(size=(4, 2)), np.arange(4)
     for array in (images, z, labels):
         array.flags.writeable = False
     plotting.image_grid(images, "t"), plotting.manifold(images, "t"), plotting.latent_scatter(z, labels, "t")

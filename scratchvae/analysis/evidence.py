@@ -24,7 +24,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import BLOCK, choice, finite, generator, integer, number, real_array
+from scratchvae.checking import BLOCK, choice, every, finite, generator, integer, number, real_array
 from scratchvae.models.vae import VAE
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
@@ -79,8 +79,8 @@ def standard_error(ess, n_samples):
     It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
     """
     ess, n_samples = real_array("ess", ess, np.float64), integer("n_samples", n_samples)
-    if ess.min() < 1 or ess.max() > n_samples * (1 + 1e-6):  # beyond n_samples only by rounding
-        raise ValueError(f"ess: want effective sample sizes from 1 to {n_samples}, got {ess.min():g} to {ess.max():g}")
+    every("ess", ess, lambda ess: (ess >= 1) & (ess <= n_samples * (1 + 1e-6)),  # beyond n_samples only by rounding
+          f"want effective sample sizes from 1 to {n_samples}, got {{}}")
     return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))
 
 

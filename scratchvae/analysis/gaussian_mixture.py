@@ -16,6 +16,7 @@ import numpy as np
 
 from scratchvae.checking import finite, generator, integer, matrix, not_too_large, number
 from scratchvae.extending import in_one_line
+from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
@@ -44,6 +45,7 @@ class GaussianMixture:
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
+    @threads_for(0)
     @finite("Z")
     def fit(self, Z, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
@@ -73,6 +75,7 @@ class GaussianMixture:
         self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
         return self
 
+    @threads_for(0)
     @finite("Z")
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""

@@ -25,6 +25,7 @@ import numpy as np
 from scratchvae.analysis.evidence import checked_vae
 from scratchvae.checking import finite, matrix, real_array
 from scratchvae.models.vae import repeat
+from scratchvae.probability.gaussian import kl_standard_grad, reparameterize, reparameterize_grad
 
 
 def square_pathwise(theta, eps):
@@ -54,12 +55,11 @@ def pathwise_gradient(vae, X, eps, q=None):
     """
     x, eps, mu, log_var = _door(vae, X, eps, q)
     S, N, K = eps.shape
-    sigma = np.exp(0.5 * log_var)
-    z = mu + sigma * eps                                                         # (S, N, K)
+    z = reparameterize(mu, log_var, eps)                                         # (S, N, K)
     params, cache = vae.decoder.forward(z.reshape(S * N, K))
     dparams = vae.observation.value_and_grad(repeat(x, S), params)[1]
     dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
-    return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
+    return _minus_kl_grad(*reparameterize_grad(dz[None], log_var, eps[None]), mu, log_var)
 
 
 @finite("X", "eps", "baseline", "q")
@@ -76,15 +76,21 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     if baseline.shape not in ((), (len(x),)):
         raise ValueError(f"baseline: want a number or shape ({len(x)},), got {baseline.shape}")
     sigma = np.exp(0.5 * log_var)
-    f = (vae.log_likelihood(x, mu + sigma * eps) - baseline)[:, :, None]        # (S, N, 1)
-    return f * (eps / sigma) - mu, f * (0.5 * (eps * eps - 1)) - 0.5 * (sigma * sigma - 1)
+    f = (vae.log_likelihood(x, reparameterize(mu, log_var, eps)) - baseline)[:, :, None]        # (S, N, 1)
+    return _minus_kl_grad(f * (eps / sigma), f * (0.5 * (eps * eps - 1)), mu, log_var)
+
+
+def _minus_kl_grad(dmu, dlog_var, mu, log_var):
+    """The gradient of E[log p(x given z)] - KL from that of its first term."""
+    kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
+    return dmu - kl_dmu, dlog_var - kl_dlog_var
 
 
 @finite("X", "eps", "q")
 def mean_log_likelihood(vae, X, eps, q=None):
     """1/S sum_s log p(x given z_s) : (N,), a baseline for other samples than these eps (S, N, K)."""
     x, eps, mu, log_var = _door(vae, X, eps, q)
-    return vae.log_likelihood(x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
+    return vae.log_likelihood(x, reparameterize(mu, log_var, eps)).mean(axis=0)
 
 
 @finite("X", "dmu", "dlog_var")

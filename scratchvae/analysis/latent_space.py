@@ -17,6 +17,7 @@ import numpy as np
 
 from scratchvae.checking import class_labels, finite, integer, matrix, not_too_large, number
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.threads import threads_for
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 
@@ -100,6 +101,7 @@ def isolated_share(z, codes, quantile=0.99):
     return float((nearest_distances(z, codes) > limit).mean())
 
 
+@threads_for(0)
 @finite("model", "X", "sampler")
 def grid_log_prob(model, X, sampler, n_nodes=40000):
     """log p(x) : (N,), in nats, when z is drawn from `sampler` and x from the model's decoder, by quadrature.
@@ -145,6 +147,7 @@ def label_entropy(labels, n_classes=10):
     return float(-(f * np.log(f)).sum() / np.log(n_classes)) + 0.0  # + 0.0 turns -0 into 0
 
 
+@threads_for(0)
 @finite("features", "others")
 def frechet_distance(features, others):
     """Squared Wasserstein distance between the Gaussians that have the means and covariances of two sets of features.

@@ -25,6 +25,7 @@ from scratchvae.analysis.evidence import checked_vae
 from scratchvae.analysis.gradient_estimators import checked_q, pathwise_gradient
 from scratchvae.checking import BLOCK, finite, generator, instance, integer, matrix, number
 from scratchvae.nn.optimizers import Adam
+from scratchvae.nn.threads import threads_for
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -64,6 +65,7 @@ def grid_log_likelihood(vae, X, grid):
     return log_px
 
 
+@threads_for(0)
 @finite("X", "grid")
 def grid_posterior(vae, X, grid=None):
     """Bayes' rule at each point of the grid, for each example: GridPosterior, in nats.

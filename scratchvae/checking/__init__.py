@@ -31,9 +31,33 @@ def numeric_array(name, value):
     except ValueError as error:  # ragged lists
         raise ValueError(f"{name}: want a rectangular array of numbers ({error})") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: want real numbers, got dtype {array.dtype}")
+        odd = (f", as {v!r}{place(i)}" for i, v in np.ndenumerate(array) if not isinstance(v, (int, float, np.number)))
+        raise TypeError(f"{name}: want real numbers, got dtype {array.dtype}" + next(odd, "") * (array.dtype == object))
     if array.size == 0:
         raise ValueError(f"{name}: got an empty array of shape {array.shape}")
+    return array
+
+
+def place(index):
+    """Where a number of an array stands, in words."""
+    words = {0: "", 1: " at row {}", 2: " at row {}, column {}"}
+    return words.get(len(index), f" at index {tuple(map(int, index))}").format(*index)
+
+
+def every(name, array, good, complaint):
+    """`array`, if `good` holds for all its numbers, asked block by block; else ValueError with the first that breaks it.
+
+    complaint : a text with {} for that number and its row and column
+    """
+    rows_of = array.reshape(1) if array.ndim == 0 else array
+    for rows in row_blocks(rows_of):
+        fine = good(rows_of[rows])
+        if not fine.all():
+            row, *rest = np.argwhere(~fine)[0]
+            index = (rows.start + row, *rest) if array.ndim else ()
+            low, high = array.min(), array.max()
+            span = f" (all in [{low:g}, {high:g}])" if array.ndim and np.isfinite([low, high]).all() else ""
+            raise ValueError(f"{name}: {complaint.format(f'{array[index]}{place(index)}')}{span}")
     return array
 
 
@@ -43,10 +67,7 @@ def real_array(name, value, dtype=None):
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
         array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
-    rows = array.reshape(1) if array.ndim == 0 else array
-    if not all(np.isfinite(rows[block]).all() for block in row_blocks(rows)):
-        raise ValueError(f"{name}: contains NaN or infinity (as {array.dtype})")
-    return array
+    return every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
 
 
 def matrix(name, value, n_columns=None, dtype=None):
@@ -81,9 +102,9 @@ def class_labels(name, value, n_rows=None, n_classes=None):
         raise ValueError(f"{name}: want shape ({n_rows or 'N'},), got {array.shape}")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
-    if array.min() < 0 or array.max() >= (np.iinfo(np.intp).max if n_classes is None else n_classes):
-        raise ValueError(f"{name}: want classes in 0..{n_classes - 1 if n_classes else 'C-1'}, "
-                         f"got {array.min()}..{array.max()}")
+    end = np.iinfo(np.intp).max if n_classes is None else n_classes
+    last = n_classes - 1 if n_classes else "C-1"
+    every(name, array, lambda a: (a >= 0) & (a < end), f"want classes in 0..{last}, got {{}}")
     return array.astype(np.intp, copy=False)
 
 

@@ -21,7 +21,7 @@ from math import log1p
 
 import numpy as np
 
-from scratchvae.checking import class_labels, integer, number, real_array
+from scratchvae.checking import class_labels, every, integer, number, real_array
 
 MU = 255
 N_CODES = 256
@@ -103,6 +103,4 @@ def _signal(name, value):
     """`value` as floats, refused outside [-1, 1]."""
     array = real_array(name, value)
     array = array if array.dtype in (np.float16, np.float32, np.float64) else real_array(name, array, np.float64)
-    if np.abs(array).max() > 1:
-        raise ValueError(f"{name}: want values in [-1, 1], got [{array.min():g}, {array.max():g}]")
-    return array
+    return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")

@@ -24,6 +24,7 @@ import numpy as np
 
 from scratchvae.checking import choice, door, entry, integer, matrix, not_too_large, number, optional, positive, row_blocks
 from scratchvae.models.fit_once import FitOnce, fitted
+from scratchvae.nn.threads import threads_for
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -86,6 +87,7 @@ class KernelPCA(FitOnce):
         self.n_components, self.kernel, self.gamma = n_components, kernel, gamma
         self.degree, self.coef0, self.alpha = degree, coef0, alpha
 
+    @threads_for(0)
     @door(X=few_rows)
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
@@ -117,6 +119,7 @@ class KernelPCA(FitOnce):
     def _k(self, X, Y):
         return kernel_matrix(X, Y, self.kernel, self.gamma_, self.degree, self.coef0)
 
+    @threads_for(0)
     @door(self=fitted, X=lambda name, value, self: matrix(name, value, self.X_fit_.shape[1], np.float64))
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
@@ -124,6 +127,7 @@ class KernelPCA(FitOnce):
         return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
                                for rows in self._blocks(X)])
 
+    @threads_for(0)
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""

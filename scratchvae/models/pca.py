@@ -20,6 +20,7 @@ import numpy as np
 
 from scratchvae.checking import choice, door, entry, integer, matrix, optional, row_blocks
 from scratchvae.models.fit_once import FitOnce, fitted, floats
+from scratchvae.nn.threads import threads_for
 
 
 def several_rows(name, value):
@@ -85,12 +86,14 @@ class PCA(FitOnce):
         vars(self).update(fitted)
         return self
 
+    @threads_for(0)
     @door(self=fitted, X=points)
     def transform(self, X):
         """The codes z = (x - mean) V : (N, k)."""
         # in blocks of rows, which spares a centred copy of X; X V - mean V would cancel far from the origin
         return np.concatenate([(X[rows] - self.mean_) @ self.components_.T for rows in row_blocks(X)])
 
+    @threads_for(0)
     @door(self=fitted, Z=codes)
     def inverse_transform(self, Z):
         """The points x = mean + z V^T of the subspace : (N, D)."""
@@ -102,6 +105,7 @@ class PCA(FitOnce):
         return {name: shapes.get(name, (k,)) for name in self.FITTED}
 
 
+@threads_for(0)
 def from_triangle(X, mean):
     """S (min(N, D),) and V^T (min(N, D), D) of X - mean in float64, through its QR factorisation.
 
@@ -121,11 +125,13 @@ def from_covariance(X, mean):
     if len(X) < X.shape[1]:  # then the scatter matrix is larger than X, and most of it is null space
         return from_triangle(X, mean)
     scatter = np.zeros((X.shape[1],) * 2)
-    for rows in row_blocks(X):
-        centred = X[rows] - mean
-        scatter += centred.T @ centred
+    with threads_for(X.size * X.shape[1]):
+        for rows in row_blocks(X):
+            centred = X[rows] - mean
+            scatter += centred.T @ centred
     # X_c^T X_c = V S^2 V^T, eigenvalues ascending; rounding can leave a zero slightly negative
-    squares, V = np.linalg.eigh(scatter)
+    with threads_for(0):
+        squares, V = np.linalg.eigh(scatter)
     n = min(X.shape)
     S = np.sqrt(np.maximum(squares[::-1][:n], 0))
     return S, V.T[::-1][:n]

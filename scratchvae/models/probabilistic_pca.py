@@ -34,6 +34,7 @@ from scratchvae.checking import door, entry, generator, integer, matrix
 from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.models.pca import PCA
 from scratchvae.models.vae import VAE
+from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
 
@@ -66,6 +67,7 @@ class ProbabilisticPCA(FitOnce):
     def __init__(self, n_components):
         self.n_components = n_components
 
+    @threads_for(0)
     @door(X=several_columns)
     def fit(self, X):
         """Fit to X (N, D); returns self.
@@ -88,21 +90,25 @@ class ProbabilisticPCA(FitOnce):
         self.W_ = np.sqrt(np.maximum(variance[:K] - self.noise_variance_, 0))[:, None] * self.components_
         return self
 
+    @threads_for(0)
     @door(self=fitted, X=points)
     def log_prob(self, X):
         """log p(x) of each row, a density in nats : (N,)."""
         return linear_log_prob(X, self.W_, self.mean_, self.noise_variance_)
 
+    @threads_for(0)
     @door(self=fitted, X=points)
     def posterior(self, X):
         """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all."""
         return linear_posterior(X, self.W_, self.mean_, self.noise_variance_)
 
+    @threads_for(0)
     @door(self=fitted, X=points)
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
         return self.posterior(X)[0]
 
+    @threads_for(0)
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.W_), np.float64))
     def inverse_transform(self, Z):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""

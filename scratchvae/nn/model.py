@@ -127,7 +127,7 @@ class Model(Bound, Saveable):
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
-        self.theta[:] = like("theta", real_array("theta", arrays["theta"]), self.theta, "the model's")
+        self.theta[:] = real_array("theta", like("theta", arrays["theta"], self.theta, "the model's"))
         scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
         if scale:
             self.standardizer = class_named("Standardizer")()

@@ -11,6 +11,7 @@ import numpy as np
 from scratchvae.checking import entry, integer, sizes
 from scratchvae.extending import class_name, class_named
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
+from scratchvae.nn.threads import threads_for
 
 
 def layers_once(name, value):
@@ -69,14 +70,16 @@ class Network(Layer):
 
     def forward(self, x):
         caches = []
-        for layer in self.layers:
-            x, cache = layer.forward(x)
-            caches.append(cache)
+        with threads_for(len(x) * self.theta.size):
+            for layer in self.layers:
+                x, cache = layer.forward(x)
+                caches.append(cache)
         return x, caches
 
     def backward(self, dy, caches, need_dx=True):
-        for i in reversed(range(len(self.layers))):
-            dy = self.layers[i].backward(dy, caches[i], need_dx=need_dx or i > 0)
+        with threads_for(len(dy) * self.theta.size):
+            for i in reversed(range(len(self.layers))):
+                dy = self.layers[i].backward(dy, caches[i], need_dx=need_dx or i > 0)
         return dy
 
 

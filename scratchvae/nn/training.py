@@ -15,6 +15,7 @@ from scratchvae.nn.callbacks import begun
 from scratchvae.nn.door import checked_callbacks, checked_data, checked_optimizer
 from scratchvae.nn.not_finite import refuse_not_finite
 from scratchvae.nn.resume import Checkpoint
+from scratchvae.nn.threads import threads_for
 
 
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
@@ -62,7 +63,8 @@ def train_epoch(run, data, batch_size):
     model, optimizer, n = run.model, run.optimizer, len(data[0])
     order = run.rng.permutation(n)
     sums = 0.0
-    with np.errstate(all="ignore"):  # a diverging step overflows before its loss is found not to be finite, below
+    # A diverging step overflows before its loss is found not to be finite, below.
+    with threads_for(min(n, batch_size) * model.theta.size), np.errstate(all="ignore"):
         for batch, start in enumerate(range(0, n, batch_size)):
             rows = order[start:start + batch_size]
             terms = model.forward_backward(*(array.take(rows, axis=0) for array in data), rng=run.rng)

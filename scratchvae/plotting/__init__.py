@@ -2,7 +2,7 @@
 
 Every function checks its arrays, draws in one house style and returns the figure. Given `ax`, one of `panels`, it
 draws there instead, and the title becomes that panel's. Titles are plain text, broken into lines where they would not
-fit. `save` writes and closes.
+fit. `save` writes and closes. In a notebook end the line with a semicolon, or the figure is shown twice.
 """
 from scratchvae.plotting.charts import bars, latent_scatter, lines, training_curves
 from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
 
-from scratchvae.checking import class_labels, integer, matrix, number
+from scratchvae.checking import class_labels, every, integer, matrix, number
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
                                       house_style, labels_of, panels, short_number, vector)
 
@@ -100,8 +100,7 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
         drawn[name] = vector(f"curves[{name!r}]", y, len(x), positive=logy)
     errors = {name: vector(f"errors[{name!r}]", error, len(x)) for name, error in errors.items()}
     for name, error in errors.items():
-        if error.min() < 0:
-            raise ValueError(f"errors[{name!r}]: want standard errors >= 0, got {error.min():g}")
+        every(f"errors[{name!r}]", error, lambda e: e >= 0, "want standard errors >= 0, got {}")
     colours, few = _colours(drawn, colours), len(x) <= 30
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
     for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves

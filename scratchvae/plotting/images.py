@@ -1,18 +1,22 @@
 """What does the model see and make? Grids of images, the map of a latent plane, and what each latent does.
 
-Images are rows of pixels in [0, 1], 1 being ink, shown upright; what lies outside is clipped.
+Images are rows of pixels, 0 for paper and 1 for ink, shown upright. A decoder's pixels may lie a little outside and are
+clipped; images on another scale are refused: `ink=(0, 255)` says which values are paper and ink, and clips the rest.
 """
 from math import isqrt
 from statistics import NormalDist
 
 import numpy as np
 
-from scratchvae.checking import integer, matrix, sizes
+from scratchvae.checking import integer, matrix, number, sizes
 from scratchvae.plotting.page import axes_of, house_style, labels_of, short_number, vector
 
 
-def _tiles(images, shape):
-    """Rows of pixels (M, D) as tiles (M, h, w); D must be a square unless `shape` gives (h, w)."""
+MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
+
+
+def _tiles(images, shape, ink):
+    """Rows of pixels (M, D) as tiles (M, h, w) in [0, 1]; D must be a square unless `shape` gives (h, w)."""
     images = matrix("images", images)
     n_pixels = images.shape[1]
     shape = None if shape is None else sizes("shape", shape)
@@ -22,7 +26,19 @@ def _tiles(images, shape):
     if h * w != n_pixels:
         raise ValueError(f"images: want {f'{h} * {w}' if shape else 'a square number of'} pixels, got {n_pixels}"
                          + ("" if shape else "; give shape=(h, w)"))
-    return images.clip(0, 1).reshape(-1, h, w)
+    if ink is not None and (not isinstance(ink, (tuple, list)) or len(ink) != 2):
+        raise TypeError(f"ink: want the values of paper and of ink, as (0, 255), got {ink!r}")
+    low, high = (number("ink", value, low=-np.inf) for value in ink or (0, 1))
+    if low == high:
+        raise ValueError(f"ink: want two different values, of paper and of ink, got {ink!r}")
+    grey = (images - low) / (high - low)
+    clipped = grey.clip(0, 1)
+    lost = np.abs(grey - clipped).mean()
+    if ink is None and lost > MOST_CLIPPED:
+        raise ValueError(f"images: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, "
+                         f"{images.max():g}], of which clipping would take {lost:.2g} a pixel; rescale them, as "
+                         "images / 255, or say ink=(value of paper, value of ink)")
+    return clipped.reshape(-1, h, w)
 
 
 def _show_tiles(tiles, n_columns, title, ax, row_labels=None, margins=(0.3, 0.3)):
@@ -55,9 +71,9 @@ def _ticks(values, at):
 
 
 @house_style()
-def image_grid(images, title, n_columns=10, row_labels=None, shape=None, ax=None):
+def image_grid(images, title, n_columns=10, row_labels=None, shape=None, ink=None, ax=None):
     """The images (M, D), upright, row by row from the top left; `row_labels` says what each row is."""
-    tiles = _tiles(images, shape)
+    tiles = _tiles(images, shape, ink)
     n_columns = min(integer("n_columns", n_columns), len(tiles))
     return _show_tiles(tiles, n_columns, title, ax, row_labels).figure
 
@@ -76,9 +92,9 @@ def manifold_grid(n):
 
 
 @house_style()
-def manifold(images, title, shape=None, ax=None):
+def manifold(images, title, shape=None, ink=None, ax=None):
     """What a decoder makes of `manifold_grid(n)`: images (n * n, D) in that order, on axes ticked in z1 and z2."""
-    tiles = _tiles(images, shape)
+    tiles = _tiles(images, shape, ink)
     n = isqrt(len(tiles))
     if n * n != len(tiles):
         raise ValueError(f"images: want a square number of images, as manifold_grid gives codes, got {len(tiles)}")
@@ -92,9 +108,9 @@ def manifold(images, title, shape=None, ax=None):
 
 
 @house_style()
-def traversal(images, values, title, row_labels, shape=None, ax=None):
+def traversal(images, values, title, row_labels, shape=None, ink=None, ax=None):
     """One row of images for each latent dimension, one column for each of its `values` (V,); images (K * V, D)."""
-    tiles, values = _tiles(images, shape), vector("values", values)
+    tiles, values = _tiles(images, shape, ink), vector("values", values)
     if len(tiles) % len(values):
         raise ValueError(f"images: want {len(values)} a row, one for each of values, got {len(tiles)} in all")
     ax = _show_tiles(tiles, len(values), title, ax, row_labels, margins=(0.3, 0.75))

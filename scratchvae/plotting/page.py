@@ -1,15 +1,15 @@
 """How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from scratchvae.checking import instance, integer, real_array
+from scratchvae.checking import every, instance, integer, real_array
 from scratchvae.checking import path as door
 from scratchvae.writing import whole_file
 
@@ -34,9 +34,19 @@ STYLE = {
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
+@contextmanager
 def house_style():
-    """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`)."""
-    return matplotlib.rc_context(STYLE)
+    """The style of all figures, as a context (`with house_style():`) or a decorator (`@house_style()`).
+
+    Only the style is put back afterwards: what else is set inside stays, as a notebook's interactive mode that comes
+    with the first figure (`matplotlib.rc_context` would switch it off).
+    """
+    kept = {name: plt.rcParams[name] for name in STYLE}
+    plt.rcParams.update(STYLE)
+    try:
+        yield
+    finally:
+        plt.rcParams.update(kept)
 
 
 @house_style()
@@ -116,6 +126,4 @@ def vector(name, value, n=None, positive=False):
     array = real_array(name, value, np.float64)
     if array.ndim != 1 or n not in (None, len(array)):
         raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
-    if positive and array.min() <= 0:
-        raise ValueError(f"{name}: want numbers > 0 for a logarithmic axis, got {array.min():g}")
-    return array
+    return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array

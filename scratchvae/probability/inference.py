@@ -23,7 +23,7 @@ from math import lgamma
 
 import numpy as np
 
-from scratchvae.checking import broadcastable, finite, function, instance, integer, matrix, number, real_array
+from scratchvae.checking import broadcastable, every, finite, function, instance, integer, matrix, number, real_array
 
 Belief = namedtuple("Belief", "posterior evidence")
 Normal = namedtuple("Normal", "mean variance")
@@ -119,9 +119,7 @@ def gaussian_mle(x):
 def bernoulli_mle(x):
     """The probabilities of a one (D,) under which x (N, D) in {0, 1} is most likely: the share of ones."""
     x = matrix("x", x, dtype=np.float64)
-    if not ((x == 0) | (x == 1)).all():
-        raise ValueError(f"x: want every value 0 or 1, got values in [{x.min():g}, {x.max():g}]")
-    return x.mean(axis=0)
+    return every("x", x, lambda x: (x == 0) | (x == 1), "want every value 0 or 1, got {}").mean(axis=0)
 
 
 def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, tolerance=1e-12):
@@ -209,9 +207,7 @@ def beta_log_prob(p, beta):
         (a - 1) log p + (b - 1) log(1 - p) - log B(a, b)        B(a, b) = G(a) G(b) / G(a + b), G the gamma function
     """
     beta = _beta("beta", beta)
-    p = real_array("p", p, np.float64)
-    if p.min() <= 0 or p.max() >= 1:
-        raise ValueError(f"p: want values in (0, 1), got [{p.min():g}, {p.max():g}]")
+    p = every("p", real_array("p", p, np.float64), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
     log_b = lgamma(beta.a) + lgamma(beta.b) - lgamma(beta.a + beta.b)
     return (beta.a - 1) * np.log(p) + (beta.b - 1) * np.log1p(-p) - log_b
 

@@ -11,7 +11,7 @@ All exponential families below share one derivative: log p = a x - A(a) gives d 
 """
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, generator, matrix, number, row_blocks
+from scratchvae.checking import class_labels, every, finite, generator, matrix, number
 from scratchvae.extending import Saveable, arguments, in_one_line, not_given
 from scratchvae.probability.gaussian import LOG_2PI
 
@@ -142,10 +142,8 @@ class Bernoulli(Observation):
 
     def accept(self, x, name="x", n_features=None, dtype=None):
         x = matrix(name, x, n_features, dtype)
-        if not all(((x[rows] == 0) | (x[rows] == 1)).all() for rows in row_blocks(x)):
-            raise ValueError(f"{name}: Bernoulli wants every value 0 or 1, got values in [{x.min():g}, {x.max():g}]; "
-                             "binarize them, or use ContinuousBernoulli for grey pixels")
-        return x
+        return every(name, x, lambda x: (x == 0) | (x == 1), "Bernoulli wants every value 0 or 1, got {}; binarize them, "
+                     "or use ContinuousBernoulli for grey pixels")
 
     def start(self, mean, variance=None):
         p = np.clip(mean, 1e-3, 1 - 1e-3)
@@ -374,6 +372,5 @@ def _softmax_terms(a):
 
 
 def _unit_interval(x, name, model):
-    if x.min() < 0 or x.max() > 1:
-        raise ValueError(f"{name}: {model} wants values in [0, 1], got [{x.min():g}, {x.max():g}]")
-    return x
+    return every(name, x, lambda x: (x >= 0) & (x <= 1), f"{model} wants values in [0, 1], got {{}}; "
+                 "divide by the largest possible, as X / 255")
