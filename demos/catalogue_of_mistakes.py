@@ -351,8 +351,8 @@ MISTAKES = (
     ], "test_classifier.check_gradient", "classifier",
         "with Adam nothing; with SGD, a rate N times too large"),
     Mistake("classifier", "the last of labels that tie", [
-        ("models.classifier:Classifier.predict", "self._checked_logits(X).argmax(axis=1)",
-         "self.n_classes - 1 - self._checked_logits(X)[:, ::-1].argmax(axis=1)"),
+        ("models.classifier:Classifier.predict", "not_too_large(self.apply(self.network, X))",
+         "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
         (STEP, "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
@@ -393,10 +393,8 @@ MISTAKES = (
         ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
-        ("models.vae:IWAE.evaluate", "reparameterize(mu, log_var, eps[:, rows])",
-         "reparameterize(mu, log_var, eps[:, :len(mu)])"),
-        ("models.vae:IWAE.evaluate", "_log_prior_over_q(z, log_var, eps[:, rows])",
-         "_log_prior_over_q(z, log_var, eps[:, :len(mu)])"),
+        ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
+        ("models.vae:IWAE.evaluate", "(z, log_var, eps[:, block])", "(z, log_var, eps[:, :len(log_var)])"),
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),
