@@ -1,6 +1,6 @@
-"""How does evidence change a belief, and which parameter is most likely? Bayes' rule and its relatives, on real digits.
+"""How does evidence change a belief, and which parameter is most likely? Bayes' rule and its relatives, on real images.
 
-Bayes' rule: which of the ten digits is this, as its pixels are uncovered one by one? Each class has a coin for each
+Bayes' rule: which class is this image of, as its pixels are uncovered one by one? Each class has a coin for each
 pixel. Likelihood against probability: one formula, read along the data or along the parameter. Maximum likelihood, in
 closed form and by gradient ascent; MAP of a probability, where a prior helps and where it harms, and of a mean, with
 both limits. Standardising: shares of the images from the normal table, read both ways.
@@ -11,6 +11,7 @@ Takes about 3 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding, t_limit, where
 from demos.lesson import Mean
 from scratchvae import plotting
 from scratchvae.probability import inference, normal_table
@@ -28,7 +29,7 @@ def run(lesson):
 # ---- Bayes' rule --------------------------------------------------------------------------------------------------
 
 def uncover(lesson, images):
-    """Posterior of the ten digits, given the first 0, 1, ... D pixels of test images, row by row from the top."""
+    """Posterior of the classes, given the first 0, 1, ... D pixels of test images, row by row from the top."""
     counts = np.bincount(images.train_labels, minlength=10)
     prior, D = counts / counts.sum(), images.train.shape[1]
     # p(pixel j is 1 given class c), the MAP estimate under Beta(2, 2): (ones + 1) / (images + 2), never 0 or 1
@@ -43,26 +44,40 @@ def uncover(lesson, images):
                  ["pixels seen", "share right", "mean posterior of the answer"],
                  [(n, row["right"], row["sure"]) for n, row in numbers.items()])
     end = numbers[D]
-    lesson.say(
-        "Each pixel's posterior is the next one's prior. In the end the answer is right for "
-        f"{end['right'].value:.0%} of the images, but it\n"
-        f"claims to be {end['sure'].value:.1%} sure: the rule is exact, the likelihood is not. It takes "
-        "neighbouring pixels for separate\n"
-        f"witnesses, though they say much the same, and so counts the same evidence many times.")
-    # Of the images that are above 0.9 for the right digit in the end, the one that was longest in doubt.
+    end["excess"] = Finding.of(beliefs[:, D].max(axis=1) - (beliefs[:, D].argmax(axis=1) == labels))
+    lesson.say(honesty(end["right"], end["sure"], end["excess"]))
+    # Of the images that are above 0.9 for the right class in the end, the one that was longest in doubt.
     right = beliefs[np.arange(len(X)), -1, labels] > 0.9
     n = np.where(right, (1 - beliefs.max(axis=2)).sum(axis=1), -1).argmax()
-    figure, (left, ax) = plotting.panels(2, "Pixel after pixel, evidence moves the belief, here against a long doubt",
-                                         size=(4.2, 3.6))
-    plotting.image_grid(X[n:n + 1], f"uncovered row by row from the top: a {labels[n]}", ax=left)
+    figure, (left, ax) = plotting.panels(2, course_of_belief(beliefs[n].argmax(axis=1) == labels[n]), size=(4.2, 3.6))
+    plotting.image_grid(X[n:n + 1], f"uncovered row by row: of class {labels[n]}", ax=left)
     ax.stackplot(np.arange(D + 1), beliefs[n].T, colors=plotting.DIGIT_COLOURS)
     for c in np.flatnonzero(beliefs[n].max(axis=0) > 0.2)[::-1]:
         top = beliefs[n, :, c].argmax()
         ax.text(top, beliefs[n, top, :c].sum() + beliefs[n, top, c] / 2, str(c), size=13, weight="bold", ha="center",
                 va="center", path_effects=plotting.HALO)
-    ax.set(xlim=(0, D), ylim=(0, 1), xlabel="pixels seen", ylabel="posterior of each digit (they sum to 1)")
+    ax.set(xlim=(0, D), ylim=(0, 1), xlabel="pixels seen", ylabel="posterior of each class (they sum to 1)")
     lesson.save(figure, "bayes_update")
     return numbers
+
+
+def honesty(right, sure, excess):
+    """Is the posterior as sure as it is right? Shares of the images, and the Finding of sure minus right."""
+    told = excess.words(
+        "surer than it is right: the rule is exact,\nthe likelihood is not. It takes neighbouring pixels for separate "
+        "witnesses, though they say much the same, and so counts\nthe same evidence many times.",
+        "less sure than it is right: the likelihood\nis not the true one.",
+        "no clear difference: what neighbouring\npixels say twice does no visible harm here.")
+    return ("Each pixel's posterior is the next one's prior. In the end the answer is right for "
+            f"{right.value:.1%} of the images and\nclaims to be {sure.value:.1%} sure, {told}")
+
+
+def course_of_belief(right):
+    """The title: from which pixel on the answer stays right, of right (D + 1,), whether it is after so many pixels."""
+    if not right[-1]:
+        return "Pixel after pixel, evidence moves the belief, here to a wrong answer"
+    n = len(right) - right[::-1].argmin() if not right.all() else 0
+    return f"Pixel after pixel, evidence moves the belief: here the answer stays right from pixel {n} on"
 
 
 # ---- likelihood against probability -------------------------------------------------------------------------------
@@ -125,39 +140,45 @@ def with_a_prior(lesson, images):
     rng, n_draws = lesson.rng(1), lesson.pick(2000, 200)
     shares = images.train.mean(axis=0, dtype=np.float64)
     prior, sizes = inference.Beta(3, 3), (1, 2, 5, 10, 20, 50, 100)
-    chosen = {"a pixel black in half of the images": np.abs(shares - 0.5).argmin(),
-              "a pixel that is almost never black": np.abs(shares - 0.01).argmin()}
-    numbers, rows = {}, []
-    figure, axes = plotting.panels(2, "A prior helps where it is right and the data are few, harms where it is wrong, "
-                                   "and fades as data come in", size=(4.4, 3.5))
-    for (name, pixel), ax in zip(chosen.items(), axes):
-        errors = {"MLE": [], "MAP, prior Beta(3, 3)": []}
+    chosen = {f"black in {shares[pixel]:.1%} of the images": pixel for pixel in (
+        np.abs(shares - 0.5).argmin(), np.abs(shares - 0.01).argmin())}
+    numbers, rows, gains, curves = {}, [], {}, {}
+    for name, pixel in chosen.items():
+        errors, gains[name] = {"MLE": [], "MAP, prior Beta(3, 3)": []}, {}
         for n in sizes:
             ones = images.train[rng.integers(len(images.train), size=(n_draws, n)), pixel].sum(axis=1).astype(int)
             posteriors = [inference.beta_posterior(int(k), n, prior) for k in ones]
-            errors["MLE"].append(Mean.of((ones / n - shares[pixel]) ** 2))
-            errors["MAP, prior Beta(3, 3)"].append(Mean.of(
-                (np.array([inference.beta_mode(beta) for beta in posteriors]) - shares[pixel]) ** 2))
-            rows.append((f"{name} ({shares[pixel]:.3f})", n,
-                         *(f"{e[-1].value:.5f} +- {e[-1].error:.5f}" for e in errors.values())))
+            squares = {"MLE": (ones / n - shares[pixel]) ** 2, "MAP, prior Beta(3, 3)": (
+                np.array([inference.beta_mode(beta) for beta in posteriors]) - shares[pixel]) ** 2}
+            for key, values in squares.items():
+                errors[key].append(Mean.of(values))
+            gains[name][n] = Finding.of(np.subtract(*squares.values()))
+            rows.append((name, n, *(f"{e[-1].value:.5f} +- {e[-1].error:.5f}" for e in errors.values())))
         numbers[name] = {key: np.array(values) for key, values in errors.items()}
-        plotting.lines(np.array(sizes), {key: tuple(np.array(values).T) for key, values in errors.items()}, name,
-                       "images seen n", "mean squared error of p", logx=True, logy=True, ax=ax)
+        curves[name] = {key: tuple(values.T) for key, values in numbers[name].items()}
     lesson.table(f"Mean squared error of a pixel's estimated p (+- is the standard error over {n_draws} draws of n "
-                 "images)",
-                 ["pixel (its share)", "n", "MLE", "MAP"], rows)
-    lesson.save(figure, "bayes_map")
+                 "images)", ["pixel", "n", "MLE", "MAP"], rows)
     none = inference.beta_mode(inference.beta_posterior(0, 0, prior))
-    better = [sum(row["MAP, prior Beta(3, 3)"][:, 0] < row["MLE"][:, 0]) for row in numbers.values()]
-    lesson.say(f"With no data the MAP estimate is the prior's mode, {none:.2f}; with the flat prior Beta(1, 1) "
-               "it is the MLE. A prior is\n"
-               f"no free gain: MAP is better at {better[0]} of {len(sizes)} sizes for the first pixel, at "
-               f"{better[1]} for the second, where it is wrong.")
+    lesson.say(f"With no data the MAP estimate is the prior's mode, {none:.2f}; with the flat prior Beta(1, 1) it is "
+               f"the MLE. For a pixel\n{worth_of_the_prior(gains)}.")
+    figure, axes = plotting.panels(len(gains), "A prior that expects one half: " + "; ".join(
+        f"better at {sum(g.sign() > 0 for g in row.values())} of {len(sizes)} sizes, worse at "
+        f"{sum(g.sign() < 0 for g in row.values())}, where {name}" for name, row in gains.items()), size=(4.4, 3.5))
+    for ax, (name, drawn) in zip(axes, curves.items()):
+        plotting.lines(np.array(sizes), drawn, name, "images seen n", "mean squared error of p", logx=True, logy=True,
+                       ax=ax)
+    lesson.save(figure, "bayes_map")
     return numbers
 
 
+def worth_of_the_prior(gains):
+    """Where MAP is better and where worse than MLE: pixel -> n -> the Finding of squared error of MLE minus MAP."""
+    return ";\n".join(f"{name} MAP is clearly better than the MLE {where(row, 1, 'at n = {}')}, clearly worse "
+                      f"{where(row, -1, 'at n = {}')}" for name, row in gains.items())
+
+
 def mean_with_a_prior(lesson, images):
-    """MAP of a Gaussian's mean: the ink of a digit 1, with the ink of all digits as prior; and both limits."""
+    """MAP of a Gaussian's mean: the ink of class 1, with the ink of all images as prior; and both limits."""
     ink, labels = images.train.mean(axis=1, dtype=np.float64), images.train_labels
     ones = ink[labels == 1]
     variance, prior = ones.var(), inference.Normal(float(ink.mean()), float(ink.var()))
@@ -175,7 +196,7 @@ def mean_with_a_prior(lesson, images):
     for n in (1, 3, 10, 100):
         row(f"{n} images" if n > 1 else "1 image", n, float(rng.choice(ones, n).mean()), prior)
     row("1 image, flat prior", 1, numbers["1 image"]["MLE"], inference.Normal(prior.mean, 1e12))
-    lesson.table(f"The mean ink of a 1, known to vary by {np.sqrt(variance):.3f}; prior: the ink of any digit, "
+    lesson.table(f"The mean ink of class 1, known to vary by {np.sqrt(variance):.3f}; prior: the ink of any image, "
                  f"N({prior.mean:.3f}, {np.sqrt(prior.variance):.3f}^2)",
                  ["seen", "prior's mode", "MLE", "MAP", "way from prior to MLE", "posterior sigma"], rows)
     lesson.say("MAP lies between the prior's mode and the MLE, weighed by 1 / (prior variance) and n / (data "
@@ -207,5 +228,12 @@ def standardising(lesson, images):
     worst = max(off, key=off.get)
     lesson.say("One table serves every Gaussian. Whether ink, a sum over many pixels, is one: the interval "
                f"that fits worst, {worst},\n"
-               f"is {off[worst]:.1f} standard errors off; among {len(off)} intervals up to about 2.5 is chance.\n")
+               f"is {off[worst]:.1f} standard errors off, {chance(off[worst], len(off))}.\n")
     return numbers | {f"z below which {share:g} lie": q for share, q in both_ways.items()}
+
+
+def chance(worst, n):
+    """Whether the largest of n deviations, in standard errors, is more than chance gives once in 20 times."""
+    limit = t_limit(np.inf, 20 * n)  # each once in 20 n times, so that any one is at most once in 20
+    return (f"{'more than' if worst > limit else 'which is within what'} chance gives among {n} intervals "
+            f"({limit:.1f} once in 20 times)")

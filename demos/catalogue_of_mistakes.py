@@ -115,6 +115,7 @@ def gradient_check_fails(kind):
 # ---- the catalogue --------------------------------------------------------------------------------------------------
 
 STEP, KL_STANDARD = "models.vae:VAE.forward_backward", "probability.gaussian:kl_standard"
+KL_GRAD, SAMPLER_GRAD = "probability.gaussian:kl_standard_grad", "probability.gaussian:reparameterize_grad"
 BERNOULLI_TERMS = "probability.observation.bernoulli:bernoulli_terms"
 GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
@@ -124,13 +125,11 @@ MISTAKES = (
     # ---- Gaussian
     Mistake("Gaussian", "sigma is exp(log_var), the variance", [
         ("probability.gaussian:reparameterize", "np.exp(0.5 * log_var)", "np.exp(log_var)"),
-        (STEP, "np.exp(0.5 * log_var)", "np.exp(log_var)"), (STEP, "* (0.5 * sigma)", "* sigma"),
-        (STEP, "(sigma * sigma - 1)", "(sigma - 1)"),
+        (SAMPLER_GRAD, "np.exp(0.5 * log_var)", "np.exp(log_var)"), (SAMPLER_GRAD, "* (0.5 * sigma)", "* sigma"),
     ], "test_gaussian.check_reparameterized_moments", "VAE",
         "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL halved", [
-        (KL_STANDARD, "0.5 * (mu", "0.25 * (mu"), (STEP, "self.beta / N * mu", "0.5 * self.beta / N * mu"),
-        (STEP, "0.5 * self.beta / N * (sigma", "0.25 * self.beta / N * (sigma"),
+        (KL_STANDARD, "0.5 * (mu", "0.25 * (mu"), (KL_GRAD, "return mu, 0.5 * (", "return 0.5 * mu, 0.25 * ("),
     ], "test_gaussian.check_kl_standard_by_quadrature", "VAE",
         "a better ELBO than the right code's, not a bound any more"),
     Mistake("Gaussian", "the KL off by a constant: the -1 forgotten", [
@@ -139,8 +138,8 @@ MISTAKES = (
     Mistake("Gaussian", "the KL with its arguments swapped", [
         (KL_STANDARD, "mu * mu + (np.expm1(log_var) - log_var)",
          "mu * mu * np.exp(-log_var) + (np.expm1(-log_var) + log_var)"),
-        (STEP, "self.beta / N * mu", "self.beta / N * mu / sigma**2"),
-        (STEP, "(sigma * sigma - 1)", "(1 - (1 + mu * mu) / sigma**2)"),
+        (KL_GRAD, "return mu, ", "return mu / sigma**2, "),
+        (KL_GRAD, "(sigma * sigma - 1)", "(1 - (1 + mu * mu) / sigma**2)"),
     ], "test_gaussian.check_kl_standard_by_quadrature", "VAE",
         "a curve like the right one's; the model is worse than it says"),
     Mistake("Gaussian", "the KL by exp(r) - 1 - r, which cancels", [
@@ -226,7 +225,7 @@ MISTAKES = (
         ("nn.layers:Dense.__init__", "2 / np.sqrt(n_in)", "2 / n_in"),
     ], "test_layers.check_initial_spread", "VAE", "nothing in a shallow network; a deep one hardly starts"),
     Mistake("PCA", "columns divided by the variance for a standard deviation", [
-        ("models.standardizer:Standardizer.fit", "np.sqrt(variance)", "variance.copy()"),
+        ("models.standardizer:Standardizer.fit", "np.sqrt(not_too_large(variance))", "variance.copy()"),
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
@@ -239,16 +238,27 @@ MISTAKES = (
     ], "test_network.check_packing_keeps_values", "VAE", "equal units: a late start, and a low end"),
     # ---- the gradient check itself
     Mistake("gradient check", "one-sided differences", [
-        ("nn.gradcheck:numerical_gradient", "theta[i] = value - step", "theta[i] = value"),
-    ], "test_gradcheck.check_error_curve_is_v_shaped", "VAE",
-        "right gradients refused, until one loosens the tolerance"),
+        ("nn.gradcheck:numerical_gradient", "slopes(f, theta, h).mean(axis=0)", "slopes(f, theta, h)[1]"),
+    ], "test_gradcheck.check_error_curve_is_v_shaped", "VAE", "five digits where there could be ten"),
     Mistake("gradient check", "a step that is much too large", [
-        ("nn.gradcheck:numerical_gradient", "step = h * ", "step = 1e3 * h * "),
+        ("nn.gradcheck:slopes", "step = h * ", "step = 1e4 * h * "),
     ], "test_gradcheck.check_error_curve_is_v_shaped", "VAE",
         "right gradients refused, until one loosens the tolerance"),
     Mistake("gradient check", "a comparison that NaN passes", [
         ("nn.gradcheck:check_gradient", "if not errors[name] < tolerance", "if errors[name] >= tolerance"),
     ], "test_gradcheck.check_not_finite_fails", "VAE", "nothing: a check that says yes to what is no number"),
+    Mistake("gradient check", "a kink taken for a mistake", [
+        ("nn.gradcheck:second_look", "return np.where(kink, ", "return np.where(kink & False, "),
+    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "right networks refused, where a unit is at 0"),
+    Mistake("gradient check", "a kink that excuses every number", [
+        ("nn.gradcheck:second_look", "np.clip(a, low - 2 * noise, high + 2 * noise)", "a"),
+    ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "nothing: mistakes pass, where a unit is at 0"),
+    Mistake("gradient check", "rounding taken for a mistake", [
+        ("nn.gradcheck:check_gradient", "max(floor, noise / max(h, 1e-6) / tolerance)", "floor"),
+    ], "test_gradcheck.check_near_an_optimum", "VAE", "right gradients refused, once training has made them small"),
+    Mistake("gradient check", "new noise at every call taken for rounding", [
+        ("nn.gradcheck:rounding", "1e3 * eps * max(1.0, size)", "np.inf"),
+    ], "test_gradcheck.check_noise_that_is_not_held_fixed", "VAE", "nothing: where f is random, every gradient passes"),
     # ---- optimizers and training
     Mistake("optimizers", "Adam without bias correction", [
         (ADAM, "(1 - self.beta1) / (1 - self.beta1**self.t)", "1 - self.beta1"),
@@ -340,18 +350,21 @@ MISTAKES = (
         ("models.classifier:Classifier.forward_backward", "dlogits *= -1 / len(x)", "dlogits *= -1"),
     ], "test_classifier.check_gradient", "classifier",
         "with Adam nothing; with SGD, a rate N times too large"),
+    Mistake("classifier", "the last of labels that tie", [
+        ("models.classifier:Classifier.predict", "not_too_large(self.apply(self.network, X))",
+         "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
+    ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (STEP, "(dz * eps).sum(axis=0)", "(dz * np.random.default_rng(0).standard_normal(eps.shape)).sum(axis=0)"),
+        (STEP, "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
-        (STEP, "dmu += self.beta / N * mu", "pass"),
-        (STEP, "dlog_var += 0.5 * self.beta / N * (sigma * sigma - 1)", "pass"),
+        (STEP, "dmu += self.beta / N * dkl_dmu", "pass"), (STEP, "dlog_var += self.beta / N * dkl_dlog_var", "pass"),
     ], "test_vae.check_gradients", "VAE", "the ELBO rises, turns, and falls without end as the KL grows"),
     Mistake("VAE", "dz/dlog_var without its 1/2", [
-        (STEP, "(0.5 * sigma)", "sigma"),
+        (SAMPLER_GRAD, "(0.5 * sigma)", "sigma"),
     ], "test_vae.check_gradients", "VAE", "nothing; it settles a little low"),
     Mistake("VAE", "the KL summed but the reconstruction averaged over pixels", [
-        (STEP, "repeat(x, S), params)", "repeat(x, S), params)\n"
+        ("models.vae:VAE.forward", "repeat(x, S), params)", "repeat(x, S), params)\n"
          "        log_px, dparams = log_px / x.shape[1], dparams / x.shape[1]"),
         ("models.vae:VAE.log_likelihood", ".reshape(S, N)", ".reshape(S, N) / x.shape[1]"),
     ], "test_vae.check_linear_elbo", "VAE", "a small loss that soon stands still, and a KL of 0"),
@@ -379,6 +392,17 @@ MISTAKES = (
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
         ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
+    Mistake("multi-sample bound", "the first block's noise for every block of rows", [
+        ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
+        ("models.vae:IWAE.evaluate", "(z, log_var, eps[:, block])", "(z, log_var, eps[:, :len(log_var)])"),
+    ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
+    Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
+        ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),
+    ], "test_evidence.check_bound_s_error", None, "nothing, for many repeats; for two an error too small"),
+    Mistake("evidence", "weights scaled by the largest of all x, not of their own", [
+        ("analysis.evidence:effective_sample_size", "log_w.max(axis=0)", "log_w.max()"),
+    ], "test_evidence.check_effective_sample_size_of_each_column", None,
+        "fine for one image; among many the improbable ones are NaN"),
     Mistake("evidence", "a mean of e^a without taking the largest out", [
         ("probability.log_space:log_mean_exp", "top = a.max(axis=axis, keepdims=True)",
          "top = np.zeros_like(a.max(axis=axis, keepdims=True))"),
@@ -404,6 +428,9 @@ MISTAKES = (
     Mistake("posterior", "q optimised downhill", [
         ("analysis.posterior:optimize_q", "[-d.mean(", "[d.mean("),
     ], "test_elbo.check_optimize_q", None, "an amortisation gap below 0: the encoder beats the best q"),
+    Mistake("posterior", "q optimised from the prior, not from the encoder's q", [
+        ("analysis.posterior:optimize_q", "np.stack(checked_q(", "0 * np.stack(checked_q("),
+    ], "test_elbo.check_optimize_q_starts_at_the_encoder", None, "with few steps, an amortisation gap below 0"),
     Mistake("ELBO", "the gap with the wrong sign", [
         ("analysis.elbo:two_divergences", "+ p.kl_posterior", "- p.kl_posterior"),
     ], "test_elbo.check_lines", None, "a bound that lies above log p(x)"),
@@ -423,6 +450,9 @@ MISTAKES = (
         ("analysis.gaussian_mixture:GaussianMixture.fit", "/ total[:, None, None]", "/ len(Z)"),
     ], "test_latent_space.check_em_never_loses", None,
         "right for one component; with several the likelihood falls"),
+    Mistake("Gaussian mixture", "a floor by the sum of the variances, not by their mean", [
+        ("analysis.gaussian_mixture:GaussianMixture.fit", "np.trace(spread) / K *", "np.trace(spread) *"),
+    ], "test_latent_space.check_mixture_floor", None, "densities that are the wider, the more latents there are"),
     # ---- exact likelihoods
     Mistake("FVBN", "a mask that lets a pixel see itself", [
         ("models.fvbn:order_mask", "position[:, None] < position", "position[:, None] <= position"),
@@ -431,11 +461,14 @@ MISTAKES = (
         ("models.made:degree_masks", "degrees[-1][:, None] <= position ", "degrees[-1][:, None] <= position + 1 "),
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
-        ("models.autoregressive:Autoregressive._log_prob", "return log_mean_exp(np.stack(by_order))",
-         "logits = np.mean([network.forward(x)[0] for network in self.by_order], axis=0)\n"
-         "        return self.observation.value_and_grad(x, logits)[0]"),
+        ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(np.stack(by_order))",
+         "logits = np.mean([network.forward(X)[0] for network in self.by_order], axis=0)\n"
+         "        return self.observation.value_and_grad(X, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
+    Mistake("MADE", "several orders that are all the raster", [
+        ("models.made:MADE.__init__", "rng.permutation(n_features) for", "np.arange(n_features) for"),
+    ], "test_autoregressive.check_default_orders", "MADE", "several times the work for the likelihood of one order"),
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
@@ -445,6 +478,11 @@ MISTAKES = (
     Mistake("FVBN", "a completion that ignores what is known", [
         ("models.autoregressive:Autoregressive.complete", "x.copy(), known,", "x.copy(), known & False,"),
     ], "test_autoregressive.check_completion", "FVBN", "nothing in training; new images where halves were to be kept"),
+    Mistake("FVBN", "a completion by the first row's mask", [
+        ("models.autoregressive:Autoregressive.complete", "np.broadcast_to(known, x.shape)",
+         "np.broadcast_to(known.reshape(-1, self.n_features)[0], x.shape)"),
+    ], "test_autoregressive.check_completion_of_rows_that_know_different_pixels", "FVBN",
+        "right, as long as all images know the same pixels"),
     Mistake("MADE", "proposals for a completion that are not weighed", [
         ("models.autoregressive:Autoregressive.complete", "np.argmax(log_w + rng.gumbel", "np.argmax(rng.gumbel"),
     ], "test_autoregressive.check_completion_from_behind", "MADE",
@@ -468,4 +506,10 @@ MISTAKES = (
     Mistake("data", "noise scaled by its variance", [
         ("data.curves:scatter", "points + noise *", "points + noise ** 2 *"),
     ], "test_data.check_noise", None, "curves cleaner than they were ordered"),
+    Mistake("data", "harmonics beyond half the rate", [
+        ("data.waveform:speech_like", "rate / 2 / f0.max()", "rate / f0.max()"),
+    ], "test_mu_law.check_voice_by_its_formula", None, "tones that no one put in, mirrored down from above"),
+    Mistake("data", "a wave scaled by its largest sample, not by its loudest", [
+        ("data.waveform:speech_like", "np.abs(x).max()", "x.max()"),
+    ], "test_mu_law.check_voice_reaches_one_in_size", None, "nothing, until the codes of samples below -1 are seen"),
 )

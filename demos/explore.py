@@ -1,6 +1,6 @@
-"""What lies between the digits? A map of a VAE's latent space to walk on: point at a place and see it decoded.
+"""What lies between the images? A map of a VAE's latent space to walk on: point at a place and see it decoded.
 
-With --show it opens a window: the codes of the test digits by label; the image under the pointer, decoded as the mouse
+With --show it opens a window: the codes of the test images by label; the image under the pointer, decoded as the mouse
 moves; a slider for each latent dimension; click two places and the row below walks from the first to the second.
 Without --show the same view is saved, with a walk between two labels.
 

@@ -3,15 +3,15 @@
 All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
 are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
 autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
-nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired. What there is to choose was chosen on the
-validation digits.
+nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test
+images. What there is to choose was chosen on the validation digits.
 
 Takes about 30 s. Writes few_labels_accuracy, few_labels_gain (.png).
 """
 import numpy as np
 
 import scratchvae as sv
-from demos.lesson import Mean
+from demos.judgement import Finding, where
 from scratchvae import plotting
 
 SIZES = (10, 20, 50, 100, 200)
@@ -22,8 +22,6 @@ COLOURS = {RANDOM: plotting.COLOURS["independent"], "AE, fine-tuned": plotting.C
            "denoising AE, frozen": plotting.OTHER_COLOURS[2], "linear on PCA": plotting.COLOURS["PCA"],
            "linear on pixels": plotting.OTHER_COLOURS[3], "1 nearest neighbour": plotting.OTHER_COLOURS[5]}
 MARKERS = dict(zip(COLOURS, "os^Dvp<>"))
-# t distribution: a mean beyond this many standard errors comes once in 20 times by chance, with 5 seeds or 2 (--quick).
-T_LIMIT = {5: 2.78, 2: 12.7}
 
 
 def run(lesson):
@@ -34,9 +32,9 @@ def run(lesson):
     sizes, n_seeds, n_draws = lesson.pick(SIZES, (10, 50)), lesson.pick(5, 2), lesson.pick(3, 1)
     epochs = lesson.pick(max(1, 50_000 // len(train)), 1)
     lesson.say(f"{len(train)} training images without labels, some labels, {len(test)} test images; {n_seeds} seeds, "
-               f"{n_draws} draws of labels each.\n")
+               f"{n_draws} {'draws' if n_draws > 1 else 'draw'} of labels each.\n")
 
-    scores = {}  # (method, size) -> (n_seeds, n_draws)
+    right = {}  # (method, size) -> whether each test image is named rightly (n_seeds, n_draws, N)
     for seed in range(n_seeds):
         features = {"linear on pixels": np.asarray, "linear on PCA": sv.PCA(20).fit(train).transform}
         encoders = {}
@@ -50,42 +48,41 @@ def run(lesson):
         for draw in range(n_draws):
             for size in sizes:
                 rows = balanced_draw(labels, size, lesson.rng(1000 + 10 * seed + draw))
-                results = {"1 nearest neighbour": nearest_neighbour(train[rows], labels[rows], test, test_labels)}
+                results = {"1 nearest neighbour": nearest_neighbour(train[rows], labels[rows], test)}
                 for name, transform in features.items():
-                    results[name] = linear_score(transform, train[rows], labels[rows], test, test_labels,
-                                                 lesson.rng(seed + 1))
+                    results[name] = linear_model(transform, train[rows], labels[rows], test, lesson.rng(seed + 1))
                 for name, model in ((RANDOM, None), *((f"{n}, fine-tuned", m) for n, m in encoders.items())):
-                    results[name] = network_score(model, train[rows], labels[rows], test, test_labels,
-                                                  lesson.rng(seed + 1))
-                for name, score in results.items():
-                    scores.setdefault((name, size), np.empty((n_seeds, n_draws)))[seed, draw] = 100 * score
+                    results[name] = network(model, train[rows], labels[rows], test, lesson.rng(seed + 1))
+                for name, found in results.items():
+                    right.setdefault((name, size), np.empty((n_seeds, n_draws, len(test)), bool))[seed, draw] = (
+                        found == test_labels)
 
     methods = [RANDOM, "AE, fine-tuned", "denoising AE, fine-tuned", "AE, frozen", "denoising AE, frozen",
                "linear on pixels",
                "linear on PCA", "1 nearest neighbour"]
     # the draws of one seed share an encoder, so a seed is one measurement
-    accuracy = {m: {n: Mean.of(scores[m, n].mean(axis=1)) for n in sizes} for m in methods}
-    gain = {m: {n: Mean.of((scores[m, n] - scores[RANDOM, n]).mean(axis=1)) for n in sizes} for m in methods[1:]}
-    sign = {m: {n: clear_sign(g, T_LIMIT[n_seeds]) for n, g in row.items()} for m, row in gain.items()}
-    lesson.table(f"Test accuracy in percent by number of labels (+- is the standard error over {n_seeds} seeds)",
-                 ["method", *map(str, sizes)], [(m, *(accuracy[m][n] for n in sizes)) for m in methods])
+    percent = {key: 100 * r.mean(axis=1) for key, r in right.items()}                                 # (n_seeds, N)
+    accuracy = {m: {n: Finding.of(percent[m, n]) for n in sizes} for m in methods}
+    gain = {m: {n: Finding.of(percent[m, n] - percent[RANDOM, n]) for n in sizes} for m in methods[1:]}
+    lesson.table(f"Test accuracy in percent by number of labels (+- is the standard error over {n_seeds} seeds and "
+                 "over images)", ["method", *map(str, sizes)], [(m, *(accuracy[m][n] for n in sizes)) for m in methods])
     lesson.table("Points gained over the random start, paired; * is beyond what chance gives once in 20 cells",
                  ["method", *map(str, sizes)],
-                 [(m, *(f"{gain[m][n]}{' *' if sign[m][n] else ''}" for n in sizes)) for m in methods[1:]])
+                 [(m, *(f"{gain[m][n]}{' *' if gain[m][n].sign() else ''}" for n in sizes)) for m in methods[1:]])
     for m in methods[1:]:
-        lesson.say(f"- {verdict(m, sign[m])}")
+        lesson.say(f"- {verdict(m, gain[m])}")
     best = {n: max(methods, key=lambda m: accuracy[m][n].value) for n in sizes}
     frozen, flat = "denoising AE, frozen", "linear on PCA"
-    over = {n: Mean.of((scores[frozen, n] - scores[flat, n]).mean(axis=1)) for n in sizes}
-    signs = [clear_sign(g, T_LIMIT[n_seeds]) for g in over.values()]
+    over = {n: Finding.of(percent[frozen, n] - percent[flat, n]) for n in sizes}
     lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} "
-               f"labels: {over[min(sizes)]};\nclearly better at {signs.count(1)} of {len(sizes)} sizes, clearly worse "
-               f"at {signs.count(-1)}.")
-    lesson.say(f"\nThe best mean at each size:\n{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
+               f"labels: {over[min(sizes)]};\nclearly better {where(over, 1, 'at {} labels')}, clearly worse "
+               f"{where(over, -1, 'at {} labels')}.")
+    lesson.say(f"\nThe largest mean at each size, clear of the others or not:\n"
+               f"{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
     accuracy_figure(lesson, accuracy, sizes)
-    gain_figure(lesson, gain, sign, sizes)
+    gain_figure(lesson, gain, sizes)
     return {"accuracy": accuracy, "gain": gain, f"{frozen} - {flat}": over}
 
 
@@ -96,18 +93,19 @@ def balanced_draw(labels, n, rng):
     return np.array([shuffled[i % len(classes)][i // len(classes)] for i in range(n)])
 
 
-def network_score(model, X, labels, test, test_labels, rng):
-    """Accuracy of a network of two hidden layers on all of X at once, from a trained encoder or, if None, random."""
+def network(model, X, labels, test, rng):
+    """What a network of two hidden layers, trained on all of X at once from a trained encoder or, if None, a random
+    start, calls the test images."""
     if model is None:
         classifier = sv.Classifier(X.shape[1], (WIDTH, WIDTH), rng=rng)
     else:
         classifier = sv.Classifier.from_encoder(model, rng=rng)
     sv.fit(classifier, X, labels, epochs=20, batch_size=len(X), optimizer=sv.Adam(3e-3), rng=rng)
-    return classifier.score(test, test_labels)
+    return classifier.predict(test)
 
 
-def linear_score(transform, X, labels, test, test_labels, rng, steps=100):
-    """Accuracy of multinomial logistic regression on transform(X), scaled to a mean |z|^2 of 10.
+def linear_model(transform, X, labels, test, rng, steps=100):
+    """What multinomial logistic regression on transform(X), scaled to a mean |z|^2 of 10, calls the test images.
 
     The problem is convex, so it starts at 0. Gradient descent does not care how the axes of z are turned; Adam, which
     gives each coordinate the same step, would blow up the smallest principal components (measured: at 10 labels 67
@@ -118,32 +116,36 @@ def linear_score(transform, X, labels, test, test_labels, rng, steps=100):
     classifier = sv.Classifier(Z.shape[1], (), rng=rng)
     classifier.theta[:] = 0
     sv.fit(classifier, scale * Z, labels, epochs=steps, batch_size=len(X), optimizer=sv.SGD(0.1, momentum=0.9), rng=rng)
-    return classifier.score(scale * Z_test, test_labels)
+    return classifier.predict(scale * Z_test)
 
 
-def nearest_neighbour(X, labels, test, test_labels):
-    """Accuracy of the label of the nearest labelled image."""
+def nearest_neighbour(X, labels, test):
+    """The label of the nearest labelled image."""
     # |t - x|^2 = |t|^2 + |x|^2 - 2 t^T x, and |t|^2 is the same for all x
     nearest = ((X * X).sum(axis=1) - 2 * test @ X.T).argmin(axis=1)
-    return (labels[nearest] == test_labels).mean()
+    return labels[nearest]
 
 
-def clear_sign(gain, limit):
-    """1 or -1 for a paired difference that is more than chance gives once in 20 times, else 0."""
-    return int(np.sign(gain.value)) if abs(gain.value) > limit * gain.error else 0
-
-
-def verdict(method, signs):
-    """One sentence on where the method helps, hurts, or neither."""
-    up, down = (", ".join(str(n) for n, s in signs.items() if s == way) for way in (1, -1))
-    parts = [f"better than a random start at {up} labels"] * bool(up) + [f"worse at {down} labels"] * bool(down)
+def verdict(method, gains):
+    """One sentence on where the method helps, hurts, or neither. gains : number of labels -> Finding."""
+    parts = [f"{word} {where(gains, sign, 'at {} labels')}" for word, sign in (("better than a random "
+                                                                                "start", 1), ("worse", -1))
+             if any(gain.sign() == sign for gain in gains.values())]
     return f"{method}: {' and '.join(parts) or 'no clear difference from a random start at any size'}."
+
+
+def what_matters(accuracy, sizes):
+    """The title: what more labels bring, and what lies between methods. accuracy : method -> size -> Finding."""
+    rise = [row[sizes[-1]].value - row[sizes[0]].value for row in accuracy.values()]
+    apart = max(max(values) - min(values) for values in (
+        [row[n].value for row in accuracy.values()] for n in sizes))
+    return (f"From {sizes[0]} to {sizes[-1]} labels methods gain {min(rise):.0f} to {max(rise):.0f} points; at one "
+            f"number of labels they are at most {apart:.0f} apart")
 
 
 def accuracy_figure(lesson, accuracy, sizes):
     """All methods side by side at each size, for as lines they would lie on each other."""
-    figure, (ax,) = plotting.panels(1, "Every method learns most from the first labels; how it starts matters less",
-                                    size=(8.6, 4.4))
+    figure, (ax,) = plotting.panels(1, what_matters(accuracy, sizes), size=(8.6, 4.4))
     with plotting.house_style():
         for i, (method, colour) in enumerate(COLOURS.items()):
             means = [accuracy[method][n] for n in sizes]
@@ -157,10 +159,10 @@ def accuracy_figure(lesson, accuracy, sizes):
     lesson.save(figure, "few_labels_accuracy")
 
 
-def gain_figure(lesson, gain, sign, sizes):
+def gain_figure(lesson, gain, sizes):
     """Points gained over the random start: by networks from an encoder, and where few weights are trained, or none."""
     deep, flat = ([m for m in COLOURS if m in gain and m.endswith("fine-tuned") == tuned] for tuned in (True, False))
-    often = {m: sum(s > 0 for s in sign[m].values()) for m in gain}
+    often = {m: sum(g.sign() > 0 for g in row.values()) for m, row in gain.items()}
     figure, axes = plotting.panels(2, "A clear gain over a random start: fine-tuned from a denoising autoencoder at "
                                    f"{often['denoising AE, fine-tuned']} of {len(sizes)} sizes, from a plain one at "
                                    f"{often['AE, fine-tuned']}; linear on PCA, with no encoder, at "

@@ -1,6 +1,6 @@
 """How unlike are two distributions, and why does the order matter? The Kullback-Leibler divergence, measured.
 
-On tables: where each digit's ink lies, every digit against every other; never negative, 0 only on the diagonal, and
+On tables: where each class's ink lies, every class against every other; never negative, 0 only on the diagonal, and
 not symmetric. Between two Gaussians: closed form, quadrature and Monte Carlo with its standard error must agree. The
 Gaussian closest to a two-bump density: forward KL(p || q) covers both bumps, reverse KL(q || p), the VAE's order, sits
 on one.
@@ -11,6 +11,7 @@ Takes about 3 s. Writes kl_digits, kl_monte_carlo, kl_orders (.png).
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding
 from demos.lesson import Mean
 from scratchvae import plotting
 from scratchvae.probability import divergence
@@ -26,7 +27,7 @@ def run(lesson):
 
 
 def between_digits(lesson):
-    """KL between tables: p_c says in which pixel a drop of ink of digit c falls."""
+    """KL between tables: p_c says in which pixel a drop of ink of class c falls."""
     images = lesson.images()
     ink = np.stack([images.train[images.train_labels == c].sum(axis=0, dtype=np.float64) for c in range(10)])  # (10, D)
     raw = ink / ink.sum(axis=1, keepdims=True)
@@ -40,15 +41,12 @@ def between_digits(lesson):
     near, far = (np.unravel_index(arg, kl.shape) for arg in ((kl + 99 * np.eye(10)).argmin(), kl.argmax()))
     odd = np.unravel_index((kl - kl.T).argmax(), kl.shape)
     lesson.table("KL(p_c || p_d) of the tables of ink, in nats per drop", ["what", "value"], [
-        ("digits against themselves", float(np.abs(np.diag(kl)).max())),
-        ("smallest of two different digits", others.min()),
+        ("classes against themselves", float(np.abs(np.diag(kl)).max())),
+        ("smallest of two different classes", others.min()),
         (f"  {near[0]} against {near[1]}", kl[near]), (f"largest: {far[0]} against {far[1]}", kl[far]),
         (f"most one-sided: {odd[0]} against {odd[1]}", kl[odd]), (f"  {odd[1]} against {odd[0]}", kl[odd[::-1]]),
         ("infinite ones before the grain of ink", infinite)])
-    lesson.say(
-        f"Without the grain (a hundredth of the mean) {infinite} of 90 are infinite: somewhere c puts ink where "
-        "d never did, and no\n"
-        f"finite price covers what was called impossible. In the order (c || d) the price is counted where c is.")
+    lesson.say(called_impossible(infinite, others.size))
     figure, (ax,) = plotting.panels(1, "KL is 0 for equal distributions, never negative, and not symmetric",
                                     size=(5.6, 4.9))
     with plotting.house_style():
@@ -57,11 +55,19 @@ def between_digits(lesson):
             for d in range(10):
                 ax.text(d, c, f"{kl[c, d]:.2f}", ha="center", va="center", size=7.5,
                         color="white" if kl[c, d] > 0.75 * kl.max() else plotting.INK)
-        ax.set(xticks=range(10), yticks=range(10), xlabel="q: table of ink of digit", ylabel="p: table of ink of digit")
+        ax.set(xticks=range(10), yticks=range(10), xlabel="q: table of ink of class", ylabel="p: table of ink of class")
         ax.figure.colorbar(picture, label="KL(p || q), nats per drop of ink", shrink=0.85)
     lesson.save(figure, "kl_digits")
     return {"diagonal": float(np.abs(np.diag(kl)).max()), "smallest": others.min(), "largest": kl[far],
             "one-sided": (kl[odd], kl[odd[::-1]]), "infinite": infinite}
+
+
+def called_impossible(infinite, n):
+    """What the grain of ink is for: how many of n divergences are infinite without it."""
+    why = ("somewhere c puts ink where d never did, and no\nfinite price covers what was called impossible." if infinite
+           else "every class puts ink wherever another does,\nand none calls impossible what another does.")
+    return (f"Without the grain (a hundredth of the mean) {infinite or 'none'} of {n} are infinite: {why} In the order "
+            "(c || d) the price is counted where c is.")
 
 
 def four_ways(lesson):
@@ -81,24 +87,35 @@ def four_ways(lesson):
         estimates = np.array([divergence.kl_monte_carlo(a, b) for a, b in zip(log_p, log_q)])
         spread.append(estimates[:, 0].std(ddof=1))
         claimed.append(estimates[:, 1].mean())
-        inside.append(np.mean(np.abs(estimates[:, 0] - closed) < 2 * estimates[:, 1]))
+        inside.append(np.abs(estimates[:, 0] - closed) < 2 * estimates[:, 1])
         first = divergence.Estimate(*estimates[0])
         rows.append((f"Monte Carlo, {S} samples", str(Mean(*first)), f"{abs(first.value - closed):.0e}",
-                     f"{inside[-1]:.1%}"))
+                     f"{inside[-1].mean():.1%}"))
     lesson.table("KL(N(1, 0.5^2) || N(0, 1)), in nats (+- is the estimate's own standard error)",
                  ["way", "value of one run", "off by", f"of {n_repeats} runs within 2 errors"], rows)
-    lesson.say("95.4% within two standard errors are expected; with few samples the error, too, is an estimate, "
-               "and a poor one. Each\n"
-               "further digit costs a hundred times the samples, which is why the VAE takes the closed form "
-               "where there is one.")
+    lesson.say(own_errors({S: near.mean() for S, near in zip(sizes, inside)}, n_repeats))
     lesson.save(plotting.lines(
         np.array(sizes), {"spread over runs": np.array(spread), "own standard error": np.array(claimed),
                           "as 1 / sqrt(S)": spread[0] * np.sqrt(sizes[0] / np.array(sizes))},
-        "Monte Carlo knows its error, which falls with the square root of the "
-        "samples", "samples S", "error of the KL, in nats",
+        f"Monte Carlo's error goes as the samples' power {np.polyfit(np.log(sizes), np.log(spread), 1)[0]:.2f}; what "
+        f"it says of itself is {claimed[0] / spread[0]:.2f} of that with {sizes[0]} samples, "
+        f"{claimed[-1] / spread[-1]:.2f} "
+        f"with {sizes[-1]:,}", "samples S", "error of the KL, in nats",
         logx=True, logy=True, colours={"as 1 / sqrt(S)": plotting.GREY}), "kl_monte_carlo")
     return {"closed": closed, "quadrature": grid, "spread": np.array(spread), "claimed": np.array(claimed),
-            "inside": np.array(inside)}
+            "inside": np.mean(inside, axis=1)}
+
+
+def own_errors(inside, n_repeats):
+    """Whether estimates keep within two of their own errors as often as they should: samples -> share that does."""
+    expected = 0.9545
+    few, many = min(inside), max(inside)
+    told = {S: Finding(inside[S] - expected, (np.sqrt(expected * (1 - expected) / n_repeats), np.inf)).words(
+        "more often", "less often: there the error, too, is an estimate, and a poor one") for S in (few, many)}
+    return (f"{expected:.1%} within two standard errors are expected. With {few} samples it is {inside[few]:.1%} "
+            f"({told[few]}),\n"
+            f"with {many:,} {inside[many]:.1%} ({told[many]}).\nEach further digit costs a hundred times the samples, "
+            "which is why the VAE takes the closed form where there is one.")
 
 
 def two_orders(lesson):
@@ -127,7 +144,7 @@ def two_orders(lesson):
         f"stays where p is: on one bump of weight w it costs about -log w ({left:.3f} and {right:.3f}; -log w "
         f"is {-np.log(BUMPS[0][0]):.3f} and "
         f"{-np.log(BUMPS[0][1]):.3f}), and\nthere is a local minimum at each. A VAE's encoder is fitted in "
-        "reverse, so its q is rather too narrow than too wide.\n")
+        "reverse too. Whether its q is too narrow for it, `posterior` measures.\n")
     figure, axes = plotting.panels(2, "Forward KL covers both bumps, reverse KL sits on one", size=(4.3, 3.3))
     for ax, names, title in ((axes[0], list(fits)[:1], "forward: smallest KL(p || q)"),
                              (axes[1], list(fits)[1:], "reverse: smallest KL(q || p), two starts")):

@@ -1,34 +1,35 @@
 """How does a machine speak one sample at a time? mu-law codes, and a network that guesses the next one.
 
-First the code: eight bits with steps equal on the companded scale, against eight bits with equal steps, on a made-up
-voice at levels from loud to a whisper. Then the idea of WaveNet on that voice: p(x) = prod_t p(x_t given x_1 ...
-x_(t-1)), a softmax over the 256 codes of the next sample. WaveNet itself computes it with dilated causal
-convolutions, layers whose reach doubles from one to the next, and so hears a quarter of a second. Here a dense
-network on a window of the last 32 samples, 4 ms, stands in for them: the same chain rule and the same softmax, but
-nothing before the window is heard, least of all the pitch.
+First the code: eight bits with steps equal on the companded scale, against eight bits with equal steps, without and
+with a code for 0, on a voice that is made in code, at levels from loud to a whisper. Then the idea of WaveNet on that
+voice: p(x) = prod_t p(x_t given x_1 ... x_(t-1)), a softmax over the 256 codes of the next sample. WaveNet itself
+computes it with dilated causal convolutions, layers whose reach doubles from one to the next, and so hears a quarter
+of a second. Here a dense network on a window of the last 32 samples, 4 ms, stands in for them: the same chain rule and
+the same softmax, but nothing before the window is heard, least of all the pitch.
 
 The network hears the window twice, as companded codes and as sound divided by its loudness, and the loudness itself.
 It stands beside three baselines, in bits per sample: equal odds, the codes' frequencies, and a linear predictor
 (least squares on the sound divided by its loudness; its error Laplace, scaled by loudness, and summed over each
-code's step).
+code's step). Several voices, each with its own network, tell what a difference is worth.
 
 What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded only or both; hidden (128,) or (128,
 128); weight decay in {0, .1, .5}; not every combination. The linear predictor chooses its window out of 16, 32, 64,
 128 at every run.
 
 It makes its own sound: --data changes nothing.
-Takes about 10 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
+Takes about 25 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
 """
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding
 from demos.lesson import Mean
 from scratchvae import mu_law, plotting
 
 RATE = 8000             # samples a second
 WIDTH, HIDDEN, EPOCHS, WEIGHT_DECAY = 32, (128, 128), 8, 0.1
 REACH = 128             # samples before each next one that are kept, so that all models guess the same ones
-COLOURS = dict(zip(("mu-law", "equal steps", "network"), plotting.OTHER_COLOURS))
+COLOURS = dict(zip(("mu-law", "equal steps", "network", "equal steps, one at 0"), plotting.OTHER_COLOURS))
 QUIET = 1e-3            # added to the loudness, so that silence can be divided by
 
 
@@ -36,12 +37,15 @@ def run(lesson):
     """Compress, measure, train, speak; returns the tables' numbers."""
     lesson.say(__doc__.splitlines()[0])
     noise = companding(lesson)
-    train, valid, test = (voice_windows(lesson, seconds, n, stream)
-                          for stream, (seconds, n) in enumerate(lesson.pick([(60, 60_000), (10, 6000), (10, 6000)],
-                                                                            [(3, 3000), (2, 600), (2, 600)])))
-    network = train_network(lesson, train, valid)
-    bits, differences = score(lesson, network, train, valid, test)
-    speech = speak(lesson, network, test)
+    sizes = lesson.pick([(60, 60_000), (10, 6000), (10, 6000)], [(3, 3000), (2, 600), (2, 600)])
+    runs = []  # of every voice: its bits, and the first one's network
+    for run in range(lesson.pick(3, 2)):
+        train, valid, test = (voice_windows(lesson, seconds, n, stream + 100 * run)
+                              for stream, (seconds, n) in enumerate(sizes))
+        network = train_network(lesson, train, valid, run)
+        runs.append((score(network, train, valid, test), network, test))
+    bits, differences = compare(lesson, [each for each, _, _ in runs])
+    speech = speak(lesson, *runs[0][1:])
     return {"signal_to_noise": noise, "bits": bits, "differences": differences, "speech": speech}
 
 
@@ -57,27 +61,33 @@ def companding(lesson):
                                    "mu_law_curve")
     voice = sv.speech_like(lesson.pick(40_000, 4000), rate=RATE, rng=lesson.rng(10))
     levels = np.arange(-60, 1, 6)
-    companded, equal = np.transpose([(mu_law.signal_to_noise(v, mu_law.decode(mu_law.encode(v))),
-                                      mu_law.signal_to_noise(v, mu_law.dequantize(mu_law.quantize(v))))
-                                     for v in (voice * 10 ** (level / 20) for level in levels)])
-    lesson.table("Signal-to-noise ratio of 8 bits, in decibels, on the voice at different levels (0 dB: its peak is 1)",
-                 ["level", "mu-law", "equal steps", "gain", "gain in bits"],
-                 [(f"{level} dB", float(m), float(u), float(m - u), float((m - u) / (20 * np.log10(2))))
-                  for level, m, u in zip(levels, companded, equal)])
+    codes = {"mu-law": lambda v: mu_law.decode(mu_law.encode(v)),
+             "equal steps": lambda v: mu_law.dequantize(mu_law.quantize(v)),
+             "equal steps, one at 0": lambda v: np.round(127 * v) / 127}      # 255 codes, where 256 have none for 0
+    voices = [voice * 10 ** (level / 20) for level in levels]
+    ratio = {name: np.array([mu_law.signal_to_noise(v, code(v)) for v in voices])
+             for name, code in codes.items()}
+    companded, equal, with_zero = ratio.values()
+    lesson.table("Signal-to-noise ratio of 8 bits, in decibels, on the voice made in code at different levels (0 dB: "
+                 "its peak is 1)", ["level", *codes, "gain", "gain in bits", "gain over one at 0"],
+                 [(f"{level} dB", *map(float, (m, u, z, m - u, (m - u) / (20 * np.log10(2)), m - z)))
+                  for level, m, u, z in zip(levels, companded, equal, with_zero)])
     quieter = list(levels).index(-24)
     lesson.say(
         f"24 dB quieter costs equal steps {equal[-1] - equal[quieter]:.0f} dB and mu-law "
         f"{companded[-1] - companded[quieter]:.0f} dB. The gain is {companded[-1] - equal[-1]:.0f} dB where the voice "
-        f"is loud,\nbecause most of its samples are small even so, and reaches {np.max(companded - equal):.0f} dB in a "
-        "whisper: 33 dB by steps that are\n46 times finer, and more where equal steps turn all samples into +-1/256, "
-        "having no code for 0. A signal that\nis always near 1 would lose instead.\n")
-    lesson.save(plotting.lines(levels, {"mu-law, 8 bits": companded, "equal steps, 8 bits": equal},
-                               f"A voice at -24 dB is still {companded[quieter]:.0f} dB above mu-law's noise, and "
+        f"is loud,\nand {companded[0] - equal[0]:.0f} dB at {levels[0]} dB. Steps that are 46 times finer give 33 dB; "
+        "the rest is that equal steps without a code for 0 turn\na whisper into +-1/256. Against equal steps with one "
+        f"the gain at {', '.join(str(levels[i]) for i in (0, 2, 4))} dB is "
+        f"{', '.join(f'{companded[i] - with_zero[i]:+.1f}' for i in (0, 2, 4))} dB. A signal\nthat is always near 1 "
+        "would lose.\n")
+    lesson.save(plotting.lines(levels, {f"{name}, 8 bits": values for name, values in ratio.items()},
+                               f"A voice at -24 dB is {companded[quieter]:.0f} dB above mu-law's noise, and "
                                f"{equal[quieter]:.0f} dB above that of equal steps", "level of the voice (dB)",
-                               "signal-to-noise ratio (dB)", colours={
-                                   f"{code}, 8 bits": COLOURS[code] for code in ("mu-law", "equal steps")}),
+                               "signal-to-noise ratio (dB)", colours={f"{name}, 8 "
+                                                                      "bits": COLOURS[name] for name in codes}),
                   "mu_law_noise")
-    return {f"{level} dB": {"mu-law": m, "equal steps": u} for level, m, u in zip(levels, companded, equal)}
+    return {f"{level} dB": {name: values[i] for name, values in ratio.items()} for i, level in enumerate(levels)}
 
 
 # ---- the next sample ------------------------------------------------------------------------------------------------
@@ -104,13 +114,13 @@ def features(past):
     return np.concatenate([2 * mu_law.dequantize(codes), x / s, np.log(s)], axis=1).astype(np.float32)
 
 
-def train_network(lesson, train, valid):
+def train_network(lesson, train, valid, run):
     """A classifier of 256 classes, the codes of the next sample, stopped on the validation voice."""
-    rng = lesson.rng(3)
+    rng = lesson.rng(3 + 100 * run)
     network = sv.Classifier(2 * WIDTH + 1, HIDDEN, mu_law.N_CODES, rng=rng)
     sv.fit(network, features(train[0]), train[1], epochs=lesson.pick(EPOCHS, 2), batch_size=128,
            optimizer=sv.Adam(2e-3, weight_decay=WEIGHT_DECAY), rng=rng, valid=(features(valid[0]), valid[1]),
-           callbacks=[sv.EarlyStopping(4), sv.LearningRateDecay(0.2), lesson.progress("next code")])
+           callbacks=[sv.EarlyStopping(4), sv.LearningRateDecay(0.2), lesson.progress(f"next code, voice {run + 1}")])
     return network
 
 
@@ -150,33 +160,45 @@ def laplace_mass(low, high):
     return cdf[1] - cdf[0]
 
 
-def score(lesson, network, train, valid, test):
-    """Bits per sample of every model on the test voice, and paired differences."""
+def score(network, train, valid, test):
+    """Mean bits per sample of every model on the test voice."""
     predictors = {width: linear_predictor(train, width) for width in (16, 32, 64, 128)}
     width = max(predictors, key=lambda w: predictors[w](valid).mean())
     p = network.predict_proba(features(test[0]))
-    bits = {"equal odds": np.full(len(test[1]), 8.0), "frequencies": -log2_frequency(train, test),
-            f"linear, {width} samples": -predictors[width](test),
+    bits = {"equal odds": 8.0, "frequencies": -log2_frequency(train, test), "linear": -predictors[width](test),
             f"network, {WIDTH} samples": -np.log2(p[np.arange(len(p)), test[1]], dtype=np.float64)}
+    return {name: float(np.mean(b)) for name, b in bits.items()}
+
+
+def compare(lesson, runs):
+    """Bits per sample over the runs, each with a voice and a network of its own, and paired differences."""
+    bits = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    plus = f"+- is the standard error over {len(runs)} voices, each with its own network"
+    lesson.table(f"Bits per sample of a new voice (less is better; {plus})",
+                 ["model", "bits"],
+                 [(name, 8.0 if name == "equal odds" else Finding.of(b)) for name, b in bits.items()])
     *_, linear, ours = bits
-    lesson.table("Bits per sample of the test voice (less is better; +- is the standard error over samples)",
-                 ["model", "bits"], [(name, 8.0 if name == "equal odds" else Mean.of(b)) for name, b in bits.items()])
-    differences = {f"{b} - {a}": Mean.of(bits[b] - bits[a])
-                   for a, b in (("frequencies", linear), (linear, ours))}
+    differences = {f"{a} - {b}": Finding.of(bits[a] - bits[b]) for a, b in ((linear, "frequencies"), (ours, linear))}
     lesson.table("Paired differences, in bits", ["models", "difference"], list(differences.items()))
-    gain = differences[f"{ours} - {linear}"]
-    lesson.say(
-        "Most of what can be known of the next sample is a line through the last ones; the network takes off another "
-        f"{-gain.value:.2f} +- {gain.error:.2f} bits:\nit may bend where the line cannot, and gives "
-        "p(next code) any shape.\n" if gain.value < -2 * gain.error else
-        f"The network does not beat the linear predictor here ({gain.value:+.2f} +- {gain.error:.2f} bits).\n")
+    lesson.say(next_sample(*differences.values()))
     means = {name: float(b.mean()) for name, b in bits.items()}
-    errors = {name: Mean.of(b).error for name, b in bits.items() if name != "equal odds"}
+    errors = {name: Finding.of(b).error for name, b in bits.items() if name != "equal odds"}
     lesson.save(plotting.bars(means, f"Of 8 bits, a line through the past saves {8 - means[linear]:.1f}, a network "
                               f"{8 - means[ours]:.1f}", "bits per sample", errors, {
                                   "equal odds": plotting.COLOURS["independent"], ours: COLOURS["network"],
-                                  **dict(zip(("frequencies", linear), plotting.OTHER_COLOURS[3:]))}), "mu_law_bits")
-    return {name: Mean.of(b) for name, b in bits.items()}, differences
+                                  **dict(zip(("frequencies", linear), plotting.OTHER_COLOURS[4:]))}), "mu_law_bits")
+    return {name: Finding.of(b) for name, b in bits.items()}, differences
+
+
+def next_sample(line, network):
+    """What predicts the next sample: bits of the line minus the frequencies', of the network minus the line's."""
+    first = line.words("A line through the last samples costs bits against the codes' frequencies",
+                       "A line through the last samples takes off bits that the codes' frequencies cost",
+                       "A line through the last samples brings no clear gain over the codes' frequencies")
+    then = network.words("the network costs more than that line",
+                         "the network takes off another part:\nit may bend where the line cannot, and gives p(next "
+                         "code) any shape", "the network does not clearly beat that line")
+    return f"{first} ({line}); {then} ({network}).\n"
 
 
 # ---- one by one -----------------------------------------------------------------------------------------------------
@@ -211,15 +233,21 @@ def speak(lesson, network, test):
         f"It took {n} passes, one a sample; none could start before the last had ended. A window of "
         f"{1000 * WIDTH / RATE:.0f} ms is shorter\nthan a period of the voice (6 to 11 ms), so the network cannot know "
         "when the vocal cords will pulse next:\nthat is what WaveNet's reach is for.\n")
-    draw_voices(lesson, real, spoken)
+    draw_voices(lesson, real, spoken, pitch(Finding.between(repetition(spoken), repetition(real)), *(
+        row["repetition"].value for row in numbers.values())))
     return numbers
 
 
-def draw_voices(lesson, real, spoken):
+def pitch(apart, voice, network):
+    """The title: correlation one period later, of the voice and of the network, whose difference is `apart`."""
+    told = apart.words("repeats itself more than the voice", "repeats itself less than the voice",
+                       "does not repeat itself clearly more or less than the voice")
+    return f"The network {told}: correlation one period later {network:.2f}, the voice's {voice:.2f}"
+
+
+def draw_voices(lesson, real, spoken, title):
     """The two loudest pieces of each."""
-    figure, axes = plotting.panels(4, "The network babbles: it has pulses and ringing like the voice, but no steady "
-                                      "pitch",
-                                   n_columns=2, size=(4.6, 2.0))
+    figure, axes = plotting.panels(4, title, n_columns=2, size=(4.6, 2.0))
     milliseconds = 1000 * np.arange(real.shape[1]) / RATE
     pieces = [(x, title, colour) for voices, title, colour in (
         (real, "the made-up voice", plotting.COLOURS["truth"]),

@@ -1,17 +1,18 @@
-"""What does a wrong noise model do to a VAE? Observation models on the same digits, and what each one hides.
+"""What does a wrong noise model do to a VAE? Observation models on the same images, and what each one hides.
 
-A fixed variance of 1 on pixels in [0, 1] collapses every latent: the eigenvalues of the data's covariance say so
-before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for each pixel
-runs away where pixels are exactly 0, until a floor stops it. Then binary pixels under Bernoulli and grey ones under the
-continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only where that
-means something.
+A fixed variance on pixels in [0, 1], 1 for one, may collapse latents: the eigenvalues of the data's covariance say
+which before any training. Squared error with a weighted KL is a fixed variance in disguise. A variance learned for
+each pixel runs away where pixels are exactly 0, until a floor stops it. Then binary pixels under Bernoulli and grey
+ones under the continuous Bernoulli, with what the cross-entropy on grey pixels leaves out; densities are compared only
+where that means something.
 
 With --data DIR it does the same on MNIST-format files (10,000 of the training images).
-Takes about 13 s. Writes observation_collapse, observation_floor, observation_reconstructions (.png).
+Takes about 45 s. Writes observation_collapse, observation_floor, observation_reconstructions (.png).
 """
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding, listing
 from demos.lesson import Mean
 from scratchvae import plotting
 
@@ -24,9 +25,8 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images()
     images = images._replace(train=images.train[:10_000])
-    collapsed, deep = collapse(lesson, images)
-    return {"collapse": collapsed, "beta": disguise(lesson, images), "floor": runaway(lesson, images),
-            "models": compare(lesson, images, deep)}
+    return {"collapse": collapse(lesson, images), "beta": disguise(lesson, images), "floor": runaway(lesson, images),
+            "models": compare(lesson, images)}
 
 
 def trained(lesson, images, observation, label, hidden=(128,), beta=1.0, stream=1):
@@ -81,21 +81,19 @@ def predicted_kl(values, variance):
 
 
 def collapse(lesson, images):
-    """Latents alive and KL at several fixed variances: predicted, in a linear VAE, in a deeper one; the deeper ones."""
+    """Latents alive and KL at several fixed variances: predicted, in a linear VAE, in a deeper one."""
     values = eigenvalues(images.train.astype(np.float64))
     variances = (1.0, 0.5, 0.25, 0.1, 0.05)
     lesson.say(f"{len(images.train)} training images of {images.train.shape[1]} grey pixels in [0, 1]. The "
                "eigenvalues of their covariance are "
                f"{', '.join(f'{v:.3f}' for v in values[:4])} ...\nA latent pays where an eigenvalue exceeds the "
-               "variance: with variance 1, "
-               f"{int((values > 1).sum())} of them do.\n")
-    numbers, rows, deep = {}, [], {}
+               f"variance: with variance 1, {int((values > 1).sum())} of them do.\n")
+    numbers, rows = {}, []
     for v in variances:
         kl = [predicted_kl(values, v)]
         for hidden in ((), (128,)):
             vae = trained(lesson, images, sv.Gaussian(v), f"variance {v:g}, {'deep' if hidden else 'linear'}", hidden)
             kl.append(kl_per_latent(vae, images.train))
-        deep[v] = vae
         alive = [int((k > 0.02).sum()) for k in kl]
         numbers[v] = {"alive": np.array(alive), "kl": np.array([k.sum() for k in kl]),
                       "elbo": Mean.of(vae.elbo(images.test, rng=lesson.rng(9)).elbo)}
@@ -107,11 +105,9 @@ def collapse(lesson, images):
                f"{one['alive'][1]} latents alive in the\n"
                f"linear VAE, {one['alive'][2]} in the deep one. The prediction is for the linear VAE at its "
                f"optimum; trained, it is at most {off:.2f} nats\n"
-               f"off. A deep one can bend and may find more to say: {numbers[0.25]['kl'][2]:.2f} nats instead "
-               f"of {numbers[0.25]['kl'][0]:.2f} at variance 0.25.")
-    figure, axes = plotting.panels(2, "Latents live where the data's variance exceeds the noise's: at variance 1, "
-                                      "none does",
-                                   size=(4.3, 3.5))
+               f"off. A deep one can bend and need not say the same: {numbers[0.25]['kl'][2]:.2f} nats beside "
+               f"{numbers[0.25]['kl'][0]:.2f} at variance 0.25 (one run each).")
+    figure, axes = plotting.panels(2, who_lives(*map(int, one["alive"])), size=(4.3, 3.5))
     count = np.arange(1, min(17, len(values)))
     axes[0].bar(count, values[:len(count)], color=plotting.COLOURS["PCA"])
     for v in (1.0, 0.5, 0.25):
@@ -128,7 +124,17 @@ def collapse(lesson, images):
                    "what the latents say",
                    "fixed noise variance v", "KL, nats per image", logx=True, ax=axes[1])
     lesson.save(figure, "observation_collapse")
-    return numbers, deep
+    return numbers
+
+
+def who_lives(predicted, linear, deep):
+    """The title: how many of K latents live at variance 1."""
+    def count(n):
+        return {0: "none", K: f"all {K}"}.get(n, f"{n} of {K}")
+
+    return ("Latents live where the data's variance exceeds the noise's: at variance 1 "
+            f"{count(predicted)} should; {count(linear)} {'does' if linear < 2 else 'do'} in the linear VAE, "
+            f"{count(deep)} in the deep one")
 
 
 # ---- squared error with a weighted KL -----------------------------------------------------------------------------
@@ -168,46 +174,56 @@ def disguise(lesson, images):
 
 def runaway(lesson, images):
     """Which pixels sit on the floor, how much of log p(x given z) they bring, and what the floor does not enter."""
-    test, numbers, rows = images.test[:1000], {}, []
-    dead, zero = images.train.max(axis=0) == 0, test == 0
+    test, numbers, rows, errors = images.test[:1000], {}, [], {}
+    dead, zero, n_runs = images.train.max(axis=0) == 0, test == 0, lesson.pick(3 if lesson.data is None else 2, 2)
     for floor in FLOORS:
-        observation = sv.Gaussian("diagonal", floor=floor)
-        vae = trained(lesson, images, observation, f"diagonal, floor {floor:g}", stream=4)
-        m, s = np.split(decoded(vae, test), 2, axis=1)
-        on = np.exp(s) < floor                                # v = floor + e^s is mostly floor
-        log_p = sv.gaussian.log_prob(test[..., None], m[..., None], np.log(floor + np.exp(s))[..., None])
+        on, log_p, squares = ([] for _ in range(3))
+        for run in range(n_runs):
+            vae = trained(lesson, images, sv.Gaussian("diagonal", floor=floor), f"diagonal, floor {floor:g}, run "
+                                                                                f"{run + 1}",
+                          stream=4 + 100 * run)
+            m, s = np.split(decoded(vae, test), 2, axis=1)
+            on.append(np.exp(s) < floor)                      # v = floor + e^s is mostly floor
+            log_p.append(sv.gaussian.log_prob(test[..., None], m[..., None], np.log(floor + np.exp(s))[..., None]))
+            squares.append((m - test) ** 2)
+        on, log_p, squares = map(np.array, (on, log_p, squares))                             # each (runs, N, D)
+        errors[floor] = squares.sum(axis=2)
         numbers[floor] = {"on the floor": float(on.mean()), "of these 0": float((on & zero).sum() / max(1, on.sum())),
-                          "share": float(log_p[on].sum() / log_p.sum()),
+                          "nats on it": float((log_p * on).sum(axis=2).mean()),
+                          "nats elsewhere": float((log_p * ~on).sum(axis=2).mean()),
                           "most a pixel": float(-0.5 * np.log(2 * np.pi * floor)),
-                          "error": Mean.of(((m - test) ** 2).sum(axis=1)),
-                          "error, not 0": Mean.of(((m - test) ** 2 * ~zero).sum(axis=1))}
+                          "error": Finding.of(errors[floor]),
+                          "error, not 0": Finding.of((squares * ~zero).sum(axis=2))}
         row = numbers[floor]
-        rows.append((f"{floor:g}", *(f"{100 * row[key]:.1f}" for key in ("on the floor", "of these 0", "share")),
+        rows.append((f"{floor:g}", *(f"{100 * row[key]:.1f}" for key in ("on the floor", "of these 0")),
+                     *(f"{row[key]:+.1f}" for key in ("nats on it", "nats elsewhere")),
                      f"{row['most a pixel']:.2f}", row["error"], row["error, not 0"]))
     lesson.table(f"A variance v for each pixel; {int(dead.sum())} pixels are 0 in all training images, "
-                 f"{zero.mean():.0%} of all test pixels are 0",
-                 ["floor", "pixels with v < 2 floor, %", "of these exactly 0, %", "their share of log p(x given z), %",
-                  "nats for a hit", "squared error", "of it where x > 0"], rows)
-    first, last = numbers[FLOORS[0]], numbers[FLOORS[-1]]
+                 f"{zero.mean():.0%} of all test pixels are 0 (+- over images and {n_runs} runs)",
+                 ["floor", "pixels with v < 2 floor, %", "of these exactly 0, %", "log p(x given z) from them, nats",
+                  "from the others", "nats for a hit", "squared error", "of it where x > 0"], rows)
+    last = numbers[FLOORS[-1]]
     best = min(FLOORS, key=lambda floor: numbers[floor]["error"].value)
+    over = {floor: Finding.of(errors[floor] - errors[best]) for floor in FLOORS if floor != best}
     lesson.say(
-        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, nearly all of them exactly 0, and "
-        f"bring {last['share']:.0%} of log p(x given z). A hit\nthere is worth -1/2 log(2 pi floor), "
-        f"{0.5 * np.log(10):.2f} nats more for every power of ten that the floor is lowered, without end and\n"
-        "whatever was learned. So no log-density stands in this table: between its rows it would compare floors, "
-        "which were chosen\nby hand. What may be compared is what the floor does not enter: how far the means are "
-        f"from x. The squared error is {first['error'].value:.2f}\nat the first floor, {last['error'].value:.2f} at "
-        f"the last and smallest at {best:g}.")
+        f"At the lowest floor {last['on the floor']:.0%} of the pixels sit on it, {last['of these 0']:.0%} of them "
+        f"exactly 0, and bring {round(last['nats on it']):+d} nats an image, the others\n"
+        f"{round(last['nats elsewhere']):+d}. A "
+        "hit there is worth -1/2 log(2 pi floor), "
+        f"{0.5 * np.log(10):.2f} nats more for every power of ten that the floor is lowered, without\nend and "
+        "whatever was learned. So no ELBO stands in this table: between its rows it would compare floors, "
+        "which were chosen by hand.\nWhat may be compared is what the floor does not enter: how far the means are "
+        f"from x. {best_floor(best, over)}.")
     sv.comparable(*(sv.Gaussian("diagonal", floor=floor) for floor in FLOORS))
     lesson.say("sv.comparable would let the densities pass, for all are in the same units. It sees the measure, not "
                "who chose the floor.")
-    figure, axes = plotting.panels(2, f"At the lowest floor {last['on the floor']:.0%} of the pixels bring "
-                                   f"{last['share']:.0%} of the density; the means are best at floor {best:g}",
-                                   size=(4.4, 3.5))
-    plotting.lines(np.array(FLOORS), {name: 100 * np.array([numbers[f][key] for f in FLOORS]) for name, key in (
-        ("of log p(x given z)", "share"), ("of all pixels", "on the floor"))}, "what sits on the floor",
-        "floor of the learned variance", "percent", logx=True, ax=axes[0])
-    axes[0].set_ylim(0, 105)
+    figure, axes = plotting.panels(2, f"At the lowest floor the {last['on the floor']:.0%} of the pixels on it bring "
+                                   f"{round(last['nats on it']):+d} nats, the others "
+                                   f"{round(last['nats elsewhere']):+d}. "
+                                   f"{best_floor(best, over)}".replace("-", "\N{MINUS SIGN}"), size=(4.4, 3.5))
+    plotting.lines(np.array(FLOORS), {name: np.array([numbers[f][key] for f in FLOORS]) for name, key in (
+        ("pixels on the floor", "nats on it"), ("the others", "nats elsewhere"))}, "what brings log p(x given z)",
+        "floor of the learned variance", "nats per test image", logx=True, ax=axes[0])
     plotting.lines(np.array(FLOORS), {name: tuple(np.array([numbers[f][key] for f in FLOORS]).T) for name, key in (
         ("all pixels", "error"), ("pixels that are not 0", "error, not 0"))}, "what may be compared",
         "floor of the learned variance", "squared error per test image", logx=True,
@@ -219,63 +235,74 @@ def runaway(lesson, images):
     return numbers
 
 
+def best_floor(best, over):
+    """Where the squared error is smallest. over : the other floors -> Finding of their error minus that at the best."""
+    near = [f"{floor:g}" for floor, more in over.items() if more.sign() <= 0]
+    return (f"The squared error is smallest at floor {best:g}, " + ("not clearly smaller than at "
+                                                                    f"{listing(near)}" if near else
+                                                                    "clearly smaller than at the others"))
+
+
 # ---- which numbers may stand side by side -------------------------------------------------------------------------
 
-def compare(lesson, images, deep):
+def compare(lesson, images):
     """Grey pixels under four densities; under the cross-entropy, and what that omits; binary pixels under Bernoulli."""
     models = {"Gaussian, variance 1": sv.Gaussian(1.0), "Gaussian, variance 0.1": sv.Gaussian(0.1),
-              "Gaussian, one learned "
-              "variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
+              "Gaussian, one learned variance": sv.Gaussian("shared"), "continuous Bernoulli": sv.ContinuousBernoulli()}
     sv.comparable(*models.values())
-    test, numbers, rows, pictures = images.test, {}, [], []
-    zero, split = test == 0, {}
+    test, numbers, rows, pictures, elbo = images.test, {}, [], [], {}
+    zero, split, n_runs = test == 0, {}, lesson.pick(3 if lesson.data is None else 2, 2)
     shown = np.array([np.flatnonzero(images.test_labels == c)[0] for c in np.unique(images.test_labels)])
 
-    def report(name, vae):
-        terms = vae.elbo(test, rng=lesson.rng(9))
-        numbers[name] = {"elbo": Mean.of(terms.elbo), "kl": Mean.of(terms.kl),
-                         "error": Mean.of(squared_error(vae, test))}
+    def report(name, runs):
+        terms = [vae.elbo(test, rng=lesson.rng(9)) for vae in runs]
+        elbo[name] = np.array([t.elbo for t in terms], dtype=np.float64)
+        numbers[name] = {"elbo": Finding.of(elbo[name]), "kl": Finding.of([t.kl for t in terms]),
+                         "error": Finding.of([squared_error(vae, test) for vae in runs])}
         rows.append((name, *numbers[name].values()))
-        pictures.append(vae.reconstruct(test[shown]))
+        pictures.append(runs[0].reconstruct(test[shown]))
+
+    def runs_of(observation, label, stream):
+        return [trained(lesson, images, observation, f"{label}, run {run + 1}", stream=stream + 100 * run)
+                for run in range(n_runs)]
 
     for i, (name, observation) in enumerate(models.items()):
-        vae = deep.get(observation.variance) if isinstance(observation, sv.Gaussian) else None
-        vae = vae or trained(lesson, images, observation, name, stream=5 + i)
-        report(name, vae)
+        runs = runs_of(observation, name, stream=5 + i)
+        report(name, runs)
         if name == "Gaussian, one learned variance":
-            params = decoded(vae, test)
+            params = decoded(runs[0], test)
             log_variance = np.log(observation.floor + np.exp(params[:, -1]))
             split[name] = on_and_off(sv.gaussian.log_prob(
                 test[..., None], params[:, :-1, None], log_variance[:, None, None]), zero)
     split[name] = on_and_off(observation.log_prob(
-        test.reshape(-1, 1), decoded(vae, test).reshape(-1, 1)).reshape(test.shape), zero)
-    plain = trained(lesson, images, sv.CrossEntropy(), "cross-entropy", stream=5 + i)
-    score = plain.elbo(test, rng=lesson.rng(9)).elbo
-    # The same decoder, read as the density it would be with its normalising constant
-    density = sv.VAE(plain.n_features, n_latent=K, observation=sv.ContinuousBernoulli(), rng=lesson.rng(0))
-    density.theta[:] = plain.theta
-    omitted = density.elbo(test, rng=lesson.rng(9)).elbo - score
-    pictures.append(plain.reconstruct(test[shown]))
-    report("trained on cross-entropy, read as c. B.", density)
-    lesson.table("Grey test images: the ELBO as log density in nats (+- is the standard error over images)",
-                 ["p(x given z)", "ELBO", "KL", "squared error"], rows)
-    learned, grey = (numbers[name]["elbo"].value for name in split)
+        test.reshape(-1, 1), decoded(runs[0], test).reshape(-1, 1)).reshape(test.shape), zero)
+    plain = runs_of(sv.CrossEntropy(), "cross-entropy", stream=5 + i)
+    score = np.array([vae.elbo(test, rng=lesson.rng(9)).elbo for vae in plain], dtype=np.float64)
+    # The same decoders, read as the densities they would be with their normalising constant
+    densities = [sv.VAE(vae.n_features, n_latent=K, observation=sv.ContinuousBernoulli(), rng=lesson.rng(0))
+                 for vae in plain]
+    for density, vae in zip(densities, plain):
+        density.theta[:] = vae.theta
+    omitted = np.array([vae.elbo(test, rng=lesson.rng(9)).elbo for vae in densities], dtype=np.float64) - score
+    pictures.append(plain[0].reconstruct(test[shown]))
+    read_so = "trained on cross-entropy, read as c. B."
+    report(read_so, densities)
+    lesson.table("Grey test images: the ELBO as log density in nats (+- is the standard error over images and "
+                 f"{n_runs} runs)", ["p(x given z)", "ELBO", "KL", "squared error"], rows)
+    learned = "Gaussian, one learned variance"
     more = [b.value - a.value for a, b in zip(*split.values())]
+    apart = Finding.of(elbo[read_so] - elbo["continuous Bernoulli"])
     lesson.say(
         "All are densities of the same x, so they may be compared. One learned variance reaches "
-        f"{np.exp(log_variance[0]):.3f}; the guess 0.1 is "
-        f"{learned - numbers['Gaussian, variance 0.1']['elbo'].value:.1f}\n"
-        f"nats below, the guess 1 {learned - numbers['Gaussian, variance 1']['elbo'].value:.1f}. The continuous "
-        f"Bernoulli is {grey - learned:.0f} nats above it, but of log p(x given z) it gains {more[0]:+.0f} on\n"
-        f"the {zero.mean():.0%} of the pixels that are exactly 0 and {more[1]:+.0f} on the others: like the "
-        "diagonal Gaussian it can peak where values repeat.\n\n"
-        f"The cross-entropy on grey pixels scores {score.mean():.1f}. That is no log-likelihood: exp of it does "
+        f"{np.exp(log_variance[0]):.3f}; "
+        + guesses({f"{v:g}": Finding.of(elbo[f"Gaussian, variance {v:g}"] - elbo[learned]) for v in (0.1, 1.0)}) + "\n"
+        + where_it_gains(Finding.of(elbo["continuous Bernoulli"] - elbo[learned]), *more, zero.mean()) + "\n\n"
+        f"The cross-entropy on grey pixels scores {Finding.of(score)}. That is no log-likelihood: exp of it does "
         "not integrate to 1. It omits\n"
-        f"log C(a), here {omitted.mean():.1f} nats an image, which depends on the logits, so training without "
-        "it ends elsewhere: with it added the\n"
-        f"same decoder has {numbers['trained on cross-entropy, read as c. B.']['elbo'].value:.1f} nats, the one "
-        f"trained on the density {grey:.1f}. Its mean is not sigmoid(a) either: read so,\n"
-        f"the squared error is {squared_error(plain, test).mean():.2f}.")
+        f"log C(a), here {Finding.of(omitted)} nats an image, which depends on the logits, so training without "
+        "it ends elsewhere: with it\nadded the same decoder is "
+        f"{apart} nats from the one trained on the density ({apart.words('better', 'worse')}). Its mean is\nnot "
+        f"sigmoid(a) either: read so, the squared error is {np.mean([squared_error(vae, test) for vae in plain]):.2f}.")
     binary = lesson.images(binary=True)
     binary = binary._replace(train=binary.train[:10_000])
     coin = trained(lesson, binary, sv.Bernoulli(), "Bernoulli, binary pixels", stream=10)
@@ -286,12 +313,28 @@ def compare(lesson, images, deep):
         lesson.say(f"\nBinary pixels under Bernoulli: {numbers['Bernoulli, binary']['elbo']} nats, of a "
                    "probability, so at most 0. And beside the densities?\n"
                    f"sv.comparable refuses: {str(refusal).replace(': {', ':' + chr(10) + '{')}\n")
-    numbers["cross-entropy"] = {"score": Mean.of(score), "omitted": Mean.of(omitted)}
+    numbers["cross-entropy"] = {"score": Finding.of(score), "omitted": Finding.of(omitted)}
     lesson.save(plotting.image_grid(
-        np.concatenate([test[shown], *pictures]), "The same network under different noise: variance 1 sees one "
-                                                  "average image",
+        np.concatenate([test[shown], *pictures]), "The same network under different noise: the code says "
+        + ", ".join(f"{numbers[name]['kl'].value:.1f} nats ({name})" for name in list(models)[:2]),
         n_columns=len(shown),
         row_labels=["original", "variance 1", "variance 0.1", "learned variance", "continuous B.", "cross-entropy",
                     "cross-entropy, read as c. B."]),
         "observation_reconstructions")
     return numbers
+
+
+def guesses(apart):
+    """What a guessed variance costs: variance -> Finding of its ELBO minus that of the learned one."""
+    told = [f"the guess {v} is {difference} nats from it ({difference.words('better', 'worse')})"
+            for v, difference in apart.items()]
+    return ", ".join(told) + "."
+
+
+def where_it_gains(apart, on_zero, elsewhere, share):
+    """The continuous Bernoulli's ELBO minus the learned Gaussian's, and the parts of log p(x given z): where x is 0 (a
+    `share` of the pixels) and on the others."""
+    told = (f"The continuous Bernoulli is {apart} nats from it ({apart.words('better', 'worse')}); of log p(x given "
+            f"z) it has {on_zero:+.0f}\non the {share:.0%} of the pixels that are exactly 0 and {elsewhere:+.0f} on "
+            "the others (first run)")
+    return told + (": like the diagonal\nGaussian it can peak where values repeat." if on_zero > 0 > elsewhere else ".")

@@ -1,7 +1,7 @@
-"""Which flat picture of the data loses least? Principal components of real digits, and what they keep.
+"""Which flat picture of the data loses least? Principal components of real images, and what they keep.
 
-For k = 1, 2, 4, ..., 32 components fitted on the training digits: the squared error per image on training and test
-digits, beside a random orthonormal basis of the same size; the training error is held against the discarded singular
+For k = 1, 2, 4, ..., 32 components fitted on the training images: the squared error per image on training and test
+images, beside random orthonormal bases of the same size; the training error is held against the discarded singular
 values, which must give the same number. Draws the components, reconstructions, and the plane of the first two.
 
 Takes about 2 s. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
@@ -9,10 +9,12 @@ Takes about 2 s. Writes pca_error, pca_components, pca_reconstructions, pca_plan
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding, neighbours_agree
 from demos.lesson import Mean
 from scratchvae import plotting
 
 SIZES = (1, 2, 4, 8, 16, 32)
+N_BASES = 5
 
 
 def run(lesson):
@@ -22,37 +24,41 @@ def run(lesson):
     train, test = images.train.astype(np.float64), images.test.astype(np.float64)
     N, D = train.shape
     everything = sv.PCA().fit(train)
-    numbers, rows = {}, []
+    numbers, rows, by_pca, by_chance = {}, [], {}, {}
     for k in SIZES:
         pca = sv.PCA(k).fit(train)
-        test_error = Mean.of(squared_errors(test, pca.inverse_transform(pca.transform(test))))
+        by_pca[k] = squared_errors(test, pca.inverse_transform(pca.transform(test)))
         train_error = squared_errors(train, pca.inverse_transform(pca.transform(train))).mean()
         predicted = (everything.singular_values_[k:] ** 2).sum() / N
-        basis = np.linalg.qr(rng.standard_normal((D, k)))[0]
-        random_error = Mean.of(squared_errors(test - pca.mean_, (test - pca.mean_) @ basis @ basis.T))
-        kept = pca.explained_variance_ratio_.sum()
-        numbers[k] = {"test": test_error, "train": train_error, "predicted": predicted, "random basis": random_error,
-                      "kept": kept}
-        rows.append((k, f"{kept:.1%}", f"{train_error:.6f}", f"{predicted:.6f}", test_error, random_error))
-    lesson.table(f"Squared error per image of {D} pixels in [0, 1] (+- is the standard error over test images)",
+        bases = [np.linalg.qr(rng.standard_normal((D, k)))[0] for _ in range(N_BASES)]
+        centred = test - pca.mean_
+        by_chance[k] = np.stack([squared_errors(centred, centred @ basis @ basis.T) for basis in bases])
+        numbers[k] = {"test": Mean.of(by_pca[k]), "train": train_error, "predicted": predicted,
+                      "random basis": Finding.of(by_chance[k]), "kept": pca.explained_variance_ratio_.sum()}
+        rows.append((k, f"{numbers[k]['kept']:.1%}", f"{train_error:.6f}", f"{predicted:.6f}", numbers[k]["test"],
+                     numbers[k]["random basis"]))
+    lesson.table(f"Squared error per image of {D} pixels in [0, 1] (+- is the standard error over test images, and "
+                 f"over {N_BASES} random bases)",
                  ["k", "variance kept", "train", "sum S^2 / N over j > k", "test", "test, random basis"], rows)
-    enough = min(k for k in SIZES if numbers[k]["test"].value < numbers[32]["random basis"].value)
     gap = max(abs(n["train"] - n["predicted"]) / n["train"] for n in numbers.values())
+    most = SIZES[-1]
     lesson.say(
         f"What PCA loses on its training data is the discarded singular values' share, to a relative {gap:.0e}.\n"
-        f"A random basis of 32 directions loses {numbers[32]['random basis'].value:.2f} on the test images; {enough} "
-        "principal components lose less.\n")
+        f"A random basis of {most} directions loses {numbers[most]['random basis'].value:.2f} on the test images; "
+        + enough({k: Finding.of(by_chance[most] - by_pca[k]) for k in SIZES}) + "\n")
 
     lesson.save(plotting.lines(
         np.array(SIZES), {"PCA": tuple(np.array([numbers[k]["test"] for k in SIZES]).T),
                           "random basis": tuple(np.array([numbers[k]["random basis"] for k in SIZES]).T)},
-        "The first components take most of what there is to lose",
+        kept_by({k: numbers[k]["kept"] for k in SIZES}, D),
         "number of components k", "squared error per test image", logx=True), "pca_error")
     # Components have both signs: zero is shown as middle grey.
     patterns = everything.components_[:20] / (2 * np.abs(everything.components_[:20]).max(axis=1, keepdims=True))
+    side = int(np.sqrt(D))
+    rough = roughness(everything.components_[:20], (side, side))
     lesson.save(plotting.image_grid(
-        patterns + 0.5, "The first 20 components: from coarse patterns to fine ones (middle grey is 0)"),
-        "pca_components")
+        patterns + 0.5, f"The first {len(rough)} components (middle grey is 0): neighbouring pixels differ "
+        f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first"), "pca_components")
     shown = np.array([np.flatnonzero(images.test_labels == label)[0] for label in np.unique(images.test_labels)])
     stack = [test[shown]]
     for k in SIZES:
@@ -61,10 +67,39 @@ def run(lesson):
     lesson.save(plotting.image_grid(
         np.concatenate(stack), "The more components, the more of the image comes back", n_columns=len(shown),
         row_labels=["original", *(f"k = {k}" for k in SIZES)]), "pca_reconstructions")
+    z, labels = sv.PCA(2).fit(train).transform(test[:5000]), images.test_labels[:5000]
+    numbers["neighbours agree"] = Mean.of(neighbours_agree(z, labels))
     lesson.save(plotting.latent_scatter(
-        sv.PCA(2).fit(train).transform(test[:5000]), images.test_labels[:5000],
-        "The best plane through the digits separates a few of them"), "pca_plane")
+        z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest "
+        f"neighbours have the same label, by chance {same_label(labels):.0%}"), "pca_plane")
     return numbers
+
+
+def enough(gains):
+    """How many components lose less: k -> Finding of what the random basis loses more than k components."""
+    fewer = [k for k, gain in gains.items() if gain.sign() > 0]
+    return (f"{min(fewer)} principal component{'s lose' if min(fewer) > 1 else ' loses'} clearly less." if fewer else
+            "so many principal components lose "
+            f"{gains[max(gains)].words('', 'clearly more', 'no clearly different amount')}.")
+
+
+def kept_by(kept, D):
+    """The title: from how many components on half of the variance is kept. kept : k -> share of the variance."""
+    half = [k for k, share in kept.items() if share >= 0.5]
+    return " and ".join(f"{k} of {D} components keep {kept[k]:.0%}" for k in dict.fromkeys([*half[:1], max(kept)])) + (
+        " of the training images' variance")
+
+
+def roughness(patterns, shape):
+    """Mean square difference of neighbouring pixels of patterns (n, D) of this shape, over their mean square : (n,)."""
+    p = patterns.reshape(-1, *shape)
+    squares = (np.diff(p, axis=1) ** 2).mean(axis=(1, 2)) + (np.diff(p, axis=2) ** 2).mean(axis=(1, 2))
+    return squares / (2 * (p**2).mean(axis=(1, 2)))
+
+
+def same_label(labels):
+    """How often two images drawn from these have the same label."""
+    return float(np.sum((np.unique(labels, return_counts=True)[1] / len(labels)) ** 2))
 
 
 def squared_errors(X, X_mean):

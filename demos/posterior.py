@@ -1,6 +1,6 @@
-"""How good is q? The true posterior of single digits beside it, and the gap taken apart.
+"""How good is q? The true posterior of single images beside it, and the gap taken apart.
 
-A VAE of two latents trained on binary digits. Bayes' rule on a grid gives p(z given x), whatever its shape; the
+A VAE of two latents trained on binary images. Bayes' rule on a grid gives p(z given x), whatever its shape; the
 encoder gives an ellipse. The gap log p(x) - ELBO is what the encoder loses, because one network must answer for all
 images (amortisation: q is optimised for each image alone and the bound rises), and what no Gaussian could avoid. Then
 what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
@@ -11,6 +11,7 @@ Takes about 14 s. Writes posterior_grid, posterior_gap (.png).
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding
 from demos.lesson import Mean
 from demos.trained import digit_vae, fit_for_grid
 from scratchvae import plotting
@@ -46,18 +47,37 @@ def run(lesson):
     gap = evidence - own
     numbers = {"log p(x)": Mean.of(evidence), "ELBO": Mean.of(own), "gap": Mean.of(gap),
                **{name: Mean.of(part) for name, part in parts.items()}}
-    lesson.table(f"The gap of {n} test digits, nats", ["", "mean", "median", "worst image"],
+    lesson.table(f"The gap of {n} test images, nats (+- over images, of one "
+                 "model)", ["", "mean", "median", "worst image"],
                  [(name, numbers[name], float(np.median(v)), float(worst(v))) for name, v in (
                      ("log p(x)", evidence), ("ELBO", own), ("gap", gap), *parts.items())])
     escaped = int(np.sum(bounds["from the posterior's moments"] > bounds["from the encoder's q"] + 0.1))
-    share = numbers["amortisation"].value / numbers["gap"].value
-    lesson.say(f"{share:.0%} of the gap is the encoder's: a better Gaussian exists and it does not give it. Ascent "
-               "from the encoder's q can\nend at a worse optimum than ascent from the posterior's own moments: by "
-               f"over 0.1 nats for {escaped} of {n} images. q* is the\nbetter of the two.\n")
+    numbers["width"] = Finding.of((q[1] - best[1]).mean(axis=1) / 2)
+    lesson.say(whose_gap(Finding.of(parts["amortisation"]), numbers["gap"])
+               + " Ascent from the encoder's q ended at a worse\noptimum than ascent from the posterior's own moments "
+               f"by over 0.1 nats for {escaped} of {n} images. q* is the better of the two.\n"
+               f"{too_narrow(numbers['width'])}\n")
     draw_posteriors(lesson, vae, images, X, labels, gap, q, best)
     gap_figure(lesson, gap, parts, labels)
     numbers["code"] = code(lesson, images, vae)
     return numbers
+
+
+def whose_gap(amortisation, gap):
+    """Whether a better Gaussian exists. amortisation : Finding of its ELBO minus the encoder's; gap : a Mean."""
+    return amortisation.words(f"{amortisation.value / gap.value:.0%} of the gap is the encoder's: a better Gaussian "
+                              "exists and it does not give it.",
+                              "The ascent ended below the encoder's own q: too few steps.",
+                              f"No clear part of the gap is the encoder's ({amortisation} nats).")
+
+
+def too_narrow(width):
+    """Whether q is too narrow. width : Finding over images of log sigma of q minus that of the best Gaussian q*."""
+    return (f"Its sigma is {np.exp(width.value):.2f} times that of q* (geometric mean; +- "
+            f"{np.exp(width.value) * width.error:.2f}): "
+            + width.words("q is too wide here, though it was\nfitted in the order of the KL that rather gives too "
+                          "narrow ones.",
+                          "q is too narrow here.", "no clear difference.") + "\n")
 
 
 def worst(values):
@@ -83,10 +103,11 @@ def bound(vae, X, q, grid):
 
 
 def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
-    """Six digits from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
+    """Six images from the smallest gap to the largest: the posterior in grey, q and q* as ellipses."""
     chosen = np.argsort(gap)[np.linspace(0, len(gap) - 1, 6).round().astype(int)]
-    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse, and "
-                                   "the encoder's is not even the best one", n_columns=3, size=(3.5, 3.5))
+    figure, axes = plotting.panels(6, "The true posterior (grey) may be tilted or bent; q is an upright ellipse. From "
+                                   f"the smallest gap, {gap.min():.2f} nats, to the largest, {gap.max():.2f}",
+                                   n_columns=3, size=(3.5, 3.5))
     side = int(np.sqrt(X.shape[1]))
     window = sv.latent_grid(2, half_width=4.0, step=lesson.pick(0.04, 0.1))
     found = sv.grid_posterior(vae, X[chosen], window)
@@ -111,7 +132,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
             centre, reach = (points.max(axis=0) + points.min(axis=0)) / 2, 0.75 * np.ptp(points, axis=0).max() + 0.25
             ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach),
                    aspect="equal",
-                   title=f"{'an' if labels[i] == 8 else 'a'} {labels[i]}, gap {gap[i]:.2f} nats")
+                   title=f"class {labels[i]}, gap {gap[i]:.2f} nats")
             inset = ax.inset_axes((0.02, 0.74, 0.24, 0.24))
             inset.imshow(X[i].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
             inset.set(xticks=[], yticks=[])
@@ -129,18 +150,24 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best):
 def gap_figure(lesson, gap, parts, labels):
     """The gap of every image, sorted, in its two parts."""
     order = np.argsort(gap)
-    amortisation, family = (part[order[-10:]].mean() for part in parts.values())
-    figure, (ax,) = plotting.panels(1, "The gap is small for most digits and large for a few"
-                                    + ("; there it is the encoder that fails" if amortisation > family else ""),
-                                    size=(7, 3.6))
+    figure, (ax,) = plotting.panels(1, few_or_many(gap[order], parts["amortisation"][order]), size=(7, 3.6))
     with plotting.house_style():
         bottom = np.zeros(len(gap))
         for (name, part), colour in zip(parts.items(), (plotting.COLOURS["VAE"], plotting.COLOURS["independent"])):
             ax.bar(np.arange(1, len(gap) + 1), part[order], 1.0, bottom=bottom, color=colour, label=name)
             bottom = bottom + part[order]
-        ax.set(xlabel="test digits, sorted by their gap", ylabel="log p(x) - ELBO, nats")
+        ax.set(xlabel="test images, sorted by their gap", ylabel="log p(x) - ELBO, nats")
         ax.legend(loc="upper left")
     lesson.save(figure, "posterior_gap")
+
+
+def few_or_many(gap, amortisation):
+    """The title: how much of all gaps (N,), ascending, the largest tenth has, and how much there is the encoder's."""
+    tenth = slice(-max(1, len(gap) // 10), None)
+    n = len(gap[tenth])
+    return (f"The largest gaps, {n} of {len(gap)}, are {gap[tenth].sum() / gap.sum():.0%} of them all together; there "
+            f"{amortisation[tenth].sum() / gap[tenth].sum():.0%} is the encoder's, elsewhere "
+            f"{amortisation[:-n].sum() / gap[:-n].sum():.0%}")
 
 
 def code(lesson, images, flat):
@@ -157,18 +184,18 @@ def code(lesson, images, flat):
                          "active": int(units.active.sum()),
                          "least used, variance": float(units.variance.min())}
         rows.append((name, *numbers[name].values()))
-    lesson.table(f"What the KL is paid for: {len(X)} training digits, nats (+- over images); log N = "
+    lesson.table(f"What the KL is paid for: {len(X)} training images, nats (+- over images); log N = "
                  f"{np.log(len(X)):.2f}",
                  ["model", "KL, sampled", "mutual information", "KL(aggregate || prior)", "KL, closed form",
                   "active latents",
                   "least Var[mu]"], rows)
     short, long = numbers["2 latents"], numbers["32 latents"]
     lesson.say(f"With 2 latents {short['mutual information'].value / short['kl'].value:.0%} of the KL is information "
-               "about which digit it was, the rest the price for codes that are not\n"
+               "about which image it was, the rest the price for codes that are not\n"
                "spread like the prior. With 32 latents the code could name the image: its information is at most log "
                f"N, and reaches\n{long['mutual information'].value:.2f}; {long['active']} of 32 latents are used "
                "(variance of mu above 0.01), "
                f"{'the others stay at the prior.' if long['active'] < 32 else 'none stays at the prior.'}\n"
-               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is partly real distance and partly that "
-               f"{len(X)} codes cannot fill so many dimensions.\n")
+               f"What is left of the KL, {long['marginal kl'].value:.2f} nats, is real distance or only that "
+               f"{len(X)} codes cannot fill so many dimensions;\nthese numbers do not tell them apart.\n")
     return numbers

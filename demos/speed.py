@@ -323,7 +323,8 @@ def cost_against_size(lesson):
     names = {"batch": "the batch", "width": "the hidden layers", "n_latent": "the code"}
     lesson.save(with_fits(plotting.lines(
         sizes, {f"{names[name]} (slope {slopes[name]:.2f})": ms for name, ms in curves.items()},
-        "A step's time grows with batch and width, and with the code size only once that is as large as a layer",
+        "How a step's time grows at the largest sizes: as " + ", ".join(
+            f"{names[name]} to the power {slopes[name]:.2f}" for name in names),
         "size (else: batch 128, width 400, code 20)", f"ms a step ({own_threads()})", logx=True, logy=True),
         sizes, curves), "speed_scaling")
 
@@ -368,7 +369,8 @@ def memory_against_size(lesson):
                   for i, (N, d) in enumerate(zip(sizes, data))])
     lesson.save(with_fits(plotting.lines(
         sizes, {"the data itself": data, **grown},
-        "Training takes no more memory for more examples or epochs, PCA a few blocks of rows",
+        f"From {sizes[0]:,} to {sizes[-1]:,} examples the memory asked for beyond the data grows " + ", ".join(
+            f"{mib[-1] / mib[0]:.1f} times ({name})" for name, mib in grown.items()),
         "examples, 784 float32 each", "MiB", logx=True, logy=True), sizes, grown), "speed_memory")
     return grown, {f"memory, {name}": slope(sizes, mib) for name, mib in grown.items()}
 

@@ -1,7 +1,7 @@
 """How does a latent space organise itself? An autoencoder's and a VAE's, side by side, while they train.
 
-Both compress the same binarised digits to two numbers with the same network. Two things differ: the VAE draws its
-code, z = mu + sigma eps, and its loss has a KL. Every frame shows where the training digits lie after so many epochs,
+Both compress the same binarised images to two numbers with the same network. Two things differ: the VAE draws its
+code, z = mu + sigma eps, and its loss has a KL. Every frame shows where the training images lie after so many epochs,
 of the VAE the means mu. The last frame's spread is printed: the root-mean-square distance of the
 codes from the origin, and how far their mean is off it.
 
@@ -41,10 +41,18 @@ def run(lesson):
     lesson.table(f"The codes after {epochs} epochs",
                  ["model", "root-mean-square radius", "distance of the mean from the origin"],
                  [(name, n["radius"], n["offset"]) for name, n in numbers.items()])
-    lesson.say("Nothing tells the autoencoder where to put its codes, and they wander as far as they like; the VAE's "
-               "KL holds them\nat the scale of N(0, I), where one knows to look for them.")
+    lesson.say(spread({name: n["radius"] for name, n in numbers.items()}))
     print(f"  saved {path}", flush=True)
     return numbers
+
+
+def spread(radius):
+    """How far each model's codes lie from the origin in this film, of one run each, beside N(0, I) in the plane."""
+    scale = {name: r / np.sqrt(2) for name, r in radius.items()}
+    ae = f"here they end {scale['AE']:.1f} times as far from the origin as draws from N(0, I)"
+    vae = (f"{'holds the means near' if 0.5 < scale['VAE'] < 1.5 else 'has not brought the means to'} the scale of "
+           f"N(0, I) ({scale['VAE']:.1f} times it)")
+    return f"Nothing tells the autoencoder where to put its codes: {ae}.\nThe VAE's KL {vae}, where one looks for them."
 
 
 def film_of(films, frames, labels, path, hold):
@@ -63,7 +71,7 @@ def film_of(films, frames, labels, path, hold):
                     ax.set_aspect("equal", adjustable="box")
                     ax.set(xlim=(-limits[name], limits[name]), ylim=(-limits[name], limits[name]))
                     ax.title.set_color(plotting.COLOURS[name])
-                figure.suptitle(f"Two numbers a digit, coloured by label: epoch {epoch}")
+                figure.suptitle(f"Two numbers an image, coloured by label: epoch {epoch}")
                 writer.grab_frame()
                 figure.set_layout_engine("none")  # it stays where the first frame put it
             for _ in range(hold):

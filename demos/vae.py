@@ -1,7 +1,7 @@
-"""Can a network learn to write digits? The variational autoencoder, trained and measured on real ones.
+"""Can a network learn to draw? The variational autoencoder, trained and measured on real images.
 
 Trains VAEs on the bundled digits, binarised at one half (pixels of at least 8/16 become 1), stopped early on the
-validation digits, and prints the test ELBO and its two terms in nats per image with standard errors. Beside them stand
+validation images, and prints the test ELBO and its two terms in nats per image with standard errors. Beside them stand
 two baselines: independent pixels, and a VAE with a linear decoder. A VAE of two latents draws the map of its latent
 space.
 
@@ -12,7 +12,9 @@ and vae_latent (.png).
 import numpy as np
 
 import scratchvae as sv
+from demos.judgement import Finding, neighbours_agree
 from demos.lesson import Mean
+from demos.pca import same_label
 from scratchvae import plotting
 
 
@@ -40,28 +42,27 @@ def run(lesson):
     linear, _, _ = trained("linear decoder", (), n_latent, stream=2)
     flat, _, _ = trained("VAE, 2 latents", hidden, 2, stream=3)
 
-    numbers = {"independent pixels": (Mean.of(independent_pixels(images.train, images.test)), "", "")}
+    independent = independent_pixels(images.train, images.test)
+    numbers, elbo = {"independent pixels": (Mean.of(independent), "", "")}, {}
     for label, model in ((f"linear decoder, {n_latent} latents", linear), ("VAE, 2 latents", flat), (name, vae)):
         terms = model.elbo(images.test, rng=lesson.rng(9))
-        numbers[label] = tuple(Mean.of(term) for term in terms)
+        numbers[label], elbo[label] = tuple(Mean.of(term) for term in terms), terms.elbo
     lesson.table("Test images, nats per image (more is better; +- is the standard error over images)",
                  ["model", "log p(x) or its bound", "reconstruction", "KL"],
                  [(label, *row) for label, row in numbers.items()])
-    gain = numbers[name][0].value - numbers["independent pixels"][0].value
-    lesson.say(
-        "Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. Even so "
-        f"the\nVAE is {gain:.1f} nats above: it has learned which pixels go together. Of what it knows of an image, "
-        f"the KL is\nwhat the code costs ({numbers[name][2].value:.1f} nats) and the reconstruction what is still "
-        "missing after it.\nThe two-latent VAE pays for a map that fits on paper.\n")
+    lesson.say(learned(Finding.of(elbo[name] - independent), numbers[name][2],
+                       Finding.of(elbo[name] - elbo["VAE, 2 latents"])))
 
     rng = lesson.rng(10)
     lesson.save(plotting.training_curves(
-        history.train, history.valid, "The ELBO rises while its KL grows: the code learns to say something, then the "
-        "validation curve tells when to stop", best=best), "vae_training")
+        history.train, history.valid, course(history.valid["elbo"], history.valid["kl"], best), best=best),
+        "vae_training")
     shown = rng.choice(len(images.test), 10, replace=False)
+    lost = {k: unexplained(images.test, model.reconstruct(images.test)) for k, model in ((n_latent, vae), (2, flat))}
     lesson.save(plotting.image_grid(
         np.concatenate([images.test[shown], vae.reconstruct(images.test[shown]), flat.reconstruct(images.test[shown])]),
-        f"{n_latent} numbers keep an image's shape; 2 keep little more than its kind",
+        "Of the test images' variance " + ", ".join(f"{k} numbers restore "
+                                                    f"{1 - share:.0%}" for k, share in lost.items()),
         row_labels=["original", f"{n_latent} latents", "2 latents"]), "vae_reconstructions")
     z = rng.standard_normal((40, n_latent))
     lesson.save(plotting.image_grid(vae.decode(z), "Images that never were: z drawn from N(0, I), decoded (mean of "
@@ -72,16 +73,64 @@ def run(lesson):
     for j in range(n_latent):
         moved[j, :, j] = values
     lesson.save(plotting.traversal(
-        vae.decode(moved.reshape(-1, n_latent)), values, "One latent moved at a time, the others held: each changes "
-        "the image in its own way, or hardly at all", [f"z{j + 1}" for j in range(n_latent)]), "vae_traversal")
+        vae.decode(moved.reshape(-1, n_latent)), values, moving(np.array([
+            np.linalg.norm(np.diff(vae.decode(row[[0, -1]]), axis=0)) for row in moved])),
+        [f"z{j + 1}" for j in range(n_latent)]), "vae_traversal")
     lesson.save(plotting.manifold(flat.decode(plotting.manifold_grid(15)),
-                                  "Moving z1 and z2 changes the image continuously, through all kinds of images"),
+                                  "Moving z1 and z2 changes the image continuously: the decoded map of the plane"),
                                   "vae_manifold")
-    lesson.save(plotting.latent_scatter(
-        flat.encode(images.test[:5000])[0], images.test_labels[:5000],
-        "Codes gather at the centre and sort themselves by label, though no label was ever shown", circles=True),
-        "vae_latent")
+    z, labels = flat.encode(images.test[:5000])[0], images.test_labels[:5000]
+    lesson.save(plotting.latent_scatter(z, labels, sorted_by_label(z, labels), circles=True), "vae_latent")
     return {label: {"elbo": row[0], "reconstruction": row[1], "kl": row[2]} for label, row in numbers.items()}
+
+
+def learned(gain, kl, over_flat):
+    """What the VAE is worth. gain : its ELBO minus independent pixels' log p(x); kl : Mean of its KL; over_flat : its
+    ELBO minus the two-latent VAE's; Findings over images."""
+    told = gain.words(f"Even so this VAE is\n{gain} nats above: it has learned which pixels go together.",
+                      f"This VAE is\n{Mean(-gain.value, gain.error)} nats below: its bound does not show that it has "
+                      "learned which pixels go together.",
+                      f"This VAE is\n{gain} nats above, no clear difference: its bound does not show that it has "
+                      "learned which pixels go together.")
+    flat = over_flat.words(f"The two-latent VAE pays {over_flat} nats of it for a map that fits on paper.",
+                           f"The two-latent VAE is the better one here, by {Mean(-over_flat.value, over_flat.error)} "
+                           "nats.",
+                           f"The two-latent VAE is not clearly worse ({over_flat} nats).")
+    return ("Independent pixels give an exact log p(x); the others give the ELBO, which can only be below theirs. "
+            f"{told}\nOf what it knows of an image, the KL is what the code costs ({kl.value:.1f} nats) and the "
+            f"reconstruction what is still missing\nafter it. {flat} (+- over images, of one run each)\n")
+
+
+def course(elbo, kl, best):
+    """The title of the training: what the validation images' ELBO and KL do up to the best epoch, and what follows."""
+    if best == 1:
+        return f"The validation images' ELBO is highest after epoch 1, {elbo[0]:.1f}"
+    at = best - 1
+    rises, grows = (curve[at] > curve[0] for curve in (elbo, kl))
+    end = f"after epoch {best} it rises no more" if best < len(elbo) else "it is highest at the end"
+    return (f"Up to epoch {best} the validation images' ELBO {'rises' if rises else 'does not rise'} "
+            f"({elbo[0]:.1f} to {elbo[at]:.1f}) and the KL {'grows' if grows else 'does not grow'} ({kl[0]:.1f} to "
+            f"{kl[at]:.1f}); {end}")
+
+
+def unexplained(X, X_mean):
+    """The squared error as a share of the variance of X : from 0 to about 1 for their mean image."""
+    return float(((X - X_mean) ** 2).sum() / ((X - X.mean(axis=0)) ** 2).sum())
+
+
+def moving(change):
+    """The title of the traversal: how far images at both ends of each latent's walk are apart : (K,)."""
+    still = int((change < 0.1 * change.max()).sum())
+    return (f"One latent moved at a time, the others held: images at the ends differ by {change.min():.1f} to "
+            f"{change.max():.1f}" + (f"; {still} of {len(change)} latents hardly change the image" if still else ""))
+
+
+def sorted_by_label(z, labels):
+    """The title of the map: where codes lie, and whether neighbours have the same label."""
+    radius = np.sqrt((z * z).sum(axis=1).mean() / z.shape[1])
+    return (f"Codes lie at {radius:.1f} times N(0, I)'s distance from the centre; no label was shown, and "
+            f"{neighbours_agree(z, labels).mean():.0%} of the nearest neighbours share theirs (by chance "
+            f"{same_label(labels):.0%})")
 
 
 def independent_pixels(train, test):

@@ -24,10 +24,7 @@ How a network learns
     nn/callbacks.py                   What else happens between epochs?
     nn/progress.py                    How far is the training, and how long will it take?
     nn/checkpoint.py                  How does a model survive the end of the program?
-    nn/distrust.py                    What if a file is not what it says?
     nn/resume.py                      How does a stopped run go on?
-    nn/door.py                        What does `fit` refuse?
-    nn/not_finite.py                  Which number stopped being one?
 
 Models
     models/fit_once.py                What do models share that are fitted once, in closed form?
@@ -62,6 +59,8 @@ Data, pictures, doors
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
     checking/__init__.py              What may come in?
+    checking/training.py              What does `fit` refuse?
+    checking/files.py                 What if a file is not what it says?
     extending.py                      How does a class from outside join in?
     writing.py                        How is a file written whole or not at all?
 

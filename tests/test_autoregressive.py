@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.models import autoregressive, fvbn, made
+from scratchvae.nn import network
 from strategies import normals, rng, seeds, shake
 
 D = 6
@@ -176,6 +177,34 @@ def test_degrees_come_in_equal_shares():
         assert np.ptp(counts) <= 1 and (np.diff(degrees) >= 0).all()
 
 
+def check_default_orders():
+    """One order: the raster. Several: the raster, then others, drawn with the generator, and so different ones."""
+    assert made.MADE(9, (4,), rng=rng()).orders.tolist() == fvbn.FVBN(9, rng=rng()).orders.tolist() == [list(range(9))]
+    orders = made.MADE(9, (4,), 5, rng=rng(1)).orders
+    assert orders[0].tolist() == list(range(9)) and (np.sort(orders, axis=1) == np.arange(9)).all()
+    assert len(np.unique(orders, axis=0)) == 5
+    assert (made.MADE(9, (4,), 5, rng=rng(1)).orders == orders).all()
+    assert (made.MADE(9, (4,), 5, rng=rng(2)).orders[1:] != orders[1:]).any(axis=1).all()
+
+
+def test_default_orders():
+    check_default_orders()
+
+
+def check_hidden_start(activation):
+    """Hidden layers start as the same layers without masks: for a ReLU with its weights, for tanh with its own."""
+    masked = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64).by_order[0]
+    free = network.mlp(40, (160, 90), 40, activation=activation, rng=rng(1), dtype=np.float64)
+    for i in (0, 2):
+        np.testing.assert_allclose(masked.layers[i].W.std(), free.layers[i].W.std(), rtol=0.05)
+        assert masked.layers[i].b.any() == free.layers[i].b.any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_hidden_start(activation):
+    check_hidden_start(activation)
+
+
 # ---- the gradient ---------------------------------------------------------------------------------------------------
 
 def check_gradients(model, X):
@@ -257,6 +286,15 @@ def test_several_orders_train_one_theta():
     assert drawn == losses and len(losses) == 3
     # Jensen: the average loss is never below -log of the average
     assert np.mean(list(losses)) >= model.evaluate(X).loss
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blocks_of_rows_change_nothing(kind, monkeypatch):
+    model, X = build(kind), binary(30, D)
+    want, terms = model.log_prob(X), model.evaluate(X, rng=rng(1))
+    monkeypatch.setattr(autoregressive, "row_blocks", lambda x, width: (slice(i, i + 4) for i in range(0, len(x), 4)))
+    np.testing.assert_allclose(model.log_prob(X), want, rtol=1e-12)
+    assert tuple(model.evaluate(X, rng=rng(1))) == pytest.approx(tuple(terms), rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -358,6 +396,22 @@ def test_completion_with_the_known_last_needs_more_draws():
     with pytest.raises(AssertionError):
         check_completion_from_behind(n_draws=1)
     check_completion_from_behind()
+
+
+def check_completion_of_rows_that_know_different_pixels(n=3000, n_draws=60):
+    """Each row keeps the pixels that it knows itself, and is weighed by them alone."""
+    model = build("FVBN", seed=4, n_features=4)
+    x, order = binary(1, 4, seed=9)[0], model.orders[0]
+    masks = [np.isin(np.arange(4), pixels) for pixels in (order[:2], order[2:], order[[0, 3]], [])]
+    known = np.tile(masks, (n, 1))
+    completed = model.complete(np.tile(x, (len(known), 1)), known, n_draws=n_draws, rng=rng(3))
+    for i, mask in enumerate(masks):
+        assert (completed[i::4][:, mask] == x[mask]).all()
+        check_frequencies(completed[i::4], posterior(model, x, mask), n_sigma=6)
+
+
+def test_completion_of_rows_that_know_different_pixels():
+    check_completion_of_rows_that_know_different_pixels()
 
 
 def test_completion_ignores_what_is_unknown_and_keeps_its_input():

@@ -60,6 +60,22 @@ def check_start_from_encoder(make):
     assert not np.allclose(model.network.layers[0].W, encoder.encoder.layers[0].W)
 
 
+def check_ties():
+    """Of labels that are equally probable the smallest, in `predict`, in `score` and in the accuracy while training."""
+    model, X, labels = small(hidden=(), seed=0)
+    model.theta[:] = 0
+    assert (model.predict(X) == 0).all()
+    model.theta[-6:] = [0, 2, 1, 2, 2, 0]
+    assert (model.predict(X) == 1).all()
+    share = (labels == 1).mean()
+    assert 0 < share != (labels == 4).mean() != (labels == 3).mean()
+    assert model.score(X, labels) == model.evaluate(X, labels).accuracy == model.loss_and_grad(X, labels).accuracy == share
+
+
+def test_ties():
+    check_ties()
+
+
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
 def test_gradient(hidden, activation):

@@ -176,6 +176,19 @@ def test_optimize_q(k):
     check_optimize_q(k)
 
 
+def check_optimize_q_starts_at_the_encoder():
+    """One step is at most lr long in each coordinate (Adam), so after one that is tiny q is where it began."""
+    model, x = linear(5, 2, 1), normals(1, 3, 5)
+    for start, want in ((None, model.encode(x)), (some_q(3, 2, 1), some_q(3, 2, 1))):
+        found = posterior.optimize_q(model, x, start=start, steps=1, lr=1e-6, rng=rng(4))
+        for a, b in zip(found, want):
+            assert 0 < np.abs(a - b).max() < 2e-6 and np.abs(b).max() > 0.1
+
+
+def test_optimize_q_starts_at_the_encoder_unless_told():
+    check_optimize_q_starts_at_the_encoder()
+
+
 # ---- what is refused --------------------------------------------------------------------------------------------
 
 def test_what_is_refused():

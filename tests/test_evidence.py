@@ -135,6 +135,21 @@ def test_effective_sample_size_of_known_weights():
     np.testing.assert_allclose(evidence.effective_sample_size(log_w), [4, 2, 1.6], rtol=1e-14)
 
 
+def check_effective_sample_size_of_each_column():
+    """Each column by itself, also where one's largest weight is nothing beside another's: images differ in log p(x)."""
+    log_w, levels = normals(0, 4, 4), np.array([0.0, -900, -1e5, 300])
+    alone = [evidence.effective_sample_size(column[:, None])[0] for column in log_w.T]
+    with np.errstate(all="ignore"):
+        together = evidence.effective_sample_size(log_w + levels)
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
+    w = np.exp(log_w)
+    np.testing.assert_allclose(alone, w.sum(axis=0) ** 2 / (w ** 2).sum(axis=0), rtol=1e-12)
+
+
+def test_effective_sample_size_of_each_column():
+    check_effective_sample_size_of_each_column()
+
+
 def check_standard_error(seed):
     """1 / ess - 1 / S is Var[w] / (S mean(w)^2), the variance with denominator S."""
     w = np.exp(normals(seed, 50, 3))
@@ -161,6 +176,24 @@ def check_multi_sample_bound():
         assert (bounds[high].value - bounds[low].value).mean() > 4 * np.sqrt(np.sum(error**2)) / N
     assert (exact - bounds[50].value < 0.2 * (exact - bounds[1].value)).all()
     assert (bounds[50].value < exact + 4 * bounds[50].error).all() and (bounds[1].value < exact - 0.1).all()
+
+
+def check_bound_s_error():
+    """Of two repeats a and b the standard error is |a - b| / 2; of R the scatter, by R - 1, over sqrt(R)."""
+    X, vae, _ = blurred_linear(4)
+    for n_repeats, k in ((2, 3), (5, 1)):
+        log_w = evidence.log_weights(vae, X, n_repeats * k, evidence.Proposal(), rng(3)).reshape(n_repeats, k, N)
+        repeats = np.log(np.exp(log_w).mean(axis=1))
+        value, error = evidence.multi_sample_bound(vae, X, k=k, n_repeats=n_repeats, rng=rng(3))
+        np.testing.assert_allclose(value, repeats.sum(axis=0) / n_repeats, rtol=1e-9)
+        squares = ((repeats - value) ** 2).sum(axis=0) / (n_repeats - 1)
+        np.testing.assert_allclose(error, np.sqrt(squares / n_repeats), rtol=1e-7)
+        if n_repeats == 2:
+            np.testing.assert_allclose(error, np.abs(repeats[0] - repeats[1]) / 2, rtol=1e-7)
+
+
+def test_bound_s_error():
+    check_bound_s_error()
 
 
 def test_multi_sample_bound():
@@ -221,6 +254,7 @@ def check_active_units():
     assert active.tolist() == [True, False, False] and variance[1] == 0
     np.testing.assert_allclose(variance, np.square([2.0, 0.0, 0.05]) * X[:, :3].var(axis=0), rtol=1e-12)
     assert aggregate.active_units(vae, X, threshold=1e-3).active.tolist() == [True, False, True]
+    assert aggregate.active_units(vae, X, threshold=0.0).active.tolist() == [True, False, True]  # not 0 > 0
 
 
 def test_active_units():
@@ -240,6 +274,21 @@ def test_blocks_of_images_and_of_samples(monkeypatch, block):
     X, vae, exact = blurred_linear(2)
     value, ess = evidence.log_evidence(vae, X, n_samples=400, rng=rng(1))
     assert (np.abs(value - exact) < 5 * evidence.standard_error(ess, 400)).all()
+
+
+def test_blocks_of_codes_and_of_points(monkeypatch):
+    """The aggregate and the grid, too, give the same however few rows or points are taken at once."""
+    X, vae, _ = blurred_linear(2)
+    grid = posterior.latent_grid(K, half_width=6.0, step=0.5)
+
+    def both():
+        return *aggregate.aggregate_kl(vae, X, n_samples=3, rng=rng(1)), posterior.grid_log_likelihood(vae, X, grid)
+
+    want = both()
+    monkeypatch.setattr(aggregate, "BLOCK", 3 * N * K)
+    monkeypatch.setattr(posterior, "BLOCK", 100)
+    for a, b in zip(both(), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
 def test_memory_does_not_grow_with_the_number_of_images():

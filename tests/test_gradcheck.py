@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scratchvae as sv
 import strategies
+from demos import catalogue_of_mistakes as catalogue
 from scratchvae.nn import gradcheck
 
 NAMES = {"first.W": np.zeros((3, 4)), "first.b": np.zeros(4), "c": np.zeros(2)}  # 18 numbers
@@ -143,6 +145,242 @@ def test_not_finite_fails(bad):
     check_not_finite_fails(bad)
 
 
+# ---- kinks -------------------------------------------------------------------------------------------------------
+
+def check_one(f, at, derivative):
+    """How many kinks the check of one number finds, or None if it refuses the derivative."""
+    try:
+        errors = gradcheck.check_gradient(lambda t: float(f(t[0])), np.array([at]), np.array([float(derivative)]))
+    except AssertionError as error:
+        assert str(error).startswith("theta[0]: analytic ")
+        return None
+    assert list(errors) == ["theta"] and errors["theta"] < 1e-7
+    return errors.kinks
+
+
+def bent(t):
+    """A kink at 0 from slope 2 to slope 3, among curvature."""
+    return 2 * t + max(t, 0) + np.sin(t) ** 2 + 7
+
+
+def huber(t):
+    return 0.5 * t * t if abs(t) <= 1 else abs(t) - 0.5
+
+
+def check_every_slope_at_a_kink():
+    """At a kink every number between the two slopes is served, and none beside them."""
+    relu, small, curved = (lambda t: max(t, 0)), (lambda t: -1e-3 * abs(t)), (lambda t: abs(t) - 50 * t * t)
+    for f, low, high in ((abs, -1, 1), (relu, 0, 1), (small, -1e-3, 1e-3), (bent, 2, 3), (curved, -1, 1)):
+        width = high - low
+        for derivative in (low, low + 0.3 * width, low + 0.5 * width, high):
+            assert check_one(f, 0.0, derivative) == 1
+        for derivative in (low - 1e-3 * width, high + 1e-3 * width, high + width, np.nan, np.inf):
+            assert check_one(f, 0.0, derivative) is None
+
+
+@pytest.mark.parametrize("distance", [1e-7, 4e-7, 1e-6, 3e-6, 5e-6, 8.57e-6, 9.9e-6])
+def test_a_kink_within_the_step_but_beside_theta(distance):
+    """The derivative is that of theta's own side; a number between the two slopes is none."""
+    for at, derivative in ((distance, 3 + np.sin(2 * distance)), (-distance, 2 - np.sin(2 * distance))):
+        assert check_one(bent, at, derivative) == 1
+        for wrong in (2.5, derivative + 1e-3, derivative - 1e-3, 3.1, 1.9):
+            assert check_one(bent, at, wrong) is None
+
+
+def test_no_kink_no_count():
+    for at in (1.2e-5, 1.9e-5, 0.3):
+        assert check_one(bent, at, 3 + np.sin(2 * at)) == 0 and check_one(bent, at, 2.999) is None
+    # neither a kink beyond the step nor much curvature is one
+    assert check_one(lambda t: max(t, 0) + 2000 * t * t, 1.2e-5, 1 + 4000 * 1.2e-5) == 0
+    assert check_one(lambda t: np.sin(1000 * t), 0.3, 1000 * np.cos(300)) == 0
+
+
+def test_every_slope_at_a_kink_and_nothing_else():
+    check_every_slope_at_a_kink()
+
+
+@pytest.mark.parametrize("at, derivative", [(1.0, 1.0), (-1.0, -1.0), (1 + 3e-6, 1.0), (1 - 3e-6, 1 - 3e-6),
+                                            (0.2, 0.2)])
+def test_a_kink_of_the_derivative(at, derivative):
+    assert check_one(huber, at, derivative) is not None
+    assert check_one(huber, at, derivative + 1e-4) is None
+
+
+def test_kinks_are_counted_and_named():
+    theta = np.array([0.0, 1.0, 0.0, -2.0])
+    errors = gradcheck.check_gradient(lambda t: float(np.abs(t).sum()), theta, np.sign(theta))
+    assert errors == {"theta": pytest.approx(0, abs=1e-9)} and errors.kinks == 2
+    words = r"theta\[2\]: analytic 1.5, numeric 1(\.0000\d+)?, step 1e-05: .*f has a kink here"
+    with pytest.raises(AssertionError, match=words):
+        gradcheck.check_gradient(lambda t: float(np.abs(t).sum()), theta, np.array([0.0, 1, 1.5, -1]))
+
+
+def test_only_doubtful_coordinates_cost_more():
+    calls = []
+
+    def f(t):
+        calls.append(1)
+        return smooth(t) + max(t[3], 0)
+
+    theta = strategies.normals(0, 18)
+    theta[3] = 0
+    assert gradcheck.check_gradient(f, theta, smooth_gradient(theta)).kinks == 1
+    assert len(calls) <= 2 * 18 + 2 + 13 + 3 * 3
+
+
+def check_noise_that_is_not_held_fixed(scale):
+    """A new draw at every call is neither rounding nor a kink: no gradient agrees."""
+    rng, theta = strategies.rng(0), strategies.normals(0, 18)
+    for grad in (smooth_gradient(theta), np.zeros(18)):
+        with pytest.raises(AssertionError, match="relative error"):
+            gradcheck.check_gradient(lambda t: smooth(t) + scale * rng.standard_normal(), theta, grad)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-9])
+def test_noise_that_is_not_held_fixed_is_refused(scale):
+    check_noise_that_is_not_held_fixed(scale)
+
+
+def test_a_jump_is_no_kink():
+    for derivative in (0.0, 1.0, 1e5):
+        assert check_one(lambda t: float(t > 0), 0.0, derivative) is None
+
+
+def zero_rows(seed, cls=sv.VAE, activation="relu"):
+    """A model whose hidden units get exactly 0 from two rows of zeros, for its biases are 0; its data; its noise."""
+    rng = np.random.default_rng(seed)
+    x, how = rng.integers(0, 2, (10, 6)).astype(float), {"activation": activation, "rng": rng, "dtype": np.float64}
+    x[::5] = 0
+    data, noise = (x,), {}
+    if cls is sv.MADE:
+        model = sv.MADE(6, (9, 7), **how)
+    elif cls is sv.Classifier:
+        model, data = sv.Classifier(6, (8, 5), 3, **how), (x, np.arange(10) % 3)
+    else:
+        model, noise = cls(6, (8,), 2, **how), {"eps": rng.standard_normal((3, 10, 2))}
+    for name, view in model.named_parameters().items():
+        if name.endswith(".b"):
+            view[:] = 0
+    return model, data, noise
+
+
+def check_model(model, data, noise):
+    """The check's answer for a model whose analytic gradient is its own."""
+    grad = (model.loss_and_grad(*data, **noise), model.grad.copy())[1]
+    return gradcheck.check_gradient(lambda _: model.loss_and_grad(*data, **noise).loss, model.theta, grad,
+                                    model.named_parameters())
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("cls", [sv.VAE, sv.IWAE, sv.Classifier, sv.MADE])
+def test_right_networks_pass_on_rows_of_zeros(cls, seed):
+    model, data, noise = zero_rows(seed, cls)
+    assert check_model(model, data, noise).kinks >= 5
+    sv.fit(model, *data, epochs=5, batch_size=5, rng=np.random.default_rng(seed))
+    assert check_model(model, data, noise).kinks < len(model.theta) / 10
+
+
+PLANTED = [m for m in catalogue.MISTAKES if m.name in (
+    "softplus where the derivative has sigmoid", "a ReLU whose backward ignores the mask",
+    "fresh noise between forward and backward", "the KL's gradient forgotten", "dz/dlog_var without its 1/2",
+    "layers that compute with a copy of theta", "log q's gradient without its -1/2", "dlog p(z)/dz forgotten",
+    "weights normalised over examples, not samples")]
+
+
+@pytest.mark.parametrize("mistake", PLANTED, ids=lambda mistake: mistake.name)
+def test_a_planted_mistake_is_refused_on_rows_of_zeros_too(mistake):
+    with catalogue.plant(mistake), pytest.raises(AssertionError, match="relative error"):
+        check_model(*zero_rows(0, sv.IWAE if mistake.topic == "multi-sample bound" else sv.VAE))
+
+
+@pytest.mark.parametrize("tensor", ["encoder.0.W", "encoder.0.b", "encoder.2.W", "decoder.0.b", "decoder.2.W"])
+@pytest.mark.parametrize("wrong", [lambda g: 1.1 * g, lambda g: -g, lambda g: 0 * g, lambda g: g[::-1]])
+def test_a_wrong_tensor_is_named_on_rows_of_zeros_too(tensor, wrong):
+    model, data, noise = zero_rows(1)
+    model.loss_and_grad(*data, **noise)
+    grad, start = model.grad.copy(), 0
+    for name, view in model.named_parameters().items():
+        if name == tensor:
+            grad[start:start + view.size] = wrong(grad[start:start + view.size])
+        start += view.size
+    with pytest.raises(AssertionError, match=re.escape(tensor) + r"\["):
+        gradcheck.check_gradient(lambda _: model.loss_and_grad(*data, **noise).loss, model.theta, grad,
+                                 model.named_parameters())
+
+
+# ---- rounding ----------------------------------------------------------------------------------------------------
+
+def check_near_an_optimum():
+    """Gradients of 3e-5 beside a loss of hundreds: right code passes, one percent of a gradient too much does not."""
+    theta = 1 + 3e-5 * np.array([1.0, -1.0, 0.3])
+    for level in (0.1, 20.3, 500.3, -500.3):
+        def f(t):
+            return level + float(((t - 1) ** 2).sum() / 2)
+
+        assert gradcheck.check_gradient(f, theta, theta - 1).kinks == 0
+        for wrong in (0 * theta, 0.5 * (theta - 1), 1.01 * (theta - 1), 1 - theta):
+            with pytest.raises(AssertionError, match="relative error"):
+                gradcheck.check_gradient(f, theta, wrong)
+
+
+def test_near_an_optimum():
+    check_near_an_optimum()
+
+
+def test_steps_that_are_too_large_or_too_small():
+    """A large step's curvature is taken away, and is no kink; a tiny step's rounding is not excused."""
+    def f(t):
+        return float(np.sin(t).sum()) + 3
+
+    theta = np.array([0.0, 0.4])
+    assert gradcheck.check_gradient(f, theta, np.cos(theta), h=3e-3).kinks == 0
+    theta = strategies.normals(0, 18)
+    for h in (0.1, 1e-10, 1e-11):
+        with pytest.raises(AssertionError, match=f"step {h:g}: relative error"):
+            gradcheck.check_gradient(smooth, theta, smooth_gradient(theta), h=h)
+
+
+def test_a_loss_near_zero_of_large_terms_has_their_rounding():
+    x, theta = np.linspace(3, 4, 997), np.array([3.5, 0.2])
+
+    def f(t):  # terms of 1e5 that cancel
+        return float(np.sum(100 * np.cos(x * t[0])) - np.sum(100 * np.cos(x * 3.5)) + 1e-6 * t[1])
+
+    grad = np.array([-np.sum(100 * x * np.sin(x * 3.5)), 1e-6])
+    assert abs(f(theta)) < 1 and gradcheck.rounding(f, theta) > 1e-13
+    gradcheck.check_gradient(f, theta, grad, {"a": theta[:1], "b": theta[1:]})
+
+
+def test_rounding_is_measured():
+    """Within a factor of 3 of the scatter about a fitted line, and never beyond a thousand times eps |f|."""
+    theta = strategies.normals(0, 5)
+    for f in (lambda t: float(np.exp(t).sum()), lambda t: float(np.log(np.exp(20 * t).sum()))):
+        steps = np.arange(200) * 1e-9
+        values = [f(theta + step) for step in steps]
+        scatter = np.std(values - np.polyval(np.polyfit(steps * 1e7, values, 2), steps * 1e7))
+        bits = theta.tobytes()
+        assert scatter / 3 < gradcheck.rounding(f, theta) < 6 * max(scatter, np.finfo(float).eps * abs(values[0]))
+        assert theta.tobytes() == bits
+    assert gradcheck.rounding(lambda t: abs(t[0] - 3.5e-8) + 7, np.zeros(1)) < 1e-14  # a kink on the way is none
+    random = strategies.rng(0)
+    assert gradcheck.rounding(lambda t: random.normal(), theta) < 1e-12
+
+
+@pytest.mark.parametrize("build", [
+    lambda rng: (sv.Classifier(6, (), 3, rng=rng, dtype=np.float64), (np.arange(40) % 3,)),
+    lambda rng: (sv.FVBN(6, l2=0.01, rng=rng, dtype=np.float64), ())])
+def test_models_at_their_optimum(build):
+    """What is convex is descended until its gradient is below 3e-5; the check accepts it, and refuses a zero for it."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (40, 6)).astype(float)
+    model, labels = build(rng)
+    while model.loss_and_grad(x, *labels) and np.abs(model.grad).max() > 3e-5:
+        model.theta -= 0.5 * model.grad
+    assert check_model(model, (x, *labels), {}).kinks == 0
+    with pytest.raises(AssertionError, match="relative error"):
+        gradcheck.check_gradient(lambda _: model.loss_and_grad(x, *labels).loss, model.theta, 0 * model.theta)
+
+
 # ---- the numerical derivative itself -----------------------------------------------------------------------------
 
 def check_theta_is_put_back(theta):
@@ -203,7 +441,8 @@ def test_the_step_grows_with_the_number():
     np.testing.assert_allclose(gradcheck.numerical_gradient(lambda t: float(t @ t) / 2, theta), theta, rtol=1e-10)
     visited = []
     gradcheck.numerical_gradient(lambda t: visited.append(t.copy()) or 0.0, np.array([-300.0, 0.5]), h=1e-3)
-    np.testing.assert_allclose(visited, [[-299.7, 0.5], [-300.3, 0.5], [-300, 0.501], [-300, 0.499]], rtol=1e-12)
+    np.testing.assert_allclose(
+        visited, [[-300, 0.5], [-299.7, 0.5], [-300.3, 0.5], [-300, 0.501], [-300, 0.499]], rtol=1e-12)
 
 
 def test_relative_errors_are_taken_over_the_tensor():

@@ -178,6 +178,23 @@ def check_bound_rises_with_samples(name, n_draws=150):
     assert means[50][0] - means[1][0] > 4 * np.hypot(means[1][1], means[50][1])
 
 
+def check_blocks_of_rows(cls):
+    """`evaluate`, and a VAE's `elbo`, give every row its own noise, however few rows are taken at once."""
+    model, x = new(cls, n_samples=1 if cls == "VAE" else S), data(n=29)
+    eps = model.noise(29, rng(7), model.n_samples)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vae, "BLOCK", 8 * S * model.width)
+        terms, elbo = model.evaluate(x, rng=rng(7)), model.elbo(x, eps=eps)
+    assert tuple(terms) == pytest.approx(tuple(model.loss_and_grad(x, eps=eps)), rel=1e-12)
+    alone = [model.elbo(x[n:n + 1], eps=eps[:, n:n + 1]).elbo[0] for n in range(29)]
+    np.testing.assert_allclose(elbo.elbo, alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cls", ["IWAE", "VAE"])
+def test_blocks_of_rows(cls):
+    check_blocks_of_rows(cls)
+
+
 @pytest.mark.parametrize("name", OBSERVATIONS)
 def test_bound_rises_with_samples(name):
     check_bound_rises_with_samples(name)

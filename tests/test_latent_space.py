@@ -68,8 +68,8 @@ def test_areas(seed):
 
 def check_isolated_share():
     codes = np.arange(11.0)[:, None]                     # neighbours are 1 apart, so the limit is 1
-    z = np.array([[-0.9], [0.5], [4.0], [11.1], [99.0]])  # the last two are farther
-    assert latent_space.isolated_share(z, codes) == 0.4
+    z = np.array([[-0.9], [-1.0], [0.5], [4.0], [11.0], [11.1], [99.0], [-1.1]])  # the last three are farther
+    assert latent_space.isolated_share(z, codes) == 3 / 8
     assert latent_space.isolated_share(codes, codes) == 0
 
 
@@ -145,6 +145,37 @@ def check_one_component_is_the_maximum_likelihood_gaussian(seed=0):
     assert model.log_prob(Z).mean() == pytest.approx(-0.5 * (log_det + 3), rel=1e-10)
 
 
+def check_mixture_floor(floor=0.01):
+    """Codes on a line in three dimensions have no width across it but the floor: a share of their mean variance."""
+    line = np.array([[2.0, -1, 2]]) / 3
+    Z = rng(0).normal(size=(40, 1)) @ line + 1
+    mean_variance = np.trace(np.cov(Z.T)) / 3
+    for C in (1, 2):
+        model = gaussian_mixture.GaussianMixture(C, floor=floor).fit(Z, rng=rng(1))
+        widths = np.linalg.eigvalsh(model.covariances_)
+        np.testing.assert_allclose(widths[:, :2], floor * mean_variance, rtol=1e-6)
+        assert (widths[:, 2] > floor * mean_variance).all()
+    np.testing.assert_allclose(
+        gaussian_mixture.GaussianMixture(1, floor=floor).fit(Z, rng=rng(1)).covariances_[0],
+        np.cov(Z.T, bias=True) + floor * mean_variance * np.eye(3), rtol=1e-8)
+
+
+def check_mixture_start(C=4, seed=0):
+    """One mean in each of C clouds far apart; equal weights; the codes' covariance with a C-th of its area."""
+    clouds = 10 * np.array([[0.0, 0], [1, 0], [0, 2], [3, 3]])
+    Z = np.repeat(clouds, 8, axis=0) + 1e-3 * rng(seed).normal(size=(32, 2))
+    for draw in range(20):
+        means = gaussian_mixture.spread_points(Z, C, rng(draw))
+        assert sorted(np.round(means, 1).tolist()) == sorted(clouds.tolist())
+    model = gaussian_mixture.GaussianMixture(C, floor=0.1, max_iter=1).fit(Z, rng=rng(19))
+    spread = np.cov(Z.T)
+    S = spread / C + 0.1 * np.trace(spread) / 2 * np.eye(2)
+    d = Z[:, None] - means
+    densities = np.exp(-0.5 * np.einsum("nci,ij,ncj->nc", d, np.linalg.inv(S), d))
+    densities /= np.sqrt(np.linalg.det(2 * np.pi * S))
+    assert model.log_likelihood_ == pytest.approx([np.log(densities.mean(axis=1)).mean()], rel=1e-10)
+
+
 def check_density_of_a_mixture(seed=0):
     """s(z) = sum_c w_c N(z; m_c, S_c), written out, for clusters that overlap and differ in size; it sums to one."""
     Z = np.concatenate([rng(seed).normal(size=(90, 2)),
@@ -185,6 +216,14 @@ def test_em_never_lowers_the_likelihood(seed):
 
 def test_one_component_is_the_fitted_gaussian():
     check_one_component_is_the_maximum_likelihood_gaussian()
+
+
+def test_mixture_floor():
+    check_mixture_floor()
+
+
+def test_mixture_start():
+    check_mixture_start()
 
 
 def test_density_of_a_mixture():

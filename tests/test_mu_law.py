@@ -205,6 +205,48 @@ def test_voice_has_pitch_and_loudness_like_speech():
     assert spectrum[:len(spectrum) // 2].sum() > 10 * spectrum[len(spectrum) // 2:].sum()
 
 
+def check_voice_by_its_formula(n=700, rate=2000, breath=0.02, seed=5):
+    """Sample by sample, with the same draws: all harmonics that stay below rate / 2 at the highest pitch, no other."""
+    r = rng(seed)
+    n_syllables = int(n / rate / waveform.SYLLABLE) + 2
+    F = waveform.FORMANTS[r.integers(5, size=n_syllables)]
+    pitch, level = r.uniform(90, 160, n_syllables), r.uniform(-30, 0, n_syllables)
+    noise, x, phi = r.standard_normal(n), np.empty(n), 0.0
+
+    def glide(values, t):
+        i = int(t)
+        return values[i] + (t - i) * (values[i + 1] - values[i])
+
+    places = np.arange(n) / rate / waveform.SYLLABLE
+    n_harmonics = max(k for k in range(1, 99) if k * max(glide(pitch, t) for t in places) <= rate / 2)
+    for m, t in enumerate(places):
+        f0 = glide(pitch, t)
+        phi += 2 * np.pi * f0 / rate
+        x[m] = breath * noise[m]
+        for k in range(1, n_harmonics + 1):
+            g = sum(1 / (1 + ((k * f0 - f) / width) ** 2) for f, width in zip(glide(F, t), waveform.WIDTHS))
+            x[m] += g / k * np.cos(k * phi)
+        x[m] *= 10 ** (glide(level, t) / 20)
+    np.testing.assert_allclose(sv.speech_like(n, rate=rate, breath=breath, rng=rng(seed)), x / max(abs(x)), rtol=1e-9,
+                               atol=1e-10)
+
+
+def test_voice_by_its_formula():
+    check_voice_by_its_formula()
+    check_voice_by_its_formula(n=300, rate=8000, breath=0.0, seed=1)
+
+
+def check_voice_reaches_one_in_size():
+    """The loudest sample, on whichever side, has |x| = 1; both sides occur."""
+    waves = (sv.speech_like(400, breath=2.0, rng=rng(seed)) for seed in range(20))
+    ends = {(x.min() == -1, x.max() == 1) for x in waves}
+    assert ends == {(True, False), (False, True)}
+
+
+def test_voice_reaches_one_in_size():
+    check_voice_reaches_one_in_size()
+
+
 @pytest.mark.parametrize("arguments, name", [
     ({"n": 0}, "n"), ({"n": 5, "rate": 0}, "rate"), ({"n": 5, "breath": -1}, "breath"), ({"n": 5, "rng": 0}, "rng")])
 def test_voice_refuses(arguments, name):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
+from scratchvae.analysis import aggregate, evidence, gaussian_mixture, latent_space, posterior
 
 PACKAGE = Path(sv.__file__).parent
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not p.name.startswith("__") or "\ndef " in p.read_text())
@@ -61,5 +62,18 @@ def test_the_documented_defaults():
     assert sv.SGD(0.1).config() == {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0}
     assert sv.Gaussian().config() == {"variance": "shared", "floor": 1e-3}
     assert (sv.EarlyStopping().patience, sv.EarlyStopping().monitor) == (20, "loss")
+    assert {name: tuple(proposal) for name, proposal in evidence.PROPOSALS.items()} == {
+        "importance": (1, 0), "widened": (1.5, 0), "defensive": (1, 0.1), "prior": (1, 1)}
+    for function, wanted in {
+            sv.log_evidence: {"n_samples": 1000, "method": "importance"},
+            sv.multi_sample_bound: {"n_repeats": 20, "method": "importance"},
+            aggregate.active_units: {"threshold": 0.01}, aggregate.aggregate_kl: {"n_samples": 10},
+            latent_space.isolated_share: {"quantile": 0.99}, latent_space.grid_log_prob: {"n_nodes": 40000},
+            gaussian_mixture.GaussianMixture: {"n_components": 1, "floor": 1e-3, "max_iter": 200, "tol": 1e-5},
+            posterior.latent_grid: {"half_width": 7.0, "step": 0.1},
+            posterior.optimize_q: {"start": None, "steps": 300, "n_samples": 16, "lr": 0.03},
+            sv.speech_like: {"rate": 8000, "breath": 0.02}, sv.MADE: {"n_orders": 1, "order": None}}.items():
+        found = inspect.signature(function).parameters
+        assert {name: found[name].default for name in wanted} == wanted
     defaults = {name: p.default for name, p in inspect.signature(sv.check_gradient).parameters.items()}
     assert (defaults["h"], defaults["tolerance"], defaults["floor"]) == (1e-5, 1e-7, 1e-3)

@@ -14,7 +14,7 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchvae import plotting
@@ -169,6 +169,17 @@ def test_manifold_shows_each_image_at_its_code(n):
         assert {0.5, n - 0.5} <= set(found)
 
 
+def test_all_images_have_one_range_whatever_is_in_them():
+    """A grey that is the darkest of its page is still a grey: 0 is white and 1 is black, on every page."""
+    images = np.repeat(np.array([[0.4], [0.45], [0.5], [0.6]]), 16, axis=1)
+    for figure in (plotting.image_grid(images, "t"), plotting.manifold(images, "t"),
+                   plotting.traversal(images, [1, 2], "t", ["z1", "z2"]), plotting.image_grid(0 * images, "t")):
+        picture, = figure.axes[0].images
+        assert_allclose(np.asarray(picture.get_array())[[0, -1], 0], 0.15)  # the frame, a light grey
+        assert picture.get_clim() == (0, 1) and (picture.norm.vmin, picture.norm.vmax) == (0, 1)
+        assert picture.cmap(0.0)[:3] == (1, 1, 1) and picture.cmap(1.0)[:3] == (0, 0, 0)
+
+
 def test_traversal_has_a_row_per_dimension_and_a_column_per_value():
     values = np.linspace(-3, 3, 4)
     images = np.repeat(np.arange(8)[:, None] / 8, 16, axis=1)
@@ -177,6 +188,7 @@ def test_traversal_has_a_row_per_dimension_and_a_column_per_value():
                        images[:, 0].reshape(2, 4))
     assert_allclose(list(ticks(ax.xaxis).values()), values)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["z1", "z2"]
+    assert ax.get_xlabel() == "value of the latent dimension"
 
 
 def test_traversal_thins_out_the_ticks_of_many_columns():
@@ -242,7 +254,10 @@ def test_lines_draw_the_data_in_the_table_colours_and_order_the_legend_by_the_en
     assert stranger.lines[0].get_color() not in plotting.COLOURS.values()
     assert pca.lines[0].get_marker() != stranger.lines[0].get_marker()
     assert [segment[:, 1].tolist() for segment in pca.lines[2][0].get_segments()] == [[4, 6], [3, 5], [1, 1]]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["stranger", "PCA"]
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["stranger", "PCA"]
+    assert [to_rgba_array(handle.get_color())[0].tolist()
+            for handle in legend.legend_handles] == [[*to_rgba(bar.lines[0].get_color())] for bar in (stranger, pca)]
 
 
 def test_lines_take_errors_as_a_pair_too():
@@ -257,7 +272,8 @@ def test_long_curves_differ_in_their_dashes_and_a_logarithmic_axis_has_plain_num
     figure = plotting.lines(x, {"AE": x, "VAE": 2 * x}, "t", "x", "y", logy=True)
     figure.draw_without_rendering()
     ax, = figure.axes
-    assert len({container.lines[0].get_linestyle() for container in ax.containers}) == 2
+    assert [(c.get_label(), c.lines[0].get_linestyle(), c.lines[0].get_color()) for c in ax.containers] == [
+        ("AE", "-", plotting.COLOURS["AE"]), ("VAE", "--", plotting.COLOURS["VAE"])]
     shown = {label.get_text() for label in ax.get_yticklabels(which="both")}
     assert {"1", "10", "2", "50"} <= shown and not any("$" in text for text in shown)
 
@@ -283,6 +299,12 @@ def test_a_logarithmic_axis_has_one_notation(low, high, plain):
         assert not plain or "e" not in text
 
 
+def test_up_to_thirty_points_are_marked():
+    for n, marked in ((30, True), (31, False)):
+        ax, = plotting.lines(np.arange(n), {"a": np.arange(n), "b": np.arange(n)}, "t", "x", "y").axes
+        assert [bool(c.lines[0].get_marker()) for c in ax.containers] == [marked] * 2
+
+
 def test_given_colours_win_over_the_table_and_over_the_free_ones():
     given = {"PCA": "#123456", "b": "red"}
     ax, = plotting.lines(X, {"a": X, "PCA": X, "b": X}, "t", "x", "y", colours=given).axes
@@ -303,7 +325,11 @@ def test_bars_print_their_values_beyond_the_error_bars():
         to_rgb(plotting.COLOURS[name]) for name in ("AE", "MADE")]
     assert texts(ax) == ["0.83", "\N{MINUS SIGN}20.98\n± 0.2"]
     assert [text.xy[1] for text in ax.texts] == [0.83, -21.184]
+    assert [segment.tolist() for bar in ax.containers if hasattr(bar, "has_yerr") and bar.has_yerr
+            for segment in bar.lines[2][0].get_segments()] == [[[1, -20.984 - 0.2], [1, -20.984 + 0.2]]]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["AE", "MADE"]
+    baseline = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 2]
+    assert ax.get_ylabel() == "nats" and baseline == [[0, 0]]
 
 
 def test_training_curves_show_each_term_for_train_and_valid():
@@ -315,7 +341,10 @@ def test_training_curves_show_each_term_for_train_and_valid():
         first, second, mark = ax.lines
         assert_array_equal(first.get_xydata(), np.stack([epochs, train[term]], axis=1))
         assert_array_equal(second.get_xydata(), np.stack([epochs, valid[term]], axis=1))
-        assert first.get_linestyle() != second.get_linestyle()
+        assert (first.get_linestyle(), second.get_linestyle(), mark.get_linestyle()) == ("-", "--", ":")
+        assert (first.get_label(), second.get_label()) == ("train", "valid")
+        assert (first.get_color(), second.get_color()) == (plotting.COLOURS["VAE"], plotting.INK)
+        assert ax.get_title() == {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}[term]
         assert mark.get_xdata() == [4, 4] and ax.get_xlabel() == "epoch"
     assert figure.axes[0].get_ylabel() == "nats per example"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["train", "valid", "best epoch: 4"]

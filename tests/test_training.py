@@ -527,6 +527,22 @@ def test_a_checkpoint_with_a_part_missing_or_wrong_is_refused(tmp_path, change):
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("optimizer, moment", [(sv.Adam, "m"), (sv.Adam, "v"), (lambda: sv.SGD(0.01, 0.9), "v")])
+def test_a_checkpoint_whose_moments_are_not_numbers_is_refused(tmp_path, optimizer, moment, bad):
+    def run(epochs):
+        model = sv.VAE(D, hidden=(), n_latent=2, rng=np.random.default_rng(0))
+        return model, sv.fit(model, binary(), epochs=epochs, optimizer=optimizer(), rng=np.random.default_rng(1),
+                             checkpoint=tmp_path / "run.npz")
+
+    run(2)
+    header, arrays = read_arrays(tmp_path / "run.npz")
+    arrays[f"optimizer.{moment}"][5] = bad
+    write_arrays(tmp_path / "run.npz", header, arrays)
+    with pytest.raises(ValueError, match="run.npz: .*moments"):
+        run(3)
+
+
 def check_flipped_checkpoint(path, n=100):
     """A flipped bit or a cut end is refused, or was in a place without meaning: no run continues from another state."""
     want = fit_variant(path)

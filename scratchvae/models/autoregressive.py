@@ -69,11 +69,11 @@ def with_gaps(name, value, self):
 
 
 def known_pixels(name, value, X):
-    """A check: `value` as bool of X's shape (N, D), from that or (D,)."""
+    """A check: `value` as bool, (D,) or of X's shape (N, D)."""
     known = numeric_array(name, value)
     if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
         raise ValueError(f"{name}: want bool {X.shape[1:]} or {X.shape}, got {known.dtype} {known.shape}")
-    return np.broadcast_to(known, X.shape)
+    return known
 
 
 class Autoregressive(Model):
@@ -164,7 +164,8 @@ class Autoregressive(Model):
         Exact, with n_draws = 1, if the known pixels come first in each order: then w = p_k(known). Otherwise a drawn
         pixel did not listen to the known pixels after it, and only the weights do: the more draws, the closer.
         """
-        (x,), proposals, log_w = self.accept(np.where(known, X, 0)), [], []
+        (x,) = self.accept(np.where(known, X, 0))
+        known, proposals, log_w = np.broadcast_to(known, x.shape), [], []
         for k, network in enumerate(self.by_order):
             for _ in range(n_draws):
                 proposals.append(self._draw(x.copy(), known, k, rng))

@@ -127,8 +127,10 @@ class Model(Bound, Saveable):
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
-        self.theta[:] = like("theta", real_array("theta", arrays["theta"]), self.theta, "the model's")
+        theta = real_array("theta", like("theta", arrays["theta"], self.theta, "the model's"))
         scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
         if scale:
-            self.standardizer = class_named("Standardizer")()
-            self.standardizer.load_arrays(scale)
+            standardizer = class_named("Standardizer")()
+            standardizer.load_arrays(scale)
+            self.standardizer = standardizer
+        self.theta[:] = theta  # last: a refused file changes nothing
