@@ -115,12 +115,14 @@ def order_of_one(name, x, mean, variance):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
     A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
-    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01.
+    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01
+    (in fewer than 30 rows values are alike by chance).
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
     wrong = size > 30
-    for j in np.flatnonzero((deviation < 0.01) & (variance > 0)):  # rare pixels have small deviations, too: most are equal
+    small = (deviation < 0.01) & (variance > 0) & (len(x) >= 30)
+    for j in np.flatnonzero(small):  # rare pixels have small deviations, too: most are equal
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
