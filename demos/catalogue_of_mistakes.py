@@ -408,7 +408,7 @@ MISTAKES = (
          "top = np.zeros_like(a.max(axis=axis, keepdims=True))"),
     ], "test_log_space.check_far_below_every_float", None, "fine on small images, -infinity on large ones"),
     Mistake("evidence", "active units by mu squared, not mu's variance", [
-        ("analysis.aggregate:active_units", "vae.encode(X)[0].var(", "np.square(vae.encode(x)[0]).mean("),
+        ("analysis.aggregate:active_units", "vae.encode(X)[0].var(", "np.square(vae.encode(X)[0]).mean("),
     ], "test_evidence.check_active_units", None, "a latent that says the same of every x counts as used"),
     Mistake("evidence", "the aggregate posterior as a sum instead of a mean", [
         ("analysis.aggregate:aggregate_kl", "log_aggregate = log_mean_exp(", "log_aggregate = np.logaddexp.reduce("),

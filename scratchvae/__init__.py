@@ -60,6 +60,8 @@ Data, pictures, doors
     checking/__init__.py              What may come in?
     checking/probability.py           What may come into this room?
     checking/analysis.py              What may come into an analysis?
+    checking/data.py                  What may come in as data?
+    checking/idx.py                   What if MNIST's files are not what they say, or not where?
     checking/training.py              What does `fit` refuse?
     checking/files.py                 What if a file is not what it says?
     extending.py                      How does a class from outside join in?

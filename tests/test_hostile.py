@@ -435,7 +435,8 @@ def test_no_argument_is_forgotten():
         parameters = inspect.signature(door.make()[1]).parameters.values()
         wanted = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         # one of rng and eps; the others are named elsewhere
-        free = {"rng", "eps", "labels", "order", "name", "n_features", "n_classes", "dtype", "label", "stream"}
+        free = {"rng", "eps", "labels", "order", "name", "n_features", "n_classes", "dtype", "label", "stream",
+                "flat"}
         assert wanted - free <= door.good().keys(), name
 
 

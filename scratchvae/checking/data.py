@@ -1,0 +1,63 @@
+"""What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
+import numpy as np
+
+from scratchvae.checking import any_number, class_labels, every, integer, real_array, reals
+
+
+def signal(name, value):
+    """`value` as floats in [-1, 1]; float16 and float32 stay."""
+    array = real_array(name, value)
+    array = array if array.dtype in (np.float16, np.float32, np.float64) else reals(name, array)
+    return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")
+
+
+def audible(name, value):
+    """`value` as numbers whose sum of squares is not 0."""
+    if not np.square(x := reals(name, value)).sum():
+        raise ValueError(f"{name}: want a signal, got 0 everywhere")
+    return x
+
+
+def beside_x(name, value, x):
+    """`value` as numbers, one for each of x."""
+    return reals(name, value, x.shape)
+
+
+def even(name, value):
+    """`value` as an even number of codes."""
+    if integer(name, value, low=2) % 2:
+        raise ValueError(f"{name}: want an even number, got {value}")
+    return int(value)
+
+
+def codes(name, value, n_codes):
+    """`value` as integers 0..n_codes-1 of any shape."""
+    array = real_array(name, value)
+    return class_labels(name, array.reshape(-1), n_classes=n_codes).reshape(array.shape)
+
+
+def longer_than_width(name, value, width):
+    """`value` as (n,) with n > width."""
+    x = real_array(name, value)
+    if x.ndim != 1 or len(x) <= width:
+        raise ValueError(f"{name}: want shape (n,) with n > width = {width}, got {x.shape}")
+    return x
+
+
+def threshold_for(name, value, X):
+    """`value` as a number; 1/2 for None, if X is in [0, 1]."""
+    if value is not None:
+        return any_number(name, value)
+    every("X", X, lambda X: (X >= 0) & (X <= 1), "want values in [0, 1], got {}; divide by the largest possible, as "
+          "X / 255, or give a threshold, as threshold=128")
+    return 0.5
+
+
+def part_sizes(name, value, labels):
+    """`value` as a list of sizes >= 1, no more in all than labels."""
+    if not isinstance(value, (tuple, list, range)) and getattr(value, "ndim", 0) != 1:
+        raise TypeError(f"{name}: want a tuple of integers, got {value!r}")
+    sizes = [integer(f"{name}[{k}]", size) for k, size in enumerate(value)]
+    if sum(sizes) > len(labels):
+        raise ValueError(f"{name}: want at most {len(labels)} examples in all, got {sum(sizes)}")
+    return sizes
