@@ -1,22 +1,20 @@
 """The lessons' command line: `python -m demos` lists them, `... NAME` runs one, `... all` runs all in order."""
 import argparse
+import ast
 import difflib
 import importlib
 import os
 import signal
 import sys
-
-# The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With
-# one thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import matplotlib
+from contextlib import contextmanager
+from pathlib import Path
 
 from demos import LESSONS
-from demos.lesson import Lesson
 
 EPILOG = """Matrix products use one thread, so that a lesson prints the same numbers on any number of cores;
 for large --data set the environment's OMP_NUM_THREADS."""
+ALL = """All lessons, in order. Takes about 8 minutes; with --data DIR of 60,000 images TIME."""
+SHOW_NOTHING = "agg", "cairo", "pdf", "pgf", "ps", "svg", "template", "inline"   # backends without a window
 
 
 class Paragraphs(argparse.HelpFormatter):
@@ -31,9 +29,14 @@ def lesson_module(name):
     return importlib.import_module(f"demos.{name}")
 
 
+def about(name):
+    """What a lesson says of itself, read from its file: to import it would take NumPy and Matplotlib."""
+    return ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_bytes()))
+
+
 def first_line(name):
     """The question a lesson asks."""
-    return lesson_module(name).__doc__.splitlines()[0]
+    return about(name).splitlines()[0]
 
 
 def list_lessons():
@@ -46,50 +49,84 @@ def list_lessons():
 
 
 def parser(name):
-    """The command line of one lesson, or of all."""
-    about = "All lessons, in order; about 8 minutes." if name == "all" else lesson_module(name).__doc__
-    p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=about,
-                                epilog=EPILOG,
+    """The command line of one lesson, or of all; --data for those that speak of it."""
+    text = ALL if name == "all" else about(name)
+    p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=text, epilog=EPILOG,
                                 formatter_class=Paragraphs)
     p.add_argument("--seed", type=int, default=0, help="of every random draw (default 0)")
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")
     p.add_argument("--out", metavar="DIR", default="out", help="where the figures go (default out/)")
-    p.add_argument("--data", metavar="DIR", help="MNIST-format files to use instead of the bundled digits, in lessons that use digits")
+    if "--data DIR" in text:
+        p.add_argument("--data", metavar="DIR", help="a folder of MNIST-format files, in place of the bundled digits; "
+                       "of several sets, as EMNIST's, one: DIR/emnist-letters")
+        p.add_argument("--names", metavar="A,B,...", help="names of the classes of --data, or a file of them")
     p.add_argument("--show", action="store_true", help="also open a window with each figure")
     return p
 
 
+def no_window():
+    """Why --show cannot open a window, or None: known before training, as Matplotlib warns only when it shows."""
+    try:
+        import matplotlib.pyplot as plt
+        plt.switch_backend(plt.get_backend())
+    except (ImportError, ValueError) as error:
+        return str(error).partition(";")[0]
+    if plt.get_backend().lower().rpartition("_")[2] in SHOW_NOTHING:
+        return "there is no display, or no toolkit such as tkinter"
+
+
+@contextmanager
+def interruptible():
+    """Within, Ctrl-C raises KeyboardInterrupt, also where demos/__init__.py lets it end the process."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if handler is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, handler)
+
+
 def main(arguments):
     """Run what the command line names; the exit status."""
-    if not arguments:
+    if not arguments or arguments[0] in ("-h", "--help"):
         list_lessons()
         return 0
     name, *rest = arguments
-    if name in ("-h", "--help"):
-        list_lessons()
-        return 0
     if name not in (*LESSONS, "all"):
         near = difflib.get_close_matches(name, (*LESSONS, "all"), n=1)
         print(f"no lesson {name!r}{f'; did you mean {near[0]!r}?' if near else ''}  (python -m demos lists them)",
               file=sys.stderr)
         return 2
     options = parser(name).parse_args(rest)
+    if options.show and (reason := no_window()):
+        print(f"--show: no window can be opened ({reason}); figures are only saved", file=sys.stderr)
+        options.show = False
     if not options.show:
-        matplotlib.use("Agg")
+        os.environ["MPLBACKEND"] = "agg"  # before its import, which would refuse an unknown name
+        import matplotlib
+        matplotlib.use("agg")
+    from demos.lesson import Lesson
     try:
+        status = 0
+        Lesson(name, **vars(options)).try_out()
         for each in LESSONS if name == "all" else (name,):
-            with Lesson(each, **vars(options)) as lesson:
-                lesson_module(each).run(lesson)
+            module = lesson_module(each)
+            try:
+                with interruptible(), Lesson(each, **vars(options)) as lesson:
+                    module.run(lesson)
+            except (ValueError, OSError, FloatingPointError) as error:  # of `all`, the others may do
+                print(f"{each}: {error}", file=sys.stderr)
+                status = 1
     except KeyboardInterrupt:
         print("\nstopped; what is listed above as saved is whole")
         return 130
     except (ValueError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):  # end quietly where a reader, as `head`, has seen enough
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

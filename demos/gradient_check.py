@@ -8,6 +8,7 @@ Takes about 3 s. Writes gradient_check_step (.png).
 import numpy as np
 
 import scratchvae as sv
+from demos import run_as_command
 from scratchvae import plotting
 from scratchvae.nn.gradcheck import numerical_gradient, relative_errors
 
@@ -143,3 +144,7 @@ def small_vae(rng):
     model = sv.VAE(D, hidden=(H,), n_latent=K, activation="tanh", rng=rng, dtype=np.float64)
     model.theta += 0.3 * rng.standard_normal(model.theta.size)
     return model
+
+
+if __name__ == "__main__":
+    run_as_command(__spec__)

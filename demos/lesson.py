@@ -1,10 +1,11 @@
-"""What every lesson needs: the options of the command line, data with a fixed split, tables, and a place for figures.
+"""What every lesson needs: the options of the command line, its images, tables, and a place for figures.
 
 What a lesson says and its tables are printed and, when it is done, written to NAME.txt beside its figures.
 
 A lesson is a module whose docstring says what it shows, how long it takes and what it writes, and whose `run(lesson)`
 prints a table of measured numbers and returns them as a dictionary.
 """
+import tempfile
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -13,30 +14,37 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import scratchvae as sv
+from demos.images import read
 from scratchvae import plotting
-
-Images = namedtuple("Images", "train valid test train_labels valid_labels test_labels")
 
 
 class Lesson:
     """The options of one run, and how it speaks. As a context it prints the name first and the time taken last."""
 
-    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, show=False):
+    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, names=None, show=False):
         if seed < 0:
             raise ValueError(f"--seed: want an integer >= 0, got {seed}")
         self.name, self.seed, self.quick, self.out, self.data, self.show = name, seed, quick, Path(out), data, show
-        self.transcript = []
+        self.names, self.transcript, self._images = names, [], None
 
     def __enter__(self):
         self._start = time.monotonic()
+        self.try_out()
         print(f"\n== {self.name} " + "=" * (100 - len(self.name)))
         return self
 
     def __exit__(self, kind, *_):
         if kind is None:
-            self.out.mkdir(parents=True, exist_ok=True)
             (self.out / f"{self.name}.txt").write_text("".join(self.transcript))
             print(f"({self.name} took {time.monotonic() - self._start:.1f} s)", flush=True)
+
+    def try_out(self):
+        """Make the --out folder and write to it, before anything is trained; OSError if it cannot be."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.out).close()
+        except OSError as error:
+            raise OSError(f"--out: want a folder to write to, {self.out} is none: {error.strerror}") from error
 
     def rng(self, stream=0):
         """A generator of its own for each `stream`, all following from --seed."""
@@ -46,25 +54,29 @@ class Lesson:
         """The first for a real run, the second for --quick."""
         return quick if self.quick else full
 
-    def images(self, binary=False):
-        """Train, validation and test images (N, D) in [0, 1] and their labels; no lesson tunes on the test part.
+    def epochs(self, full, quick, X):
+        """As `pick`, for a thousand images; of more, as many epochs as see about as many images, at least one."""
+        wanted = self.pick(full, quick)
+        return int(np.clip(round(wanted * 1000 / len(X)), 1, wanted))
 
-        The bundled digits, split 1000 / 297 / 500 with the classes in balance, or with --data the MNIST-format files,
-        the last twelfth of the training file for validation. binary : pixels of at least one half become 1, the others
-        0.
+    def images(self, binary=False, most=None, classes=1):
+        """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
+
+        binary : pixels of at least one half become 1, the others 0      most : so many training images at most
+        classes : ValueError if fewer have 10 training images. What --data holds is said when it is first read.
         """
-        treat = sv.binarize if binary else np.asarray
-        if self.data is None:
-            X, labels = sv.load_digits()
-            parts = sv.split(labels)
-            X = treat(X.astype(np.float32))
-            return Images(*(X[rows] for rows in parts), *(labels[rows] for rows in parts))
-        X, labels = sv.load_idx(self.data, "train")
-        X, n = treat(X), len(X) - len(X) // 12
-        X_test, test_labels = sv.load_idx(self.data, "test")
-        if self.quick:
-            X, labels, n = X[:2400], labels[:2400], min(n, 2000)
-        return Images(X[:n], X[n:], treat(X_test), labels[:n], labels[n:], test_labels)
+        if self._images is None:
+            self._images = read(self.data, self.names, self.quick)
+            if self.data is not None:
+                self.say(f"{self.data}: {self._images.described()}")
+            if most is not None and len(self._images.train) > most:
+                self.say(f"To save time this lesson trains on {most} of the {len(self._images.train)} training images.")
+        images = self._images if most is None else self._images.some(most)
+        n = np.sum(np.bincount(images.train_labels) >= 10)
+        if classes > 1 and n < classes:
+            raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images or "
+                             f"more, got {n}")
+        return images.binarized() if binary else images
 
     def progress(self, label):
         """A callback for `fit`: one line a terminal rewrites, or a few lines in a log."""

@@ -4,11 +4,13 @@ Trains linear autoencoders of k = 2 and 8 codes on the bundled digits, under a l
 a constant one, several seeds each, and follows over the epochs how much they lose in excess of PCA of the same size
 and the largest principal angle between their subspace and PCA's.
 
-Takes about 18 s. Writes linear_autoencoder_training, linear_autoencoder_angle, linear_autoencoder_components (.png).
+With --data DIR it does the same on 1,000 images of MNIST-format files.
+Takes about 18 s, on 60,000 images TIME. Writes linear_autoencoder_training, linear_autoencoder_angle, linear_autoencoder_components (.png).
 """
 import numpy as np
 
 import scratchvae as sv
+from demos import run_as_command
 from demos.judgement import Finding
 from scratchvae import plotting
 
@@ -20,7 +22,8 @@ COLOURS = dict(zip([(k, schedule) for k in SIZES for schedule in (DECAYING, CONS
 def run(lesson):
     """Train, follow loss and angle, draw; returns the table's numbers."""
     lesson.say(__doc__.splitlines()[0])
-    train = lesson.images().train[:1000].astype(np.float64)
+    images = lesson.images(most=1000)
+    train = images.train.astype(np.float64)
     epochs, n_seeds, every = lesson.pick(500, 6), lesson.pick(3, 2), lesson.pick(10, 2)
     lesson.say(f"{len(train)} training images of {train.shape[1]} pixels; {epochs} epochs of batches of 50, Adam, "
                f"{n_seeds} seeds.\n")
@@ -103,7 +106,8 @@ def run(lesson):
     lesson.save(plotting.image_grid(
         shown, f"Projected on PCA's subspace the autoencoder's axes change by {outside:.1%} of their length (middle "
                "grey is 0)",
-        n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"]), "linear_autoencoder_components")
+        n_columns=k, row_labels=["PCA's axes", "autoencoder's", "projected"], shape=images.shape),
+        "linear_autoencoder_components")
     return numbers
 
 
@@ -157,3 +161,7 @@ def which_comes_last(k, path, near=0.01, degree=1.0):
     return (f"k = {k}, decaying rate, first seed: the loss comes within {near:.0%} of PCA's "
             f"{first(path.excess, near)}, the "
             f"subspace within {degree:g} degree {first(path.angles, degree)}")
+
+
+if __name__ == "__main__":
+    run_as_command(__spec__)

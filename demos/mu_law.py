@@ -16,12 +16,13 @@ What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded o
 128); weight decay in {0, .1, .5}; not every combination. The linear predictor chooses its window out of 16, 32, 64,
 128 at every run.
 
-It makes its own sound: --data changes nothing.
+It makes its own sound.
 Takes about 25 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
 """
 import numpy as np
 
 import scratchvae as sv
+from demos import run_as_command
 from demos.judgement import Finding
 from demos.lesson import Mean
 from scratchvae import mu_law, plotting
@@ -258,3 +259,7 @@ def draw_voices(lesson, real, spoken, title):
             ax.plot(milliseconds, x, color=colour, linewidth=1)
             ax.set(title=title, xlabel="time (ms)", ylabel="sample x")
     lesson.save(figure, "mu_law_voice")
+
+
+if __name__ == "__main__":
+    run_as_command(__spec__)

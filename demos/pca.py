@@ -4,11 +4,13 @@ For k = 1, 2, 4, ..., 32 components fitted on the training images: the squared e
 images, beside random orthonormal bases of the same size; the training error is held against the discarded singular
 values, which must give the same number. Draws the components, reconstructions, and the plane of the first two.
 
-Takes about 2 s. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
+With --data DIR it does the same on MNIST-format files.
+Takes about 2 s, on 60,000 images TIME. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
 """
 import numpy as np
 
 import scratchvae as sv
+from demos import run_as_command
 from demos.judgement import Finding, neighbours_agree
 from demos.lesson import Mean
 from scratchvae import plotting
@@ -54,24 +56,25 @@ def run(lesson):
         "number of components k", "squared error per test image", logx=True), "pca_error")
     # Components have both signs: zero is shown as middle grey.
     patterns = everything.components_[:20] / (2 * np.abs(everything.components_[:20]).max(axis=1, keepdims=True))
-    side = int(np.sqrt(D))
-    rough = roughness(everything.components_[:20], (side, side))
+    rough = roughness(everything.components_[:20], images.shape)
     lesson.save(plotting.image_grid(
         patterns + 0.5, f"The first {len(rough)} components (middle grey is 0): neighbouring pixels differ "
-        f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first"), "pca_components")
-    shown = np.array([np.flatnonzero(images.test_labels == label)[0] for label in np.unique(images.test_labels)])
+        f"{rough[-5:].mean() / rough[:5].mean():.1f} times as much in the last five as in the first",
+        shape=images.shape),
+        "pca_components")
+    shown = images.one_of_each()
     stack = [test[shown]]
     for k in SIZES:
         pca = sv.PCA(k).fit(train)
         stack.append(pca.inverse_transform(pca.transform(test[shown])))
     lesson.save(plotting.image_grid(
         np.concatenate(stack), "The more components, the more of the image comes back", n_columns=len(shown),
-        row_labels=["original", *(f"k = {k}" for k in SIZES)]), "pca_reconstructions")
+        row_labels=["original", *(f"k = {k}" for k in SIZES)], shape=images.shape), "pca_reconstructions")
     z, labels = sv.PCA(2).fit(train).transform(test[:5000]), images.test_labels[:5000]
     numbers["neighbours agree"] = Mean.of(neighbours_agree(z, labels))
     lesson.save(plotting.latent_scatter(
         z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest "
-        f"neighbours have the same label, by chance {same_label(labels):.0%}"), "pca_plane")
+        f"neighbours have the same label, by chance {same_label(labels):.0%}", names=images.names), "pca_plane")
     return numbers
 
 
@@ -105,3 +108,7 @@ def same_label(labels):
 def squared_errors(X, X_mean):
     """|x - x_mean|^2 of each example : (N,)."""
     return ((X - X_mean) ** 2).sum(axis=1)
+
+
+if __name__ == "__main__":
+    run_as_command(__spec__)

@@ -1,7 +1,18 @@
-"""How do the lessons on what a VAE is worth come to one? All in the same way, each from its own seed."""
+"""How do the lessons on what a VAE is worth come to one, and to its posterior? All in one way, from their own seed.
+
+A posterior may be narrow, or bent, and where it lies is another place for each image. So each image has a grid of its
+own: a coarse one over the whole prior finds where log p(x, z) comes near its largest value, and finer ones look there.
+"""
 import numpy as np
 
 import scratchvae as sv
+from scratchvae.analysis import elbo, posterior
+from scratchvae.probability import gaussian
+from scratchvae.probability.log_space import log_mean_exp
+
+SIDES = 141, 281   # points along each dimension of a grid; the second where the first is too coarse
+NEAR = 30.0        # nats below the largest log p(x, z) that may matter, seen on a grid that may miss the peak
+SIGMAS = 8         # of a q that must lie within the grid
 
 
 def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1):
@@ -9,24 +20,84 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
 
     label : before its progress line      stream : of the lesson's random numbers      kind : sv.VAE or sv.IWAE
     """
-    hidden, epochs, batch_size, lr = (128,), lesson.pick(300, 8), 100, 3e-3
-    if lesson.data is not None:
-        hidden, epochs, batch_size, lr = (400,), lesson.pick(5, 1), 128, 1e-3
+    hidden, batch_size, lr = ((400,), 128, 1e-3) if images.large else ((128,), 100, 3e-3)
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
-           valid=images.valid, callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
+    epochs = lesson.epochs(200 if images.large else 300, 8, images.train)
+    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
+           callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
 
 
-def fit_for_grid(lesson, vae, X, n, step):
-    """The first n rows of X whose q a grid of this step resolves, no sigma below 1.5 steps. Says what it left out."""
-    fine = np.exp(0.5 * vae.encode(X)[1]).min(axis=1) < 1.5 * step
-    chosen = np.flatnonzero(~fine)[:n]
-    if len(chosen) < n:
-        raise ValueError(f"only {len(chosen)} images have a q that a grid of step {step} resolves, {n} are wanted")
-    left_out = int(fine[:chosen[-1]].sum())
-    if left_out:
-        lesson.say(f"{left_out} of the first {chosen[-1] + 1} test images are left out: their q is too narrow for a "
-                   f"grid of step {step}.")
-    return chosen
+def on_own_grids(lesson, vae, X, n, sides=SIDES):
+    """The first n images that can be resolved, each on a grid of its own; says what was left out.
+
+    returns : rows (n,) of X, boxes (n, 2, 2) around them, `elbo.Pieces` of each
+    """
+    width = max(7.0, float(np.abs(reach(*vae.encode(X))).max()))
+    prior = grid_over(np.array([[-width] * 2, [width] * 2]), SIDES[0])
+    rows, boxes, pieces, limit = [], [], [], min(len(X), max(4 * n, 100))
+    for start in range(0, limit, 20):             # the decoder runs once on the prior's grid for so many
+        for row, log_px in enumerate(posterior.grid_log_likelihood(vae, X[start:start + 20], prior), start):
+            box = box_of(prior, log_px)
+            finer = grid_over(box, SIDES[0] // 2)
+            box = box_of(finer, posterior.grid_log_likelihood(vae, X[[row]], finer)[0])
+            found = look(vae, X[[row]], box, vae.encode(X[[row]]), elbo.on_grid, sides)
+            if found is not None:
+                rows, boxes, pieces = [*rows, row], [*boxes, box], [*pieces, found]
+            if len(rows) == n or row + 1 == limit:
+                if len(rows) < row + 1:
+                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their "
+                               f"posterior is too narrow or too long for {sides[-1]} x {sides[-1]} points.")
+                if len(rows) < 2:
+                    raise ValueError("no posterior is wide enough for a grid: nothing can be compared with the truth")
+                return np.array(rows), np.array(boxes), pieces
+
+
+def look(vae, x, box, q, measure, sides=SIDES):
+    """measure(vae, x (1, D), q, grid) on the first grid over the box and q that resolves both; None if none does."""
+    ends = reach(*q)
+    box = np.stack([np.minimum(box[0], ends[0]), np.maximum(box[1], ends[1])])
+    for side in sides:
+        try:
+            return measure(vae, x, q, grid_over(box, side))
+        except ValueError:   # the library's word for a grid that is too coarse
+            continue
+
+
+def reach(mu, log_var):
+    """The corners (2, K) of a box that holds all of these q."""
+    sigma = np.exp(0.5 * log_var)
+    return np.stack([(mu - SIGMAS * sigma).min(axis=0), (mu + SIGMAS * sigma).max(axis=0)])
+
+
+def box_of(grid, log_px):
+    """The corners (2, 2) of the points, and two more, where log p(x, z) is at most NEAR below its largest value."""
+    log_joint = log_px + gaussian.log_prob(grid.z, 0.0, np.zeros(2))
+    z = grid.z[log_joint > log_joint.max() - NEAR]
+    step = np.exp(0.5 * grid.log_cell)
+    return np.stack([z.min(axis=0) - 2 * step, z.max(axis=0) + 2 * step])
+
+
+def grid_over(box, side):
+    """A grid of side * side points, side odd, over the square around a box with these corners (2, 2)."""
+    half = np.ptp(box, axis=0).max() / 2
+    grid = sv.latent_grid(2, half_width=0.999 * half, step=half / (side // 2))   # 0.999: rounding must add no point
+    return grid._replace(z=grid.z + box.mean(axis=0))
+
+
+def on_a_finer_grid(vae, x, q, grid):
+    """log p(x) of x (1, D) with half the step: the mean over the grid and its three copies half a step aside."""
+    half = 0.5 * np.exp(0.5 * grid.log_cell)
+    shifted = [grid._replace(z=grid.z + half * np.array(shift)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    return float(log_mean_exp(np.array([sv.grid_log_evidence(vae, x, each)[0] for each in shifted])))
+
+
+def joined(pieces):
+    """`Pieces` of several images, each on its own grid of as many points, as one."""
+    def expect(f):
+        rows = np.broadcast_to(f, np.shape(logs[1]))
+        return np.concatenate([p.expect(row[None]) for p, row in zip(pieces, rows)])
+
+    logs = [np.concatenate([np.atleast_2d(p[k]) for p in pieces]) for k in range(1, 6)]
+    return elbo.Pieces(expect, *logs, *(np.concatenate([p[k] for p in pieces]) for k in range(6, 9)))

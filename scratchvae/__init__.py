@@ -3,10 +3,15 @@
 What a number means
     probability/gaussian.py           How is a Gaussian handled by hand?
     probability/normal_table.py       How probable is an interval under a Gaussian?
+    probability/checking.py           What may come into this room?
     probability/inference.py          What do data say about what we cannot see?
     probability/divergence.py         How unlike are two distributions?
     probability/log_space.py          How are probabilities averaged that no float can hold?
-    probability/observation.py        What does a decoder's output mean?
+    probability/observation/base.py   What must every observation model give?
+    probability/observation/bernoulli.py  How probable is a black or white pixel?
+    probability/observation/continuous_bernoulli.py  How probable is a grey pixel?
+    probability/observation/gaussian.py  How probable is a real number?
+    probability/observation/categorical.py  How probable is a label?
 
 How a network learns
     nn/layers.py                      How does one layer pass values forward and derivatives backward?

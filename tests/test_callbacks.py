@@ -409,7 +409,7 @@ def watched(callbacks, cls, epochs=60, checkpoint=None):
     X, _ = sv.load_digits()
     X = sv.binarize(X.astype(np.float32))
     model = cls(64, hidden=(64,), n_latent=4, rng=np.random.default_rng(0))
-    history = sv.fit(model, X[:400], epochs=epochs, optimizer=sv.Adam(1e-2), rng=np.random.default_rng(1),
+    history = sv.fit(model, X[:400], epochs=epochs, optimizer=sv.Adam(3e-3), rng=np.random.default_rng(1),
                      valid=X[400:600], callbacks=callbacks, checkpoint=checkpoint)
     return model.evaluate(X[400:600], rng=np.random.default_rng(2)).loss, history
 
@@ -424,7 +424,7 @@ def test_early_stopping_beside_a_warm_up_judges_at_full_weight(cls, order, monit
     best = history.valid[monitor].argmin() if monitor == "loss" else history.valid[monitor].argmax()
     assert stopping.best_epoch == 1 + best and 10 < stopping.best_epoch < len(history.train["loss"])
     assert stopping.best == history.valid[monitor][best] and abs(loss - history.valid["loss"][best]) < 0.5
-    plain, _ = watched([sv.EarlyStopping(10)], cls)
+    plain, _ = watched([sv.EarlyStopping(10, monitor)], cls)
     assert loss < plain + 0.5
 
 

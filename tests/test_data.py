@@ -371,18 +371,56 @@ def test_idx_inflates_no_bomb(tmp_path):
     check_idx_inflates_no_bomb(tmp_path)
 
 
-def test_idx_refuses_a_missing_file_naming_all_it_looked_for(tmp_path):
-    for directory in (tmp_path, tmp_path / "nowhere"):
-        for name in ("train-images-idx3-ubyte or ", "train-images.idx3-ubyte or ", "train-images-idx3-ubyte.gz or ",
-                     "train-images.idx3-ubyte.gz,"):
-            check_idx_refused(directory, directory, name)
+def test_idx_says_what_is_missing(tmp_path):
+    for directory, found in ((tmp_path, "found none"), (tmp_path / "nowhere", "no such folder")):
+        check_idx_refused(directory, directory, "train-images-idx3-ubyte and train-labels-idx1-ubyte")
+        check_idx_refused(directory, directory, found)
     images, labels = write_split(tmp_path)
+    check_idx_refused(images, images, "got a file")
     labels.unlink()
-    check_idx_refused(tmp_path, tmp_path, "train-labels.idx1-ubyte.gz")
+    check_idx_refused(tmp_path, images, "want its labels beside it, train-labels-idx1-ubyte")
     labels.mkdir()   # a directory is not a file
-    check_idx_refused(tmp_path, tmp_path, "found none")
+    check_idx_refused(tmp_path, images, "want its labels")
     with pytest.raises(ValueError, match="t10k-images-idx3-ubyte"):
         data.load_idx(tmp_path, "test")
+    images.unlink()
+    labels.rmdir()
+    labels.write_bytes(idx_bytes(LABELS))
+    check_idx_refused(tmp_path, labels, "want its images beside it, train-images-idx3-ubyte")
+
+
+@pytest.mark.parametrize("content, word", [
+    (b"\n<!DOCTYPE html><html>", "an HTML page"), (b"PK\3\4 and so on", "a ZIP archive"),
+    (b"version https://git-lfs.github.com/spec/v1", "Git LFS")])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_says_what_a_file_is_that_is_no_idx_file(tmp_path, content, word, suffix):
+    for content in (content, gzip.compress(content)):
+        path, _ = write_split(tmp_path, content, suffix=suffix)
+        check_idx_refused_unallocated(tmp_path, path, word)
+
+
+@pytest.mark.parametrize("folder", ["raw", "MNIST", "MNIST/raw"])
+def test_idx_files_may_lie_below(tmp_path, folder):
+    (tmp_path / folder).mkdir(parents=True)
+    write_split(tmp_path / folder)
+    check_idx_loads(tmp_path)
+
+
+def test_idx_takes_one_set_of_several_by_its_name(tmp_path):
+    for name in ("emnist-balanced", "emnist-letters"):
+        write_split(tmp_path, prefix=f"{name}-train")
+        write_split(tmp_path, prefix=f"{name}-test", suffix=".gz")
+        check_idx_loads(tmp_path / name)
+        check_idx_loads(tmp_path / name, "test")
+        if name == "emnist-balanced":
+            check_idx_loads(tmp_path)   # the only one so far
+    check_idx_refused(tmp_path, tmp_path, f"{tmp_path / 'emnist-balanced'}, {tmp_path / 'emnist-letters'}")
+    check_idx_refused(tmp_path / "emnist", tmp_path / "emnist", "no such folder")
+
+
+def test_idx_images_that_are_not_square_keep_their_shape(tmp_path):
+    write_split(tmp_path)
+    assert (data.load_idx(tmp_path, flat=False)[0] == data.load_idx(tmp_path)[0].reshape(IMAGES.shape)).all()
 
 
 @pytest.mark.parametrize("split", ["valid", "", "t10k", None, 0, ["train"]])

@@ -1,8 +1,10 @@
 """Do the lessons run, speak clearly and measure something? Each one with --quick, and the command line around them."""
 import doctest
 import gzip
+import os
 import re
 import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -15,8 +17,11 @@ import pytest
 
 import scratchvae as sv
 from demos import LESSONS
-from demos.__main__ import first_line, lesson_module, main
+from demos.__main__ import about, first_line, lesson_module, main
+from demos.images import read
 from demos.lesson import Lesson, Mean, number_text
+from demos.trained import joined, look, on_a_finer_grid, on_own_grids
+from scratchvae.analysis import elbo
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).parent.parent
@@ -63,34 +68,157 @@ def test_help_says_what_it_shows_how_long_it_takes_and_what_it_writes(name, caps
     assert stop.value.code == 0
     assert first_line(name)[-1] in ".?" and first_line(name) in text
     assert re.search(r"[Tt]akes about \d+ s", text) and re.search(r"[Ww]rites \w+", text)
+    assert ("--data DIR" in text) == bool(re.search(r"on\s60,000\simages\s(about\s\d+\s(s|min)|as\slong)", text))
+
+
+def write_idx(folder, images, labels, test_images, test_labels):
+    """A folder of MNIST-format files, the test's gzipped; gives the folder."""
+    folder.mkdir(exist_ok=True)
+    for opened, name, array in ((open, "train-images-idx3-ubyte", images), (open, "train-labels-idx1-ubyte", labels),
+                                (gzip.open, "t10k-images-idx3-ubyte.gz", test_images),
+                                (gzip.open, "t10k-labels-idx1-ubyte.gz", test_labels)):
+        with opened(folder / name, "wb") as file:
+            file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape))
+            file.write(array.astype(np.uint8).tobytes())
+    return folder
+
+
+def drawn_larger(rows):
+    """The bundled digits of these rows as bytes, each pixel drawn as 2 x 2, and their labels."""
+    X, labels = sv.load_digits()
+    return np.round(255 * X.reshape(-1, 8, 8)).repeat(2, axis=1).repeat(2, axis=2)[rows], labels[rows]
 
 
 @pytest.fixture(scope="module")
 def mnist_like(tmp_path_factory):
-    """A folder of MNIST-format files, two of the four gzipped: the bundled digits, each pixel drawn as 2 x 2."""
-    folder = tmp_path_factory.mktemp("idx")
-    X, labels = sv.load_digits()
-    pixels = np.round(255 * X.reshape(-1, 8, 8)).astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)
-    for name, rows, opened in (("train", slice(0, 1200), open), ("t10k", slice(1200, None), gzip.open)):
-        for kind, array in (("images-idx3-ubyte", pixels[rows]), ("labels-idx1-ubyte", labels[rows].astype(np.uint8))):
-            suffix = ".gz" if opened is gzip.open else ""
-            with opened(folder / f"{name}-{kind}{suffix}", "wb") as file:
-                file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes())
-    return folder
+    return write_idx(tmp_path_factory.mktemp("idx"), *drawn_larger(slice(0, 1200)), *drawn_larger(slice(1200, None)))
 
 
-@pytest.mark.parametrize("name", ["vae", "elbo", "autoregressive", "few_labels"])
-def test_lessons_take_mnist_format_files(name, mnist_like, tmp_path, capsys):
-    with Lesson(name, quick=True, out=tmp_path, data=mnist_like) as lesson:
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Not square, three classes, labels from 1, sorted by class."""
+    X, labels = drawn_larger(np.argsort(sv.load_digits()[1], kind="stable"))
+    keep, test = np.isin(labels, (1, 4, 7)), np.arange(len(labels)) % 4 == 0
+    X, labels = X[:, 1:15:2], np.searchsorted((1, 4, 7), labels) + 1                         # 7 x 16
+    return write_idx(tmp_path_factory.mktemp("odd"), X[keep & ~test], labels[keep & ~test], X[keep & test],
+                     labels[keep & test])
+
+
+def test_lessons_take_mnist_format_files(mnist_like, tmp_path, capsys):
+    with Lesson("pca", quick=True, out=tmp_path, data=mnist_like) as lesson:
         images = lesson.images()
-        numbers = numbers_in(lesson_module(name).run(lesson))
-    assert [part.shape for part in images[:3]] == [(1100, 256), (100, 256), (597, 256)]
+        numbers = numbers_in(lesson_module("pca").run(lesson))
+    assert [part.shape for part in images[:3]] == [(1100, 256), (100, 256), (597, 256)] and images.shape == (16, 16)
     assert images.test.min() == 0 and images.test.max() == 1 and set(images.test_labels) == set(range(10))
     pixel = images.test.reshape(-1, 16, 16)
     assert (pixel[:, ::2, ::2] == pixel[:, 1::2, 1::2]).all()  # read in the order in which they were written
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     printed = capsys.readouterr().out
-    assert first_line(name) in printed and f"saved {tmp_path}" in printed
+    assert first_line("pca") in printed and f"saved {tmp_path}" in printed
+    assert f"{mnist_like}: 1100 training, 100 validation and 597 test images of 16 x 16 pixels." in printed
+
+
+FAST = "explore", "few_labels", "kl", "pca"
+
+
+@pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
+def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys):
+    with Lesson(name, quick=True, out=tmp_path, data=odd, names="eins,vier,sieben") as lesson:
+        numbers = numbers_in(lesson_module(name).run(lesson))
+        images = lesson.images()
+    assert len(numbers) >= 3 and np.isfinite(numbers).all()
+    assert images.shape == (7, 16) and images.names == ("eins", "vier", "sieben")
+    assert "7 x 16 pixels.\nClasses: 3 (eins, vier, sieben)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_images_are_split_shuffled_and_in_balance(odd, quick):
+    images = read(odd, quick=quick)
+    train, valid, test = (np.bincount(labels, minlength=3) / len(labels) for labels in images[3:6])
+    assert np.abs(train - valid).max() < 0.1 and np.abs(train - test).max() < 0.1
+    assert all(len(np.unique(labels[:20])) == 3 for labels in images[3:6])
+    assert (read(odd, quick=quick).train == images.train).all()
+    assert len(images.train) + len(images.valid) == 406 and images.one_of_each(2).shape == (2,)
+
+
+def test_classes_are_named(odd, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("one\nfour\nseven\n")
+    assert read(odd).names == ("1", "2", "3")
+    assert read(odd, str(names)).names == ("one", "four", "seven")
+    assert read(odd, "zero,one,two,three").names == ("one", "two", "three")    # of all labels, from 0 on
+    assert read("digits").names == tuple("0123456789") and read().shape == (8, 8)
+    with pytest.raises(ValueError, match="--names: want a name for each of the 3 classes 1, 2, 3, .* got 2: a, b"):
+        read(odd, "a,b")
+
+
+def noise(n, *shape):
+    return np.random.default_rng(n).integers(256, size=(n, *shape))
+
+
+BAD_IMAGES = {
+    "few": (noise(99, 6, 6), noise(30, 6, 6), "at least 100 training images, got 99"),
+    "few for the test": (noise(100, 6, 6), noise(29, 6, 6), "at least 30 test images, got 29"),
+    "small": (noise(200, 5, 7), noise(40, 5, 7), "36 to 4096 pixels, got 5 x 7"),
+    "large": (noise(200, 65, 64), noise(40, 65, 64), "36 to 4096 pixels, got 65 x 64"),
+    "of two shapes": (noise(200, 6, 7), noise(40, 7, 6), "of one shape, got"),
+    "all the same": (noise(200, 6, 6) * 0 + 7, noise(40, 6, 6), "are all the same"),
+    "grey": (noise(200, 1, 1) + np.zeros((1, 6, 6)), noise(40, 6, 6), "differ in 1"),
+    "dark": (noise(200, 6, 6) // 3, noise(40, 6, 6), "binarised at one half, are all the same"),
+}
+
+
+@pytest.mark.parametrize("name", ["vae", "mistakes", "observation", "reparameterization"])
+@pytest.mark.parametrize("images, test_images, told", BAD_IMAGES.values(), ids=BAD_IMAGES)
+def test_images_that_no_lesson_can_use_are_refused_before_training(name, images, test_images, told, tmp_path,
+                                                                  monkeypatch, capsys):
+    monkeypatch.setattr(sv, "fit", lambda *_, **__: pytest.fail("trained"))
+    labels, test_labels = (np.arange(len(part)) % 3 for part in (images, test_images))
+    folder = write_idx(tmp_path / "idx", images, labels, test_images, test_labels)
+    assert main([name, "--quick", "--out", str(tmp_path), "--data", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"{name}: ") and told in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["bayes", "kl", "few_labels", "latent_space", "explore"])
+def test_lessons_that_compare_classes_want_two(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sv, "fit", lambda *_, **__: pytest.fail("trained"))
+    folder = write_idx(tmp_path / "idx", noise(200, 6, 6), np.arange(200) == 0, noise(40, 6, 6), np.zeros(40))
+    assert main([name, "--quick", "--out", str(tmp_path), "--data", str(folder)]) == 1
+    assert "want at least 2 of 10 training images or more, got 1" in capsys.readouterr().err
+
+
+# ---- grids of each image's own --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("narrow", [1, 3])
+def test_every_image_has_a_grid_that_resolves_its_posterior(narrow, tmp_path):
+    """log p(x) as on one fine grid over the whole prior, also of a decoder three times as steep; nothing is left out."""
+    lesson, rng = Lesson("posterior", out=tmp_path), np.random.default_rng(0)
+    vae = sv.VAE(64, hidden=(8,), n_latent=2, activation="tanh", rng=rng, dtype=np.float64)
+    vae.decoder.layers[-1].W *= 2
+    vae.decoder.layers[0].W *= narrow
+    X = vae.sample(6, rng=rng)
+    rows, boxes, pieces = on_own_grids(lesson, vae, X, 6)
+    assert rows.tolist() == list(range(6)) and boxes.shape == (6, 2, 2) and not lesson.transcript
+    whole = sv.grid_log_evidence(vae, X, sv.latent_grid(2, step=0.02))
+    np.testing.assert_allclose([p.log_evidence[0] for p in pieces], whole, atol=1e-6)
+    halved = [look(vae, X[[i]], boxes[i], vae.encode(X[[i]]), on_a_finer_grid) for i in rows]
+    np.testing.assert_allclose(halved, whole, atol=1e-6)
+    together = joined(pieces)
+    np.testing.assert_allclose(elbo.elbo(together), [elbo.elbo(p)[0] for p in pieces], rtol=1e-12)
+    assert all(np.ptp(values) < 1e-6 for values in zip(*list(elbo.derivation(joined(pieces[:1])).values())[:-1]))
+
+
+def test_images_without_a_grid_are_left_out_aloud(tmp_path):
+    lesson, rng = Lesson("posterior", out=tmp_path), np.random.default_rng(0)
+    vae = sv.VAE(64, hidden=(8,), n_latent=2, rng=rng, dtype=np.float64)
+    X = sv.binarize(sv.load_digits()[0])[:9]
+    vae.encoder.layers[-1].b[2] = -60.0                                                  # q is a needle
+    with pytest.raises(ValueError, match="no posterior is wide enough for a grid"):
+        on_own_grids(lesson, vae, X, 2)
+    assert lesson.transcript == ["9 of the first 9 test images are left out: their posterior is too narrow or too long "
+                                 "for 281 x 281 points.\n"]
 
 
 @pytest.mark.parametrize("part", ["loss", "gradient", "step", None])
@@ -123,11 +251,18 @@ def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp
         shown.append([plt.figure(n)._suptitle.get_text() for n in plt.get_fignums()])
 
     monkeypatch.setattr(plt, "show", show)
+    monkeypatch.setattr("demos.__main__.no_window", lambda: None)
     monkeypatch.setattr(matplotlib, "use", lambda *_: pytest.fail("--show must leave the backend to Matplotlib"))
     assert main(["kl", "--quick", "--show", "--out", str(tmp_path)]) == 0
     assert [len(titles) for titles in shown] == [1] * len(list(tmp_path.glob("*.png"))) == [1, 1, 1]
     assert len({titles[0] for titles in shown}) == 3 and plt.get_fignums() == []
     assert capsys.readouterr().out.count("saved") == 3
+
+
+def test_show_without_a_window_says_so_before_training_and_goes_on(tmp_path, capsys):
+    assert main(["kl", "--quick", "--show", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("--show: no window can be opened") and told.out.count("saved") == 3
 
 
 def test_without_show_no_window_opens(tmp_path, monkeypatch):
@@ -150,13 +285,35 @@ def test_a_wrong_name_suggests_the_nearest(capsys):
 @pytest.mark.parametrize("arguments, told", [
     (["vae", "--data", "no/such/folder"], "no/such/folder"),
     (["pca", "--seed", "-1"], "--seed"),
-    (["pca", "--out", "setup.cfg"], "setup.cfg"),
+    (["pca", "--out", "setup.cfg"], "--out: want a folder to write to, setup.cfg is none"),
 ])
 def test_bad_options_end_with_one_clear_line(arguments, told, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main([*arguments, "--quick"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(arguments[0]) and told in error
+
+
+def test_out_is_tried_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson_module("pca"), "run", lambda lesson: pytest.fail("it ran"))
+    (tmp_path / "file").write_text("")
+    assert main(["pca", "--out", str(tmp_path / "file" / "below")]) == 1
+
+
+def test_of_all_lessons_one_that_refuses_does_not_stop_the_others(monkeypatch, tmp_path, capsys):
+    def refuse(lesson):
+        raise ValueError("--data: not with these")
+    for name in LESSONS:
+        monkeypatch.setattr(lesson_module(name), "run", refuse if name == "kl" else lambda lesson: None)
+    assert main(["all", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "kl: --data: not with these\n"
+    assert len(list(tmp_path.glob("*.txt"))) == len(LESSONS) - 1
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if "--data DIR" not in about(name)])
+def test_a_lesson_without_images_takes_no_data(name):
+    with pytest.raises(SystemExit):
+        main([name, "--data", "somewhere"])
 
 
 def test_ctrl_c_ends_a_lesson_with_what_was_saved(capsys, monkeypatch):
@@ -200,3 +357,42 @@ def test_a_lesson_runs_as_a_command_without_a_warning(tmp_path):
                           cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_a_lesson_runs_as_a_module(tmp_path):
+    done = subprocess.run([sys.executable, "-W", "error", "-m", "demos.kl", "--quick", "--out", tmp_path], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].startswith("== kl =") and len(list(tmp_path.glob("*.png"))) == 3
+    for name in LESSONS:
+        assert Path(lesson_module(name).__file__).read_text().endswith("\n    run_as_command(__spec__)\n")
+
+
+def test_the_list_and_the_help_import_neither_numpy_nor_matplotlib():
+    code = ("import sys; from demos.__main__ import main, parser; main([]); parser('vae').format_help();"
+            "sys.exit(any(m in sys.modules for m in ('numpy', 'matplotlib')))")
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no pipes of this kind here")
+@pytest.mark.parametrize("command", [["demos"], ["demos", "kl", "--quick"], ["demos.kl", "--quick"]])
+def test_a_pipe_that_closes_ends_it_quietly(command, tmp_path):
+    options = [] if len(command) == 1 else ["--out", tmp_path]
+    process = subprocess.Popen([sys.executable, "-m", *command, *options], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    process.stdout.close()   # a reader that has seen enough before the first word
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait() == -signal.SIGPIPE
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no signals of this kind here")
+@pytest.mark.parametrize("command", [["demos", "kl"], ["demos.kl"]])
+@pytest.mark.parametrize("module", ["numpy", "matplotlib"])
+def test_ctrl_c_during_an_import_ends_it_quietly(command, module, tmp_path):
+    (tmp_path / f"{module}.py").write_text("import time; print('importing', flush=True); time.sleep(60)")
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == ("", "") and process.returncode == -signal.SIGINT

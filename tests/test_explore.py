@@ -22,7 +22,7 @@ def explorer(request):
         assert z.ndim == 2 and z.shape[1] == K
         return np.concatenate([z, np.zeros((len(z), SIDE**2 - K))], axis=1)
 
-    explorer = Explorer(decode, rng.standard_normal((50, K)), rng.integers(10, size=50))
+    explorer = Explorer(decode, rng.standard_normal((50, K)), rng.integers(10, size=50), (SIDE, SIDE))
     explorer.figure.draw_without_rendering()
     explorer.figure.set_layout_engine("none")  # laid out once is enough here, and twice as fast
     yield explorer

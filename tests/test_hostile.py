@@ -222,7 +222,6 @@ DOORS = {
                                 likelihood=np.array([0.1, 0.2, 0.9])),
     "inference.update": function(sv.inference.update, ("prior", "log_likelihood"), prior=TABLE[0],
                                  log_likelihood=reals(N, 3)),
-    "inference.distribution": function(lambda value: sv.inference.distribution("value", value), value=TABLE),
     "inference.binomial_log_prob": function(
         sv.inference.binomial_log_prob, ("k", "p"), k=np.arange(4.0), n=3, p=np.array([0.1, 0.2, 0.3, 0.4])),
     "inference.gaussian_mle": function(sv.inference.gaussian_mle, x=reals(N, D)),
@@ -377,7 +376,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
+    r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
@@ -761,7 +760,7 @@ def classifier():
         [layer := sv.Dense(3, 3, rng=rng()), sv.Tanh(), layer])),
     (ValueError, "^layers: want each layer with parameters once", lambda model: sv.Network(
         [layer := sv.Network([sv.Dense(3, 3, rng=rng())]), layer])),
-    (ValueError, "^log_p, z: want shape .M,., got .2, 3.", lambda model: sv.divergence.fit_forward(
+    (ValueError, "^log_p: want shape .N,., got .2, 3.", lambda model: sv.divergence.fit_forward(
         -np.ones((2, 3)), np.arange(6.0).reshape(2, 3))),
 ])
 def test_what_is_wrong_only_together(error, words, call):

@@ -209,6 +209,12 @@ def test_scatter_has_every_point_in_its_colour_and_every_digit_at_its_median(rng
         assert_allclose(points.get_facecolor()[:, :3], [to_rgb(plotting.DIGIT_COLOURS[digit])])
         assert text.get_text() == str(digit) and text.get_path_effects()
         assert_allclose(text.get_position(), np.median(z[labels == digit], axis=0))
+
+
+def test_scatter_names_any_number_of_classes(rng):
+    names = [f"class {c}" for c in range(47)]
+    ax, = plotting.latent_scatter(rng.normal(size=(47, 2)), np.arange(47), "t", names=names).axes
+    assert [text.get_text() for text in ax.texts] == names
     assert ax.get_aspect() == 1 and (ax.get_xlabel(), ax.get_ylabel()) == ("z1", "z2")
     assert not ax.patches
 
@@ -541,7 +547,8 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("z", lambda: plotting.latent_scatter(np.zeros((4, 3)), LABELS, "t")),
     ("z", lambda: plotting.latent_scatter(Z + np.inf, LABELS, "t")),
     ("labels", lambda: plotting.latent_scatter(Z, LABELS[:3], "t")),
-    ("labels", lambda: plotting.latent_scatter(Z, LABELS + 7, "t")),
+    ("labels", lambda: plotting.latent_scatter(Z, LABELS, "t", names=["one"])),
+    ("names", lambda: plotting.latent_scatter(Z, LABELS, "t", names=list(range(10)))),
     ("x", lambda: plotting.lines([], {"AE": []}, "t", "x", "y")),
     ("x", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", logx=True)),
     ("curves", lambda: plotting.lines(X, {}, "t", "x", "y")),

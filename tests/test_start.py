@@ -145,7 +145,8 @@ def test_a_scale_that_no_start_survives_is_refused_by_name_before_training(model
 
 @pytest.mark.parametrize("x", [
     TRAIN, 16 * TRAIN, 1 - TRAIN, np.where(np.arange(64) == 3, 5, TRAIN), (np.arange(6400).reshape(100, 64) == 77) / 255,
-    TRAIN[:5], np.zeros((4, 64))], ids=["digits", "x 16", "negative", "constant", "one grey pixel", "few", "zeros"])
+    TRAIN[:5], np.zeros((4, 64)), np.where(np.arange(64) == 3, np.arange(3)[:, None] / 255, TRAIN[:3])],
+    ids=["digits", "x 16", "negative", "constant", "one grey pixel", "few", "zeros", "three dim pixels"])
 def test_images_are_of_order_one(x):
     order_of_one("X", x, *gaussian.moments(x))
 

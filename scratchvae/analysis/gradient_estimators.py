@@ -59,7 +59,9 @@ def pathwise_gradient(vae, X, eps, q=None):
     params, cache = vae.decoder.forward(z.reshape(S * N, K))
     dparams = vae.observation.value_and_grad(repeat(x, S), params)[1]
     dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
-    return _minus_kl_grad(*reparameterize_grad(dz[None], log_var, eps[None]), mu, log_var)
+    dmu, dlog_var = reparameterize_grad(dz[None], log_var, eps[None])            # each sample's own
+    kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
+    return dmu - kl_dmu, dlog_var - kl_dlog_var
 
 
 @finite("X", "eps", "baseline", "q")
@@ -77,13 +79,8 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
         raise ValueError(f"baseline: want a number or shape ({len(x)},), got {baseline.shape}")
     sigma = np.exp(0.5 * log_var)
     f = (vae.log_likelihood(x, reparameterize(mu, log_var, eps)) - baseline)[:, :, None]        # (S, N, 1)
-    return _minus_kl_grad(f * (eps / sigma), f * (0.5 * (eps * eps - 1)), mu, log_var)
-
-
-def _minus_kl_grad(dmu, dlog_var, mu, log_var):
-    """The gradient of E[log p(x given z)] - KL from that of its first term."""
     kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
-    return dmu - kl_dmu, dlog_var - kl_dlog_var
+    return f * (eps / sigma) - kl_dmu, f * (0.5 * (eps * eps - 1)) - kl_dlog_var
 
 
 @finite("X", "eps", "q")

@@ -61,13 +61,29 @@ def every(name, array, good, complaint):
     return array
 
 
-def real_array(name, value, dtype=None):
-    """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
+def real_array(name, value, dtype=None, shape=None):
+    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, if given."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
         array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
-    return every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
+    every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
+    if shape not in (None, array.shape):
+        raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
+    return array
+
+
+def reals(name, value, shape=None):
+    """`value` as finite float64 numbers, of this shape if given."""
+    return real_array(name, value, np.float64, shape)
+
+
+def vector(name, value, n=None):
+    """`value` as finite float64 numbers (N,), with N = `n` if given."""
+    array = reals(name, value)
+    if array.ndim != 1 or n not in (None, len(array)):
+        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
+    return array
 
 
 def matrix(name, value, n_columns=None, dtype=None):
@@ -78,16 +94,35 @@ def matrix(name, value, n_columns=None, dtype=None):
     return array
 
 
+def float_matrix(name, value, n_columns=None):
+    """`value` as a finite (N, D) array of floats: float32 as it is, else float64."""
+    array = matrix(name, value, n_columns)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def binary(name, array, wants="want", hint=""):
+    """`array`, if it holds nothing but 0 and 1."""
+    return every(name, array, lambda x: (x == 0) | (x == 1), f"{wants} every value 0 or 1, got {{}}{hint}")
+
+
+def unit_interval(name, array, wants="want"):
+    """`array`, if all its numbers are in [0, 1]."""
+    return every(name, array, lambda x: (x >= 0) & (x <= 1),
+                 f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255")
+
+
 def order_of_one(name, x, mean, variance):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
     A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
-    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01.
+    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01
+    (in fewer than 30 rows values are alike by chance).
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
     wrong = size > 30
-    for j in np.flatnonzero((deviation < 0.01) & (variance > 0)):  # rare pixels have small deviations, too: most are equal
+    small = (deviation < 0.01) & (variance > 0) & (len(x) >= 30)
+    for j in np.flatnonzero(small):  # rare pixels have small deviations, too: most are equal
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
@@ -145,20 +180,22 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
     return got
 
 
-def same_shape(**arrays):
-    """Nothing, if the arrays' shapes are equal."""
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"{', '.join(arrays)}: want equal shapes, got {shapes}")
-
-
-def broadcastable(**arrays):
-    """Nothing, if the arrays broadcast together."""
-    shapes = {name: array.shape for name, array in arrays.items()}
+def broadcastable(name, array, **others):
+    """`array`, if it and the others broadcast together."""
+    shapes = {**{other: a.shape for other, a in others.items()}, name: array.shape}
     try:
         np.broadcast_shapes(*shapes.values())
     except ValueError:
-        raise ValueError(f"{', '.join(arrays)}: want shapes that broadcast together, got {shapes}") from None
+        raise ValueError(f"{', '.join(shapes)}: want shapes that broadcast together, got {shapes}") from None
+    return array
+
+
+def fields(kind, **checks):
+    """The check of a namedtuple of this `kind`: each field by a check of its own."""
+    def check(name, value):
+        instance(name, value, kind, f"{kind.__name__}({', '.join(kind._fields)})")
+        return kind(**{field: check(f"{name}.{field}", getattr(value, field)) for field, check in checks.items()})
+    return check
 
 
 def instance(name, value, kind, example):
@@ -211,8 +248,9 @@ def admission(function, checks):
             raise TypeError(f"{function.__qualname__}: {error}") from None
         bound.apply_defaults()
         values = bound.arguments
-        for argument, check in checks.items():
-            values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+        with np.errstate(all="ignore"):
+            for argument, check in checks.items():
+                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
         return bound
     return admit
 
@@ -334,6 +372,9 @@ def like(name, value, other, what):
     return value
 
 
+real_matrix = partial(matrix, dtype=np.float64)
+any_number = partial(number, low=-np.inf)
+whole = partial(integer, low=0)
 size = partial(integer, each=1)                            # a number of numbers that are held at once
 positive = partial(number, open_low=True)
 share = partial(number, high=1, open_high=True)            # from 0 to below 1

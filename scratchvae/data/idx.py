@@ -13,14 +13,20 @@ Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 import gzip
 import math
 import os
+import re
 import struct
 import zlib
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-PREFIX = {"train": "train", "test": "t10k"}
+WORDS = {"train": ("train",), "test": ("t10k", "test")}
+NAME = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?")
+PLACES = "*", "*/*", "*/raw/*"   # in the folder, or below it as in MNIST/raw
+MISTAKEN = {b"<": "an HTML page, as a server sends in place of a file", b"PK": "a ZIP archive, to be unpacked",
+            b"vers": "text, as Git LFS leaves in place of a file"}
 UNSIGNED_BYTE = 8
 MAX_ITEMS = 1 << 30   # 1 GiB of pixels, 4 GiB as float32
 MAX_INFLATION = 100   # images deflate to a half or a fifth; deflate's best, 1032 to 1, is a bomb's
@@ -28,37 +34,52 @@ SMALL = 1 << 20       # bytes that any gzip file may inflate to
 BLOCK = 1 << 18       # bytes read in one go
 
 
-def load_idx(directory, split="train"):
+def load_idx(directory, split="train", flat=True):
     """Images and labels of one split from MNIST-format files, gzip or plain.
 
-    split : "train" (files train-*) or "test" (files t10k-*)
-    returns : X (N, rows * columns) float32 in [0, 1], labels (N,) integers 0..255
+    directory : holds the files, or a folder of them, as MNIST/raw; where it holds several sets, as EMNIST's does, name
+    one of them: DIR/emnist-letters      split : "train" (files train-*) or "test" (files t10k-* or test-*)
+    returns : X (N, rows * columns) float32 in [0, 1], or (N, rows, columns) if not flat; labels (N,) integers 0..255
     Raises ValueError, naming the file, if one is missing, mislabelled, damaged, promises over 1 GiB of pixels, or
     inflates more than a hundredfold to over 1 MiB.
     """
     if not isinstance(directory, (str, os.PathLike)):
         raise TypeError(f"directory: want a path, got {directory!r}")
-    if not isinstance(split, str) or split not in PREFIX:
+    if not isinstance(split, str) or split not in WORDS:
         raise ValueError(f"split: want 'train' or 'test', got {split!r}")
-    image_file = find_file(directory, f"{PREFIX[split]}-images", n_dims=3)
-    label_file = find_file(directory, f"{PREFIX[split]}-labels", n_dims=1)
-    n_images, rows, columns = read_shape(image_file, n_dims=3)
+    image_file, label_file = find_files(Path(directory), split)
+    n_images, *shape = read_shape(image_file, n_dims=3)
     n_labels, = read_shape(label_file, n_dims=1)
     if n_images != n_labels:
         raise ValueError(f"{label_file}: want a label for each of the {n_images} images in {image_file.name}, "
                          f"got {n_labels}")
-    X = read_items(image_file, (n_images, rows * columns), n_dims=3, dtype=np.float32)
+    X = read_items(image_file, (n_images, math.prod(shape)) if flat else (n_images, *shape), n_dims=3, dtype=np.float32)
     X /= 255  # in place: the images are in memory only once
     return X, read_items(label_file, (n_labels,), n_dims=1, dtype=np.intp)
 
 
-def find_file(directory, stem, n_dims):
-    """The path of the first of the four customary names that is there."""
-    names = [f"{stem}{mark}idx{n_dims}-ubyte{suffix}" for suffix in ("", ".gz") for mark in "-."]
-    for path in (Path(directory, name) for name in names):
-        if path.is_file():
-            return path
-    raise ValueError(f"{directory}: want a file named {' or '.join(names)}, found none")
+def find_files(directory, split):
+    """The paths of the images and the labels of this split: of the one set that is there."""
+    named = not directory.exists()   # perhaps a set's name, as emnist-letters
+    for word, place in product(WORDS[split], PLACES[:1] if named else PLACES):
+        sets = {}                    # (folder, name of the set) -> {"images": path, "labels": path}, plain before gzip
+        for path in sorted((directory.parent if named else directory).glob(place), key=lambda p: (p.suffix, p)):
+            match = NAME.fullmatch(path.name)
+            if match and match[2] == word and (not named or match[1] == directory.name) and path.is_file():
+                sets.setdefault((path.parent, match[1] or ""), {}).setdefault(match[3][:6], path)
+        if len(sets) > 1:
+            raise ValueError(f"{directory}: want one set of images, got {len(sets)}; give one of "
+                             + ", ".join(str(folder / name) for folder, name in sets))
+        for found in sets.values():
+            if len(found) < 2:
+                (kind, path), = found.items()
+                other = ("labels", "idx1") if kind == "images" else ("images", "idx3")
+                raise ValueError(f"{path}: want its {other[0]} beside it, {word}-{other[0]}-{other[1]}-ubyte or .gz, "
+                                 "found none")
+            return found["images"], found["labels"]
+    stem = WORDS[split][0]
+    raise ValueError(f"{directory}: want a folder with {stem}-images-idx3-ubyte and {stem}-labels-idx1-ubyte, plain or "
+                     f".gz, {'found no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
 
 
 def read_shape(path, n_dims):
@@ -67,8 +88,9 @@ def read_shape(path, n_dims):
         header = file.read(header_size(n_dims))
     want = bytes([0, 0, UNSIGNED_BYTE, n_dims])
     if header[:4] != want:
+        got = [what for start, what in MISTAKEN.items() if header.lstrip().startswith(start)]
         raise ValueError(f"{path}: want unsigned bytes in {n_dims} dimension(s), an IDX header that starts "
-                         f"{want.hex(' ')}, got {header[:4].hex(' ') or 'an empty file'}")
+                         f"{want.hex(' ')}, got {(got or [header[:4].hex(' ') or 'an empty file'])[0]}")
     if len(header) < header_size(n_dims):
         raise ValueError(f"{path}: want a header of {header_size(n_dims)} bytes, got {len(header)}")
     shape = struct.unpack(f">{n_dims}I", header[4:])

@@ -4,7 +4,7 @@ Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and 
 """
 import numpy as np
 
-from scratchvae.checking import entry, matrix, real_array
+from scratchvae.checking import entry, real_array
 from scratchvae.extending import Saveable, in_one_line
 
 
@@ -13,12 +13,6 @@ def fitted(name, value):
     if not hasattr(value, value.FITTED[0]):
         raise ValueError(f"this {type(value).__name__} is not fitted yet; call fit(X) first")
     return value
-
-
-def floats(name, value, n_columns=None):
-    """`value` as a matrix of floats: float32 as it is, else float64."""
-    array = matrix(name, value, n_columns)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
 class FitOnce(Saveable):

@@ -18,26 +18,26 @@ Both work in float64, a block of rows at a time; only what is kept is rounded to
 """
 import numpy as np
 
-from scratchvae.checking import choice, door, entry, integer, matrix, optional, row_blocks
-from scratchvae.models.fit_once import FitOnce, fitted, floats
+from scratchvae.checking import choice, door, entry, float_matrix, integer, matrix, optional, row_blocks
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.nn.threads import threads_for
 
 
 def several_rows(name, value):
     """`value` as floats with two rows or more: one point has no variance."""
-    if len(X := floats(name, value)) < 2:
+    if len(X := float_matrix(name, value)) < 2:
         raise ValueError(f"{name}: want at least 2 rows, for one point has no variance, got {len(X)}")
     return X
 
 
 def points(name, value, self):
     """A check: `value` as (N, D), as wide as what was fitted."""
-    return floats(name, value, self.components_.shape[1])
+    return float_matrix(name, value, self.components_.shape[1])
 
 
 def codes(name, value, self):
     """A check: `value` as (N, k), as wide as the components are many."""
-    return floats(name, value, self.components_.shape[0])
+    return float_matrix(name, value, self.components_.shape[0])
 
 
 class PCA(FitOnce):

@@ -9,14 +9,14 @@ one learning rate fits all columns only if their units do. A density changes wit
 """
 import numpy as np
 
-from scratchvae.checking import door, entry, matrix, not_too_large
-from scratchvae.models.fit_once import FitOnce, fitted, floats
+from scratchvae.checking import door, entry, float_matrix, matrix, not_too_large
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.probability.gaussian import moments
 
 
 def columns(name, value, self):
     """A check: `value` as floats with the fitted number of columns."""
-    return floats(name, value, len(self.mean_))
+    return float_matrix(name, value, len(self.mean_))
 
 
 class Standardizer(FitOnce):

@@ -11,19 +11,20 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, O
 
 
 @house_style()
-def latent_scatter(z, labels, title, circles=False, ax=None):
-    """Codes z (N, 2) coloured by their labels (N,) in 0..9, each class's digit at its median.
+def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
+    """Codes z (N, 2) coloured by their labels (N,), each class's name, or else its number, at its median.
 
     circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far
     apart that two labels would overprint, both circles share one
     """
     z = matrix("z", z, 2)
-    labels = class_labels("labels", labels, len(z), len(DIGIT_COLOURS))
+    labels = class_labels("labels", labels, len(z), None if names is None else len(labels_of("names", names)))
     ax = axes_of(ax, title, (6, 5.8))
-    for digit in np.unique(labels):
-        points, colour = z[labels == digit], to_rgb(DIGIT_COLOURS[digit])
+    for c in np.unique(labels):  # more than ten classes share colours; their names tell them apart
+        points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])
         ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
-        ax.text(*np.median(points, axis=0), str(digit), size=15, weight="bold", ha="center", va="center",
+        name = str(c) if names is None else names[c]
+        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center", va="center",
                 color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
     for radius in (1, 2) if circles else ():
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))

@@ -19,7 +19,8 @@ This is the arithmetic of a training step, and but for `standardize` it trusts i
 """
 import numpy as np
 
-from scratchvae.checking import broadcastable, finite, real_array, row_blocks
+from scratchvae.checking import broadcastable, door, reals, row_blocks
+from scratchvae.probability.checking import positives
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -43,13 +44,9 @@ def moments(x):
     return mean, variance
 
 
-@finite("x", "mu", "sigma")
+@door(x=reals, mu=reals, sigma=lambda name, value, x, mu: broadcastable(name, positives(name, value), x=x, mu=mu))
 def standardize(x, mu, sigma):
     """(x - mu) / sigma: how many standard deviations x lies above the mean; N(0, 1) if x ~ N(mu, sigma^2)."""
-    x, mu, sigma = (real_array(name, value, np.float64) for name, value in (("x", x), ("mu", mu), ("sigma", sigma)))
-    broadcastable(x=x, mu=mu, sigma=sigma)
-    if np.any(sigma <= 0):
-        raise ValueError(f"sigma: want positive standard deviations, got {np.min(sigma)}")
     return (x - mu) / sigma
 
 

@@ -1,0 +1,114 @@
+"""Which images does a lesson look at? The bundled digits or a folder's, looked at first and split in one way.
+
+Training and validation images are drawn from the same labelled ones, shuffled, classes in balance, by one seed for all
+lessons; so the first n of any part are a fair sample of it. Labels become 0..C-1, whatever the files call them.
+"""
+import os
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+
+import scratchvae as sv
+
+COMPONENTS = 32            # the most that a lesson asks for
+PIXELS = 36, 4096          # more than the components, and D x D numbers fit in memory
+FEWEST = {"training": 100, "test": 30}
+QUICK = 2400               # of the training file, with --quick
+
+
+class Images(namedtuple("Images", "train valid test train_labels valid_labels test_labels shape names")):
+    """Three parts, each (N, D) float32 in [0, 1], their labels 0..C-1, the images' (h, w) and the classes' C names."""
+
+    @property
+    def large(self):
+        """Whether these are MNIST's size rather than the bundled digits', and want a larger network."""
+        return self.train.shape[1] > 256
+
+    def one_of_each(self, most=10):
+        """The first test image of each class that has one, of at most so many classes : row numbers."""
+        return np.unique(self.test_labels, return_index=True)[1][:most]
+
+    def some(self, n):
+        """The same with the first n training images."""
+        return self._replace(train=self.train[:n], train_labels=self.train_labels[:n])
+
+    def binarized(self):
+        """Pixels of at least one half become 1, the others 0; ValueError if little is left of the images."""
+        binary = self._replace(**{part: sv.binarize(getattr(self, part)) for part in ("train", "valid", "test")})
+        return checked(binary, ", binarised at one half, ")
+
+    def described(self):
+        """One sentence on what there is."""
+        counts = np.bincount(self.train_labels, minlength=len(self.names))
+        names = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
+        untested = [name for c, name in enumerate(self.names) if not (self.test_labels == c).any()]
+        return (f"{len(self.train)} training, {len(self.valid)} validation and {len(self.test)} test images of "
+                f"{self.shape[0]} x {self.shape[1]} pixels.\nClasses: {len(self.names)} ({names}), each with "
+                f"{counts.min()} to {counts.max()} training images"
+                + (f"; no test images of {', '.join(untested)}." if untested else "."))
+
+
+def read(source=None, names=None, quick=False):
+    """The Images of a source: None or "digits" for the bundled ones, else a folder of MNIST-format files.
+
+    names : of the classes, separated by commas, or a file of them      ValueError for what no lesson can look at
+    """
+    if source in SOURCES:
+        parts = SOURCES[source]()
+    else:
+        parts = from_folder(source, quick)
+    shapes = {X.shape[1:] for X, _ in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"--data: want training and test images of one shape, got {' and '.join(map(str, shapes))}")
+    (h, w), = shapes
+    if not PIXELS[0] <= h * w <= PIXELS[1]:
+        raise ValueError(f"--data: want images of {PIXELS[0]} to {PIXELS[1]} pixels, got {h} x {w}")
+    classes = np.unique(np.concatenate([labels for _, labels in parts]))
+    images, labels = zip(*((X.reshape(len(X), -1), np.searchsorted(classes, labels)) for X, labels in parts))
+    return checked(Images(*images, *labels, (h, w), class_names(names, classes)))
+
+
+def bundled():
+    """Training, validation and test part of the 8 x 8 digits, 1000 / 297 / 500."""
+    X, labels = sv.load_digits()
+    return [(X[rows].astype(np.float32).reshape(-1, 8, 8), labels[rows]) for rows in sv.split(labels)]
+
+
+def from_folder(folder, quick):
+    """The training file less a twelfth of it, that twelfth for validation, and the test file, all shuffled."""
+    (X, labels), test = (sv.load_idx(folder, split, flat=False) for split in ("train", "test"))
+    for (what, fewest), n in zip(FEWEST.items(), (len(X), len(test[0]))):
+        if n < fewest:
+            raise ValueError(f"{folder}: want at least {fewest} {what} images, got {n}")
+    n = min(len(X), QUICK) if quick else len(X)
+    return [(images[rows], labels[rows]) for images, labels, sizes in ((X, labels, (n - n // 12, n // 12)),
+                                                                      (*test, (len(test[0]),)))
+            for rows in sv.split(labels, sizes)]
+
+
+SOURCES = {None: bundled, "digits": bundled}
+
+
+def checked(images, treated=" "):
+    """The images; ValueError where the first 400 differ in no more directions than a lesson may ask for."""
+    rank = np.linalg.matrix_rank(images.train[:400] - images.train[0])
+    if rank <= COMPONENTS:
+        raise ValueError(f"--data: want training images that differ in more than {COMPONENTS} directions; "
+                         f"these{treated}" + (f"differ in {rank}" if rank else "are all the same"))
+    return images
+
+
+def class_names(names, classes):
+    """A name for each of the classes, the labels in the files in order : a tuple of texts."""
+    if names is None:
+        return tuple(map(str, classes))
+    text = Path(names).read_text(encoding="utf-8") if os.path.isfile(names) else names
+    given = [name.strip() for name in re.split("[,\n]", text) if name.strip()]
+    if len(given) == len(classes):
+        return tuple(given)
+    if len(given) > classes.max():           # of all classes, from 0 on, where some are absent
+        return tuple(given[c] for c in classes)
+    raise ValueError(f"--names: want a name for each of the {len(classes)} classes {', '.join(map(str, classes))}, or "
+                     f"a file of them, got {len(given)}: {', '.join(given)}")
