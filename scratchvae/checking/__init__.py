@@ -332,7 +332,7 @@ def float_type(name, value):
     return dtype.type
 
 
-def vector(name, value, n=None):
+def doubles(name, value, n=None):
     """`value` if it is a vector of `n` float64 already, at least one."""
     if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or n not in (None, value.size):
         got = value.shape if isinstance(value, np.ndarray) else type(value).__name__

@@ -15,14 +15,14 @@ are for that: see the tests.
 """
 import numpy as np
 
-from scratchvae.checking import door, function, number, positive, real_array, tensors, vector, writeable
+from scratchvae.checking import door, doubles, function, number, positive, real_array, tensors, writeable
 
 CLOSER = 0.01   # the step of a second look, as a share of the first
 SIGMAS = 10.0   # how many standard deviations of rounding are no error: the largest among P numbers stays below it
 
 
-@door("f", "theta", "h", theta=lambda name, value: writeable(name, real_array(name, vector(name, value))),
-      grad=lambda name, value, theta: vector(name, value, len(theta)).copy(),  # f may overwrite grad
+@door("f", "theta", "h", theta=lambda name, value: writeable(name, real_array(name, doubles(name, value))),
+      grad=lambda name, value, theta: doubles(name, value, len(theta)).copy(),  # f may overwrite grad
       names=tensors, f=function, h=positive, tolerance=number, floor=positive)
 def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-3):
     """Compare `grad` with the central difference of `f` at `theta`, tensor by tensor.
