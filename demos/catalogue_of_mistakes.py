@@ -408,7 +408,7 @@ MISTAKES = (
          "top = np.zeros_like(a.max(axis=axis, keepdims=True))"),
     ], "test_log_space.check_far_below_every_float", None, "fine on small images, -infinity on large ones"),
     Mistake("evidence", "active units by mu squared, not mu's variance", [
-        ("analysis.aggregate:active_units", "vae.encode(x)[0].var(", "np.square(vae.encode(x)[0]).mean("),
+        ("analysis.aggregate:active_units", "vae.encode(X)[0].var(", "np.square(vae.encode(x)[0]).mean("),
     ], "test_evidence.check_active_units", None, "a latent that says the same of every x counts as used"),
     Mistake("evidence", "the aggregate posterior as a sum instead of a mean", [
         ("analysis.aggregate:aggregate_kl", "log_aggregate = log_mean_exp(", "log_aggregate = np.logaddexp.reduce("),
@@ -429,7 +429,7 @@ MISTAKES = (
         ("analysis.posterior:optimize_q", "[-d.mean(", "[d.mean("),
     ], "test_elbo.check_optimize_q", None, "an amortisation gap below 0: the encoder beats the best q"),
     Mistake("posterior", "q optimised from the prior, not from the encoder's q", [
-        ("analysis.posterior:optimize_q", "np.stack(checked_q(", "0 * np.stack(checked_q("),
+        ("analysis.posterior:optimize_q", "np.stack(start)", "0 * np.stack(start)"),
     ], "test_elbo.check_optimize_q_starts_at_the_encoder", None, "with few steps, an amortisation gap below 0"),
     Mistake("ELBO", "the gap with the wrong sign", [
         ("analysis.elbo:two_divergences", "+ p.kl_posterior", "- p.kl_posterior"),

@@ -3,7 +3,6 @@
 What a number means
     probability/gaussian.py           How is a Gaussian handled by hand?
     probability/normal_table.py       How probable is an interval under a Gaussian?
-    probability/checking.py           What may come into this room?
     probability/inference.py          What do data say about what we cannot see?
     probability/divergence.py         How unlike are two distributions?
     probability/log_space.py          How are probabilities averaged that no float can hold?
@@ -59,6 +58,8 @@ Data, pictures, doors
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
     checking/__init__.py              What may come in?
+    checking/probability.py           What may come into this room?
+    checking/analysis.py              What may come into an analysis?
     checking/training.py              What does `fit` refuse?
     checking/files.py                 What if a file is not what it says?
     extending.py                      How does a class from outside join in?

@@ -386,7 +386,8 @@ TRUSTING = {  # a pattern of names -> why they are no doors
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",
     r"evidence\.(log_weights|propose|effective_sample_size)": "inside `log_evidence`",
-    r"evidence\.(as_proposal|checked_vae)|gradient_estimators\.checked_q": "is itself the check at a door",
+    r"evidence\.(as_proposal|effective_sizes)|gradient_estimators\.baseline_for|posterior\.(fine_step|grid_or_default)":
+        "is itself the check at a door",
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
     r"gradcheck\.GradientErrors.*": "what `check_gradient` returns, a dict",

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
 from scratchvae.checking import any_number, door, entry, function, integer, reals
-from scratchvae.probability.checking import (beside_log_p, beside_weights, covariances, covariances_beside, distribution,
+from scratchvae.checking.probability import (beside_log_p, beside_weights, covariances, covariances_beside, distribution,
                                              distribution_beside_p, even_grid, normalising, one_distribution, points,
                                              points_beside_mean, several)
 from scratchvae.probability.gaussian import LOG_2PI

@@ -20,7 +20,7 @@ This is the arithmetic of a training step, and but for `standardize` it trusts i
 import numpy as np
 
 from scratchvae.checking import broadcastable, door, reals, row_blocks
-from scratchvae.probability.checking import positives
+from scratchvae.checking.probability import positives
 
 LOG_2PI = float(np.log(2 * np.pi))
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from scratchvae.checking import (any_number, broadcastable, door, entry, fields, function, integer, number, positive,
                                  real_matrix, reals, whole)
-from scratchvae.probability.checking import (an_observation, binary_matrix, counts_up_to_n, observed, one_distribution,
+from scratchvae.checking.probability import (an_observation, binary_matrix, counts_up_to_n, observed, one_distribution,
                                              open_unit, params_or_zeros, peaked, possible, rows_beside_prior)
 
 Belief = namedtuple("Belief", "posterior evidence")

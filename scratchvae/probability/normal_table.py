@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 
 from scratchvae.checking import broadcastable, door, entry, number, reals
-from scratchvae.probability.checking import positives
+from scratchvae.checking.probability import positives
 from scratchvae.probability.gaussian import standardize
 
 

@@ -1,0 +1,117 @@
+"""What may come into an analysis? A VAE that is a likelihood, data that it accepts, a q and noise of their shape; codes."""
+import numpy as np
+
+from scratchvae.checking import class_labels, real_array, real_matrix
+from scratchvae.models.autoencoder import CodeModel
+from scratchvae.models.vae import VAE
+from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
+
+
+# ---- a VAE ----------------------------------------------------------------------------------------------------------
+
+def likelihood_vae(name, value):
+    """`value`, if it is a VAE whose observation model is a likelihood."""
+    if not isinstance(value, VAE):
+        raise TypeError(f"{name}: want a VAE, got {type(value).__name__}")
+    if value.observation.measure is None:
+        raise ValueError(f"{name}: {value.observation!r} is a loss, not a likelihood; it gives x no probability")
+    return value
+
+
+def data(name, X, vae):
+    """X as the VAE accepts it : (N, D)."""
+    return vae.accept(X, name=name)[0]
+
+
+def noise(name, value, vae, X):
+    """`value` as eps (S, N, K) in the VAE's dtype."""
+    eps, shape = real_array(name, value, vae.dtype), (len(X), vae.n_latent)
+    if eps.ndim != 3 or eps.shape[1:] != shape:
+        raise ValueError(f"{name}: want shape (S, N, K) = (S, {shape[0]}, {shape[1]}), got {eps.shape}")
+    return eps
+
+
+def rows_of_codes(name, value, vae, X):
+    """`value` as (N, K) in the VAE's dtype, a row for each of X."""
+    return real_array(name, value, vae.dtype, (len(X), vae.n_latent))
+
+
+def q_of(name, value, vae, X):
+    """`value` as a q's (mu, log_var), each (N, K); the encoder's for None."""
+    is_pair = isinstance(value, (tuple, list)) and len(value) == 2 or np.shape(value)[:1] == (2,)
+    if value is not None and not is_pair:
+        raise TypeError(f"{name}: want (mu, log_var), got {value!r}")
+    mu, log_var = vae.encode(X) if value is None else value
+    return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
+
+
+# ---- codes and samples ----------------------------------------------------------------------------------------------
+
+def two_rows(name, value, n_columns=None):
+    """`value` as (N, D), N >= 2."""
+    if len(rows := real_matrix(name, value, n_columns)) < 2:
+        raise ValueError(f"{name}: want at least 2 rows, for one has no spread, got {len(rows)}")
+    return rows
+
+
+def beside_codes(name, value, codes):
+    """`value` as (M, K) for codes (N, K)."""
+    return real_matrix(name, value, codes.shape[1])
+
+
+def beside_features(name, value, features):
+    """`value` as (M, F), M >= 2, for features (N, F)."""
+    return two_rows(name, value, features.shape[1])
+
+
+def labels_of_many(name, value, z):
+    """`value` as the labels (N,) of codes z (N, K), more than K of each class."""
+    labels, K = class_labels(name, value, len(z)), z.shape[1]
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() <= K:
+        raise ValueError(f"{name}: want more than {K} codes of each class, got {counts.min()} of class "
+                         f"{classes[counts.argmin()]}")
+    return labels
+
+
+def labels_of_several(name, value, z):
+    """The same for two classes or more."""
+    labels = labels_of_many(name, value, z)
+    if (n := len(np.unique(labels))) < 2:
+        raise ValueError(f"{name}: want two classes or more to compare, got {n}")
+    return labels
+
+
+def fittable(name, value, self):
+    """`value` as codes (N, K) with more rows than columns and components, not all equal."""
+    Z = real_matrix(name, value)
+    (N, K), C = Z.shape, self.n_components
+    if N <= K or N < C:
+        raise ValueError(f"{name}: want more rows than its {K} columns and at least {C}, one a component, got {N}")
+    if np.trace(np.cov(Z.T).reshape(K, K)) == 0:
+        raise ValueError(f"{name}: all codes are equal; a Gaussian needs codes that differ")
+    return Z
+
+
+# ---- a decoder of logits, and a sampler for its codes ---------------------------------------------------------------
+
+def decoder_of_logits(name, value):
+    """`value`, if it is a model of two latents whose log p(x given a) is x^T a - A(a)."""
+    if not isinstance(value, CodeModel) or not isinstance(value.observation, (Bernoulli, ContinuousBernoulli)):
+        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} under "
+                        f"{getattr(value, 'observation', None)!r}")
+    if value.n_latent != 2:
+        raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
+    return value
+
+
+def accepted_by_model(name, X, model):
+    """X as the model accepts it : (N, D)."""
+    return model.accept(X, name=name)[0]
+
+
+def sampler_with_grid(name, value):
+    """`value`, if it has nodes for quadrature."""
+    if not callable(getattr(value, "grid", None)) or isinstance(value, type):
+        raise TypeError(f"{name}: want a GaussianMixture, got {value!r}")
+    return value
