@@ -17,6 +17,8 @@ if sys.argv[:1] == ["-m"]:  # a command, `python -m demos...`, that has yet to i
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # where a reader, as `head`, has seen enough
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # at Ctrl-C, before there is anything to say
+    if "--show" not in sys.argv:
+        os.environ["MPLBACKEND"] = "agg"                # Matplotlib, while it is imported, would refuse an unknown name
 
 
 def run_as_command(spec):

@@ -3,7 +3,6 @@ import argparse
 import ast
 import difflib
 import importlib
-import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -104,7 +103,6 @@ def main(arguments):
         print(f"--show: no window can be opened ({reason}); figures are only saved", file=sys.stderr)
         options.show = False
     if not options.show:
-        os.environ["MPLBACKEND"] = "agg"  # before its import, which would refuse an unknown name
         import matplotlib
         matplotlib.use("agg")
     from demos.lesson import Lesson

@@ -254,7 +254,7 @@ MISTAKES = (
         ("nn.gradcheck:second_look", "np.clip(a, low - 2 * noise, high + 2 * noise)", "a"),
     ], "test_gradcheck.check_every_slope_at_a_kink", "VAE, ReLU", "nothing: mistakes pass, where a unit is at 0"),
     Mistake("gradient check", "rounding taken for a mistake", [
-        ("nn.gradcheck:check_gradient", "max(floor, noise / max(h, 1e-6) / tolerance)", "floor"),
+        ("nn.gradcheck:look_again", "max(floor, noise / max(h, 1e-6) / tolerance)", "floor"),
     ], "test_gradcheck.check_near_an_optimum", "VAE", "right gradients refused, once training has made them small"),
     Mistake("gradient check", "new noise at every call taken for rounding", [
         ("nn.gradcheck:rounding", "1e3 * eps * max(1.0, size)", "np.inf"),

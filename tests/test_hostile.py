@@ -379,7 +379,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.log_likelihood|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
+    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
@@ -391,10 +391,10 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
     r"gradcheck\.GradientErrors.*": "what `check_gradient` returns, a dict",
-    r"gradcheck\.(slopes|numerical_gradient|rounding|by_tensor|size_of|relative_errors|second_look)": "inside `check_gradient`, which checks for them",
+    r"gradcheck\.(slopes|numerical_gradient|one_number|look_again|rounding|by_tensor|size_of|relative_errors|second_look)": "inside `check_gradient`, which checks for them",
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
-    r"network\.(pack|share_out|start_outputs|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
+    r"network\.(pack|share_out|start_outputs|layers_once|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
     r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
 }
 

@@ -332,6 +332,25 @@ def float_type(name, value):
     return dtype.type
 
 
+def doubles(name, value, n=None):
+    """`value` if it is a vector of `n` float64 already, at least one."""
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or n not in (None, value.size):
+        got = value.shape if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"{name}: want a vector (P,), got {got}{'' if n is None else f' beside P = {n}'}")
+    if value.dtype != np.float64:
+        raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {value.dtype}")
+    return value
+
+
+def tensors(name, value, theta):
+    """`value` as tensor name -> array; all of theta, if it is None."""
+    if value is None:
+        return {"theta": theta}
+    if not isinstance(value, dict) or not all(isinstance(view, np.ndarray) for view in value.values()):
+        raise TypeError(f"{name}: want tensor name -> array, as model.named_parameters() gives, got {value!r}")
+    return value
+
+
 def floats(name, value):
     """`value` if it is an array of floats already."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":

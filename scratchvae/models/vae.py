@@ -9,9 +9,7 @@ proposes the z that matter for x, and gives a lower bound:
 
 The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the loss
 with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its derivative,
-are in probability/gaussian.py.
-
-Two roads lead from the loss to the encoder, one through z and one through the KL; their derivatives add up.
+are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through the KL; their derivatives add up.
 Source: Kingma & Welling 2014; beta as in Higgins et al. 2017 (1 for the true bound).
 """
 from collections import namedtuple
@@ -83,17 +81,17 @@ class VAE(CodeModel):
         eps = self.noise(N, rng, self.n_samples) if eps is None else np.reshape(eps, (-1, N, K))
         S = len(eps)
 
-        # forward
-        mu, log_var, z, log_px, dparams, encoder_cache, decoder_cache = self.forward(x, eps)
+        # forward:  x -> mu, log_var -> z = mu + sigma * eps -> log p(x given z)
+        mu, log_var, _, log_px, dparams, encoder_cache, decoder_cache = self.forward(x, eps)
         kl = kl_standard(mu, log_var)                                         # (N,)
 
         # backward, first road: from log p(x given z) through the decoder to z, then to mu and log_var
         dparams *= -1 / (S * N)
         dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
-        dmu, dlog_var = reparameterize_grad(dz, log_var, eps)
+        dmu, dlog_var = reparameterize_grad(dz, log_var, eps)                 # dz/dmu = 1, dz/dlog_var = 1/2 sigma eps
 
-        # backward, second road: from the KL to mu and log_var, where the roads' derivatives add up
-        dkl_dmu, dkl_dlog_var = kl_standard_grad(mu, log_var)
+        # backward, second road: from the KL; the roads' derivatives add up
+        dkl_dmu, dkl_dlog_var = kl_standard_grad(mu, log_var)                 # mu, 1/2 (sigma^2 - 1)
         dmu += self.beta / N * dkl_dmu
         dlog_var += self.beta / N * dkl_dlog_var
         self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)

@@ -48,8 +48,6 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
         if run.epoch == 0 < epochs and hasattr(model, "start"):
             model.start(*data)
         model.history = run.history
-        if run.epoch == 0 < epochs and hasattr(model, "start"):
-            model.start(*data)
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
             run.history.append("train", train_epoch(run, data, batch_size))
