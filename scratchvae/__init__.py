@@ -61,6 +61,7 @@ Data, pictures, doors
     checking/probability.py           What may come into this room?
     checking/analysis.py              What may come into an analysis?
     checking/data.py                  What may come in as data?
+    checking/plotting.py              What may come into a picture?
     checking/idx.py                   What if MNIST's files are not what they say, or not where?
     checking/training.py              What does `fit` refuse?
     checking/files.py                 What if a file is not what it says?

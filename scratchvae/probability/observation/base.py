@@ -1,7 +1,7 @@
 """What must every observation model give? A log-probability with its gradient, a mean, samples, and its support."""
 import numpy as np
 
-from scratchvae.checking import door, float_matrix, matrix
+from scratchvae.checking import door, float_matrix, instance, matrix
 from scratchvae.extending import Saveable, arguments, in_one_line, not_given
 
 
@@ -74,9 +74,8 @@ class Observation(Saveable):
 
 def comparable(*observations):
     """Nothing if log-probabilities of these models may be compared; ValueError if their measures differ."""
-    wrong = [o for o in observations if not isinstance(o, Observation)]
-    if wrong:
-        raise TypeError(f"observations: want observation models such as Bernoulli(), got {wrong[0]!r}")
+    for each in observations:
+        instance("observations", each, Observation, "observation models such as Bernoulli()")
     measures = {repr(o): o.measure for o in observations}
     if len(set(measures.values())) > 1 or None in measures.values():
         raise ValueError(f"log-probabilities of different base measures are not comparable: {measures}")
