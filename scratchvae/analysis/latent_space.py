@@ -16,7 +16,7 @@ fitted to the codes. A gap does no harm to one who never samples there.
 import numpy as np
 
 from scratchvae.checking import class_labels, door, entry, integer, not_too_large, number, real_matrix
-from scratchvae.checking.analysis import (accepted_by_model, beside_codes, beside_features, decoder_of_logits, labels_of_many,
+from scratchvae.checking.analysis import (beside_codes, beside_features, decoder_of_logits, labels_of_many,
                                           labels_of_several, sampler_with_grid, two_rows)
 from scratchvae.nn.threads import threads_for
 
@@ -90,7 +90,7 @@ def isolated_share(z, codes, quantile=0.99):
 
 
 @threads_for(0)
-@door("model", "X", "sampler", model=decoder_of_logits, X=accepted_by_model, sampler=sampler_with_grid, n_nodes=integer)
+@door("model", "X", "sampler", model=decoder_of_logits, X=lambda name, value, model: model.accept(value, name=name)[0], sampler=sampler_with_grid, n_nodes=integer)
 def grid_log_prob(model, X, sampler, n_nodes=40000):
     """log p(x) : (N,), in nats, when z is drawn from `sampler` and x from the model's decoder, by quadrature.
 

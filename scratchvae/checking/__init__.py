@@ -105,10 +105,10 @@ def binary(name, array, wants="want", hint=""):
     return every(name, array, lambda x: (x == 0) | (x == 1), f"{wants} every value 0 or 1, got {{}}{hint}")
 
 
-def unit_interval(name, array, wants="want"):
+def unit_interval(name, array, wants="want", hint=""):
     """`array`, if all its numbers are in [0, 1]."""
     return every(name, array, lambda x: (x >= 0) & (x <= 1),
-                 f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255")
+                 f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255{hint}")
 
 
 def order_of_one(name, x, mean, variance):

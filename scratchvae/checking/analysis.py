@@ -7,7 +7,7 @@ from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 
-# ---- a VAE ----------------------------------------------------------------------------------------------------------
+# ---- a VAE and what belongs to it -----------------------------------------------------------------------------------
 
 def likelihood_vae(name, value):
     """`value`, if it is a VAE whose observation model is a likelihood."""
@@ -18,22 +18,12 @@ def likelihood_vae(name, value):
     return value
 
 
-def data(name, X, vae):
-    """X as the VAE accepts it : (N, D)."""
-    return vae.accept(X, name=name)[0]
-
-
 def noise(name, value, vae, X):
     """`value` as eps (S, N, K) in the VAE's dtype."""
     eps, shape = real_array(name, value, vae.dtype), (len(X), vae.n_latent)
     if eps.ndim != 3 or eps.shape[1:] != shape:
         raise ValueError(f"{name}: want shape (S, N, K) = (S, {shape[0]}, {shape[1]}), got {eps.shape}")
     return eps
-
-
-def rows_of_codes(name, value, vae, X):
-    """`value` as (N, K) in the VAE's dtype, a row for each of X."""
-    return real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
 
 def q_of(name, value, vae, X):
@@ -45,6 +35,10 @@ def q_of(name, value, vae, X):
     return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
 
 
+data = lambda name, X, vae: vae.accept(X, name=name)[0]
+rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
+
+
 # ---- codes and samples ----------------------------------------------------------------------------------------------
 
 def two_rows(name, value, n_columns=None):
@@ -54,31 +48,15 @@ def two_rows(name, value, n_columns=None):
     return rows
 
 
-def beside_codes(name, value, codes):
-    """`value` as (M, K) for codes (N, K)."""
-    return real_matrix(name, value, codes.shape[1])
-
-
-def beside_features(name, value, features):
-    """`value` as (M, F), M >= 2, for features (N, F)."""
-    return two_rows(name, value, features.shape[1])
-
-
-def labels_of_many(name, value, z):
-    """`value` as the labels (N,) of codes z (N, K), more than K of each class."""
+def labels_of_many(name, value, z, n_classes=1):
+    """`value` as the labels (N,) of codes z (N, K), more than K of each class, of n_classes or more."""
     labels, K = class_labels(name, value, len(z)), z.shape[1]
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() <= K:
         raise ValueError(f"{name}: want more than {K} codes of each class, got {counts.min()} of class "
                          f"{classes[counts.argmin()]}")
-    return labels
-
-
-def labels_of_several(name, value, z):
-    """The same for two classes or more."""
-    labels = labels_of_many(name, value, z)
-    if (n := len(np.unique(labels))) < 2:
-        raise ValueError(f"{name}: want two classes or more to compare, got {n}")
+    if len(classes) < n_classes:
+        raise ValueError(f"{name}: want two classes or more to compare, got {len(classes)}")
     return labels
 
 
@@ -93,6 +71,11 @@ def fittable(name, value, self):
     return Z
 
 
+beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
+beside_features = lambda name, value, features: two_rows(name, value, features.shape[1])
+labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_classes=2)
+
+
 # ---- a decoder of logits, and a sampler for its codes ---------------------------------------------------------------
 
 def decoder_of_logits(name, value):
@@ -103,11 +86,6 @@ def decoder_of_logits(name, value):
     if value.n_latent != 2:
         raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
     return value
-
-
-def accepted_by_model(name, X, model):
-    """X as the model accepts it : (N, D)."""
-    return model.accept(X, name=name)[0]
 
 
 def sampler_with_grid(name, value):

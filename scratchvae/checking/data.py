@@ -1,7 +1,7 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, integer, real_array, reals
+from scratchvae.checking import any_number, class_labels, every, integer, real_array, reals, unit_interval
 
 
 def signal(name, value):
@@ -16,11 +16,6 @@ def audible(name, value):
     if not np.square(x := reals(name, value)).sum():
         raise ValueError(f"{name}: want a signal, got 0 everywhere")
     return x
-
-
-def beside_x(name, value, x):
-    """`value` as numbers, one for each of x."""
-    return reals(name, value, x.shape)
 
 
 def even(name, value):
@@ -44,15 +39,6 @@ def longer_than_width(name, value, width):
     return x
 
 
-def threshold_for(name, value, X):
-    """`value` as a number; 1/2 for None, if X is in [0, 1]."""
-    if value is not None:
-        return any_number(name, value)
-    every("X", X, lambda X: (X >= 0) & (X <= 1), "want values in [0, 1], got {}; divide by the largest possible, as "
-          "X / 255, or give a threshold, as threshold=128")
-    return 0.5
-
-
 def part_sizes(name, value, labels):
     """`value` as a list of sizes >= 1, no more in all than labels."""
     if not isinstance(value, (tuple, list, range)) and getattr(value, "ndim", 0) != 1:
@@ -61,3 +47,13 @@ def part_sizes(name, value, labels):
     if sum(sizes) > len(labels):
         raise ValueError(f"{name}: want at most {len(labels)} examples in all, got {sum(sizes)}")
     return sizes
+
+
+def threshold_for(name, value, X):
+    """`value` as a number; 1/2 for None, if X is in [0, 1]."""
+    if value is None:
+        unit_interval("X", X, hint=", or give a threshold, as threshold=128")
+    return 0.5 if value is None else any_number(name, value)
+
+
+beside_x = lambda name, value, x: reals(name, value, x.shape)

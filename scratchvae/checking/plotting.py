@@ -9,11 +9,6 @@ from scratchvae.checking import vector as finite_vector
 MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
 
 
-def text(name, value):
-    """`value` if it is a text."""
-    return instance(name, value, str, "a text")
-
-
 def labels_of(name, value, n=None):
     """`value` as a list of texts, at least one, or n of them."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
@@ -29,9 +24,8 @@ def vector(name, value, n=None, positive=False):
     return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array
 
 
-def labels_of_points(name, value, z, names):
-    """`value` as the classes (N,) of z (N, 2), of as many as have names, if there are names."""
-    return class_labels(name, value, len(z), None if names is None else len(names))
+text = lambda name, value: instance(name, value, str, "a text")
+labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), None if names is None else len(names))
 
 
 # ---- images ---------------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """What may come into this room? Tables of probabilities, and arrays that fit those above them."""
 import numpy as np
 
-from scratchvae.checking import binary, broadcastable, every, matrix, positive, real_matrix, reals, vector
+from scratchvae.checking import binary, broadcastable, every, positive, real_matrix, reals, vector
 
 
-# ---- tables ---------------------------------------------------------------------------------------------------------
+# ---- tables of probabilities, and numbers of a kind -----------------------------------------------------------------
 
 def distribution(name, value):
     """`value` as a table (..., C) of probabilities: >= 0, summing to 1 over the last axis within 1e-9."""
@@ -14,13 +14,8 @@ def distribution(name, value):
     return table
 
 
-def one_distribution(name, value):
-    """`value` as one table (H,) of probabilities."""
-    return vector(name, distribution(name, value))
-
-
 def distribution_beside_p(name, value, p):
-    """`value` as probabilities of the classes that p has, in tables that broadcast with p's."""
+    """The same of the classes that p has, broadcasting with p."""
     q = broadcastable(name, distribution(name, value), p=p)
     if p.shape[-1] != q.shape[-1]:
         raise ValueError(f"p, {name}: want the same number of classes, got {p.shape} and {q.shape}")
@@ -28,39 +23,17 @@ def distribution_beside_p(name, value, p):
 
 
 def possible(name, value, prior):
-    """`value` as a likelihood >= 0 of each of the prior's hypotheses, not 0 for all that were held possible."""
+    """`value` as a likelihood of each of the prior's hypotheses, not 0 for all that were held possible."""
     likelihood = every(name, reals(name, value, prior.shape), lambda p: p >= 0, "want values >= 0, got {}")
     if not (likelihood * prior).any():
         raise ValueError(f"{name}: the evidence is 0; what was observed is impossible under every hypothesis")
     return likelihood
 
 
-def rows_beside_prior(name, value, prior):
-    """`value` as (N, H), a column for each of the prior's hypotheses."""
-    return matrix(name, value, len(prior), np.float64)
-
-
-# ---- numbers of a kind ----------------------------------------------------------------------------------------------
-
 def counts_up_to_n(name, value, n):
     """`value` as whole numbers from 0 to n."""
     return every(name, reals(name, value), lambda k: (k >= 0) & (k <= n) & (k == np.round(k)),
                  f"want integers in 0..{n}, got {{}}")
-
-
-def open_unit(name, value):
-    """`value` as numbers between 0 and 1."""
-    return every(name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
-
-
-def binary_matrix(name, value):
-    """`value` as (N, D) of nothing but 0 and 1."""
-    return binary(name, real_matrix(name, value))
-
-
-def positives(name, value):
-    """`value` as numbers above 0."""
-    return every(name, reals(name, value), lambda x: x > 0, "want positive numbers, got {}")
 
 
 def peaked(name, beta):
@@ -70,16 +43,17 @@ def peaked(name, beta):
     return beta
 
 
-# ---- densities on a grid, or at samples -----------------------------------------------------------------------------
+one_distribution = lambda name, value: vector(name, distribution(name, value))
+rows_beside_prior = lambda name, value, prior: real_matrix(name, value, len(prior))
+binary_matrix = lambda name, value: binary(name, real_matrix(name, value))
+open_unit = lambda name, value: every(name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
+positives = lambda name, value: every(name, reals(name, value), lambda x: x > 0, "want positive numbers, got {}")
 
-def beside_log_p(name, value, log_p):
-    """`value` as numbers, one for each of log_p."""
-    return reals(name, value, log_p.shape)
 
+# ---- densities on a grid, or at samples; Gaussians with full covariances --------------------------------------------
 
-def beside_weights(name, value, weights):
-    """`value` as numbers, one for each of the weights."""
-    return reals(name, value, weights.shape)
+beside_log_p = lambda name, value, log_p: reals(name, value, log_p.shape)
+beside_weights = lambda name, value, weights: reals(name, value, weights.shape)
 
 
 def several(name, value):
@@ -100,24 +74,15 @@ def normalising(name, value, log_p):
 def even_grid(name, value, log_p):
     """`value` as points at equal distances, one for each of the (M,) log_p."""
     steps = np.diff(z := reals(name, value, log_p.shape))
-    if np.ptp(steps) > 1e-6 * np.abs(steps).max(initial=0):
+    if np.ptp(steps) > 1e-6 * np.abs(steps).max():
         raise ValueError(f"{name}: want an even grid, each point at the same distance from the one before")
     return z
 
 
-# ---- Gaussians with full covariances --------------------------------------------------------------------------------
-
-def points(name, value):
-    """`value` as (..., K)."""
-    if (x := reals(name, value)).ndim == 0:
-        raise ValueError(f"{name}: want shape (..., K), got {x.shape}")
-    return x
-
-
-def points_beside_mean(name, value, mean):
-    """`value` as (..., K) with the mean's K."""
-    if (x := points(name, value)).shape[-1] != mean.shape[-1]:
-        raise ValueError(f"mean, {name}: want the same number of columns, got {mean.shape} and {x.shape}")
+def points(name, value, mean=None):
+    """`value` as (..., K), with the mean's K if there is a mean."""
+    if (x := reals(name, value)).ndim == 0 or mean is not None and x.shape[-1] != mean.shape[-1]:
+        raise ValueError(f"{name}: want shape (..., {'K' if mean is None else mean.shape[-1]}), got {x.shape}")
     return x
 
 
@@ -135,11 +100,9 @@ def covariances(name, value, mean):
     return C
 
 
-def covariances_beside(name, value, mean, covariance, other_mean):
-    """`value` as (..., K, K) like `covariances`, all four broadcasting together."""
-    C = covariances(name, value, mean)
-    broadcastable(name, C[..., 0], mean=mean, covariance=covariance[..., 0], other_mean=other_mean)
-    return C
+points_beside_mean = lambda name, value, mean: points(name, value, mean)
+covariances_beside = lambda name, value, mean, covariance, other_mean: broadcastable(
+    name, covariances(name, value, mean), mean=mean[..., None], covariance=covariance, other_mean=other_mean[..., None])
 
 
 # ---- an observation model and its data ------------------------------------------------------------------------------
