@@ -61,6 +61,13 @@ def every(name, array, good, complaint):
     return array
 
 
+def only(name, value, good, complaint, error=ValueError):
+    """`value`, if it is good; else the error with the complaint, a text with {0} for the value."""
+    if not good(value):
+        raise error(f"{name}: {complaint.format(value)}")
+    return value
+
+
 def real_array(name, value, dtype=None, shape=None):
     """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, if given."""
     array = numeric_array(name, value)

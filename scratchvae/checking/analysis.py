@@ -1,7 +1,7 @@
 """What may come into an analysis? A VAE that is a likelihood, data that it accepts, a q and noise of their shape; codes."""
 import numpy as np
 
-from scratchvae.checking import class_labels, real_array, real_matrix
+from scratchvae.checking import class_labels, only, real_array, real_matrix
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
@@ -18,14 +18,6 @@ def likelihood_vae(name, value):
     return value
 
 
-def noise(name, value, vae, X):
-    """`value` as eps (S, N, K) in the VAE's dtype."""
-    eps, shape = real_array(name, value, vae.dtype), (len(X), vae.n_latent)
-    if eps.ndim != 3 or eps.shape[1:] != shape:
-        raise ValueError(f"{name}: want shape (S, N, K) = (S, {shape[0]}, {shape[1]}), got {eps.shape}")
-    return eps
-
-
 def q_of(name, value, vae, X):
     """`value` as a q's (mu, log_var), each (N, K); the encoder's for None."""
     is_pair = isinstance(value, (tuple, list)) and len(value) == 2 or np.shape(value)[:1] == (2,)
@@ -35,17 +27,19 @@ def q_of(name, value, vae, X):
     return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
 
 
+noise = lambda name, value, vae, X: only(
+    name, real_array(name, value, vae.dtype), lambda eps: eps.ndim == 3 and eps.shape[1:] == (len(X), vae.n_latent),
+    f"want shape (S, N, K) = (S, {len(X)}, {vae.n_latent}), got {{0.shape}}")
 data = lambda name, X, vae: vae.accept(X, name=name)[0]
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
 
 # ---- codes and samples ----------------------------------------------------------------------------------------------
 
-def two_rows(name, value, n_columns=None):
-    """`value` as (N, D), N >= 2."""
-    if len(rows := real_matrix(name, value, n_columns)) < 2:
-        raise ValueError(f"{name}: want at least 2 rows, for one has no spread, got {len(rows)}")
-    return rows
+two_rows = lambda name, value, n_columns=None: only(
+    name, real_matrix(name, value, n_columns), lambda rows: len(rows) > 1, "want at least 2 rows, got {0.shape}")
+beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
+beside_features = lambda name, value, features: two_rows(name, value, features.shape[1])
 
 
 def labels_of_many(name, value, z, n_classes=1):
@@ -71,8 +65,6 @@ def fittable(name, value, self):
     return Z
 
 
-beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
-beside_features = lambda name, value, features: two_rows(name, value, features.shape[1])
 labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_classes=2)
 
 
@@ -88,8 +80,6 @@ def decoder_of_logits(name, value):
     return value
 
 
-def sampler_with_grid(name, value):
-    """`value`, if it has nodes for quadrature."""
-    if not callable(getattr(value, "grid", None)) or isinstance(value, type):
-        raise TypeError(f"{name}: want a GaussianMixture, got {value!r}")
-    return value
+sampler_with_grid = lambda name, value: only(
+    name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
+    "want a GaussianMixture, got {0!r}", TypeError)

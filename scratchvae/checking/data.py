@@ -1,7 +1,7 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, integer, real_array, reals, unit_interval
+from scratchvae.checking import any_number, class_labels, every, integer, only, real_array, reals, unit_interval
 
 
 def signal(name, value):
@@ -11,32 +11,10 @@ def signal(name, value):
     return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")
 
 
-def audible(name, value):
-    """`value` as numbers whose sum of squares is not 0."""
-    if not np.square(x := reals(name, value)).sum():
-        raise ValueError(f"{name}: want a signal, got 0 everywhere")
-    return x
-
-
-def even(name, value):
-    """`value` as an even number of codes."""
-    if integer(name, value, low=2) % 2:
-        raise ValueError(f"{name}: want an even number, got {value}")
-    return int(value)
-
-
 def codes(name, value, n_codes):
     """`value` as integers 0..n_codes-1 of any shape."""
     array = real_array(name, value)
     return class_labels(name, array.reshape(-1), n_classes=n_codes).reshape(array.shape)
-
-
-def longer_than_width(name, value, width):
-    """`value` as (n,) with n > width."""
-    x = real_array(name, value)
-    if x.ndim != 1 or len(x) <= width:
-        raise ValueError(f"{name}: want shape (n,) with n > width = {width}, got {x.shape}")
-    return x
 
 
 def part_sizes(name, value, labels):
@@ -56,4 +34,10 @@ def threshold_for(name, value, X):
     return 0.5 if value is None else any_number(name, value)
 
 
+even = lambda name, value: only(name, integer(name, value, low=2), lambda n: n % 2 == 0, "want an even number, got {0}")
+longer_than_width = lambda name, value, width: only(
+    name, real_array(name, value), lambda x: x.ndim == 1 and len(x) > width,
+    f"want shape (n,) with n > width = {width}, got {{0.shape}}")
+audible = lambda name, value: only(
+    name, reals(name, value), lambda x: np.square(x).sum() > 0, "want a signal, got 0 everywhere")
 beside_x = lambda name, value, x: reals(name, value, x.shape)

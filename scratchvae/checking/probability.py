@@ -1,98 +1,61 @@
 """What may come into this room? Tables of probabilities, and arrays that fit those above them."""
 import numpy as np
 
-from scratchvae.checking import binary, broadcastable, every, positive, real_matrix, reals, vector
-
+from scratchvae.checking import binary, broadcastable, every, only, positive, real_matrix, reals, vector
 
 # ---- tables of probabilities, and numbers of a kind -----------------------------------------------------------------
 
-def distribution(name, value):
-    """`value` as a table (..., C) of probabilities: >= 0, summing to 1 over the last axis within 1e-9."""
-    table = reals(name, value)
-    if table.ndim == 0 or table.min() < 0 or table.max() > 2 or np.abs(table.sum(axis=-1) - 1).max() > 1e-9:
-        raise ValueError(f"{name}: want probabilities >= 0 that sum to 1, got {table}")
-    return table
-
-
-def distribution_beside_p(name, value, p):
-    """The same of the classes that p has, broadcasting with p."""
-    q = broadcastable(name, distribution(name, value), p=p)
-    if p.shape[-1] != q.shape[-1]:
-        raise ValueError(f"p, {name}: want the same number of classes, got {p.shape} and {q.shape}")
-    return q
-
-
-def possible(name, value, prior):
-    """`value` as a likelihood of each of the prior's hypotheses, not 0 for all that were held possible."""
-    likelihood = every(name, reals(name, value, prior.shape), lambda p: p >= 0, "want values >= 0, got {}")
-    if not (likelihood * prior).any():
-        raise ValueError(f"{name}: the evidence is 0; what was observed is impossible under every hypothesis")
-    return likelihood
-
-
-def counts_up_to_n(name, value, n):
-    """`value` as whole numbers from 0 to n."""
-    return every(name, reals(name, value), lambda k: (k >= 0) & (k <= n) & (k == np.round(k)),
-                 f"want integers in 0..{n}, got {{}}")
-
-
-def peaked(name, beta):
-    """`beta` if its density has a single finite mode."""
-    if min(beta) < 1 or sum(beta) <= 2:
-        raise ValueError(f"{name}: want a, b >= 1 and not both 1, for a single finite mode, got {beta}")
-    return beta
-
-
+distribution = lambda name, value: only(
+    name, reals(name, value), lambda p: p.ndim and p.min() >= 0 and p.max() <= 2 and np.abs(p.sum(axis=-1) - 1).max() <= 1e-9,
+    "want probabilities >= 0 that sum to 1, got {0}")                                                # (..., C)
+distribution_beside_p = lambda name, value, p: only(
+    name, broadcastable(name, distribution(name, value), p=p), lambda q: q.shape[-1] == p.shape[-1],
+    f"want as many classes as p of shape {p.shape} has, got {{0.shape}}")
 one_distribution = lambda name, value: vector(name, distribution(name, value))
 rows_beside_prior = lambda name, value, prior: real_matrix(name, value, len(prior))
-binary_matrix = lambda name, value: binary(name, real_matrix(name, value))
-open_unit = lambda name, value: every(name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
+possible = lambda name, value, prior: only(
+    name, every(name, reals(name, value, prior.shape), lambda p: p >= 0, "want values >= 0, got {}"),
+    lambda likelihood: (likelihood * prior).any(),
+    "the evidence is 0; what was observed is impossible under every hypothesis")
+
 positives = lambda name, value: every(name, reals(name, value), lambda x: x > 0, "want positive numbers, got {}")
+open_unit = lambda name, value: every(name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
+binary_matrix = lambda name, value: binary(name, real_matrix(name, value))
+counts_up_to_n = lambda name, value, n: every(
+    name, reals(name, value), lambda k: (k >= 0) & (k <= n) & (k == np.round(k)), f"want integers in 0..{n}, got {{}}")
+peaked = lambda name, beta: only(name, beta, lambda beta: min(beta) >= 1 and sum(beta) > 2,
+                                 "want a, b >= 1 and not both 1, for a single finite mode, got {0}")
 
+# ---- densities on a grid, or at samples -----------------------------------------------------------------------------
 
-# ---- densities on a grid, or at samples; Gaussians with full covariances --------------------------------------------
-
+several = lambda name, value: only(name, vector(name, value), lambda x: len(x) > 1, "want shape (S,), S >= 2, got {0.shape}")
 beside_log_p = lambda name, value, log_p: reals(name, value, log_p.shape)
 beside_weights = lambda name, value, weights: reals(name, value, weights.shape)
-
-
-def several(name, value):
-    """`value` as (S,), S >= 2."""
-    if len(x := vector(name, value)) < 2:
-        raise ValueError(f"{name}: want shape (S,), S >= 2, got {x.shape}")
-    return x
+even_grid = lambda name, value, log_p: only(
+    name, beside_log_p(name, value, log_p), lambda z: np.ptp(np.diff(z)) <= 1e-6 * np.abs(np.diff(z)).max(),
+    "want an even grid, each point at the same distance from the one before, got {0}")
 
 
 def normalising(name, value, log_p):
     """`value` as the size of a grid's cell with which log_p is that of a density."""
-    total = np.exp(log_p).sum() * positive(name, value)
-    if not abs(total - 1) <= 1e-6:
-        raise ValueError(f"log_p: want a density that sums to 1 on the grid, got {total}")
+    only("log_p", np.exp(log_p).sum() * positive(name, value), lambda total: abs(total - 1) <= 1e-6,
+         "want a density that sums to 1 on the grid, got {0}")
     return float(value)
 
 
-def even_grid(name, value, log_p):
-    """`value` as points at equal distances, one for each of the (M,) log_p."""
-    steps = np.diff(z := reals(name, value, log_p.shape))
-    if np.ptp(steps) > 1e-6 * np.abs(steps).max():
-        raise ValueError(f"{name}: want an even grid, each point at the same distance from the one before")
-    return z
+# ---- Gaussians with full covariances --------------------------------------------------------------------------------
 
-
-def points(name, value, mean=None):
-    """`value` as (..., K), with the mean's K if there is a mean."""
-    if (x := reals(name, value)).ndim == 0 or mean is not None and x.shape[-1] != mean.shape[-1]:
-        raise ValueError(f"{name}: want shape (..., {'K' if mean is None else mean.shape[-1]}), got {x.shape}")
-    return x
+points = lambda name, value: only(name, reals(name, value), lambda x: x.ndim, "want shape (..., K), got {0.shape}")
+points_beside_mean = lambda name, value, mean: only(
+    name, points(name, value), lambda x: x.shape[-1] == mean.shape[-1], f"want shape (..., {mean.shape[-1]}), got {{0.shape}}")
 
 
 def covariances(name, value, mean):
     """`value` as (..., K, K) for a mean (..., K): symmetric, positive definite."""
     C, K = reals(name, value), mean.shape[-1]
-    if C.shape[-2:] != (K, K):
-        raise ValueError(f"{name}: want shape (..., {K}, {K}), for the mean has {K} columns, got {C.shape}")
-    if np.abs(C - np.swapaxes(C, -1, -2)).max() > 1e-10 * np.abs(C).max():  # only one triangle would be read
-        raise ValueError(f"{name}: want a symmetric matrix, got {C}")
+    only(name, C, lambda C: C.shape[-2:] == (K, K), f"want shape (..., {K}, {K}) as the mean's, got {{0.shape}}")
+    only(name, C, lambda C: np.abs(C - np.swapaxes(C, -1, -2)).max() <= 1e-10 * np.abs(C).max(),  # one triangle is read
+         "want a symmetric matrix, got {0}")
     try:
         np.linalg.cholesky(C)
     except np.linalg.LinAlgError:
@@ -100,32 +63,26 @@ def covariances(name, value, mean):
     return C
 
 
-points_beside_mean = lambda name, value, mean: points(name, value, mean)
 covariances_beside = lambda name, value, mean, covariance, other_mean: broadcastable(
     name, covariances(name, value, mean), mean=mean[..., None], covariance=covariance, other_mean=other_mean[..., None])
 
-
 # ---- an observation model and its data ------------------------------------------------------------------------------
 
-def an_observation(name, value):
-    """`value` if it is an observation model."""
-    if isinstance(value, type) or not hasattr(value, "log_prob_and_grad"):
-        raise TypeError(f"{name}: want an observation model such as Bernoulli(), got {value!r}")
-    return value
+an_observation = lambda name, value: only(
+    name, value, lambda o: hasattr(o, "log_prob_and_grad") and not isinstance(o, type),
+    "want an observation model such as Bernoulli(), got {0!r}", TypeError)
 
 
 def observed(name, value, observation):
     """`value` as x (N, D) in the support of the observation model."""
     x = observation.accept(value, name, dtype=np.float64)
-    if x.ndim != 2:
-        raise TypeError(f"observation: want a model of x (N, D), got {observation!r}; of labels the shares are most likely")
+    only("observation", observation, lambda _: x.ndim == 2,
+         "want a model of x (N, D), got {0!r}; of labels the shares are most likely", TypeError)
     return x
 
 
 def params_or_zeros(name, value, observation, x):
     """`value` as params (n_params,) for x, or 0 for None."""
-    n_params = observation.n_params(x.shape[1])
-    start = np.zeros(n_params) if value is None else reals(name, value)
-    if start.shape != (n_params,):
-        raise ValueError(f"{name}: want shape ({n_params},), as x has {x.shape[1]} features, got {start.shape}")
-    return start
+    shape, D = (observation.n_params(x.shape[1]),), x.shape[1]
+    return np.zeros(shape) if value is None else only(
+        name, reals(name, value), lambda start: start.shape == shape, f"want shape {shape}, as x has {D} features, got {{0.shape}}")
