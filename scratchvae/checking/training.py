@@ -1,5 +1,6 @@
 """What does `fit` refuse? Models, data, optimizers and callbacks before anything is changed, and numbers that are none."""
 from inspect import signature
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def refuse_not_finite(run, terms, where, arrays=()):
     """
     if "loss" not in getattr(terms, "_fields", ()):
         raise TypeError(f"model: want a namedtuple with a `loss` from {type(run.model).__name__}, got {terms!r:.80}")
-    if not (np.isfinite(terms.loss) and all(np.isfinite(array).all() for array in arrays)):
+    if not (isfinite(terms.loss) and all(np.isfinite(array).all() for array in arrays)):
         raise FloatingPointError(
             f"the loss is {terms.loss} at epoch {run.epoch + 1}, {where}; first tensor that is not finite: {culprit(run)}; "
             "try a smaller learning rate, or data on a smaller scale")

@@ -31,9 +31,7 @@ def of_vectors(name, value):
     return value
 
 
-def codes(name, value, self):
-    """A check: `value` as z, (N, K) in the model's dtype."""
-    return matrix(name, value, self.n_latent, self.dtype)
+codes = lambda name, value, self: matrix(name, value, self.n_latent, self.dtype)  # z : (N, K)
 
 
 class CodeModel(Model):

@@ -13,6 +13,7 @@ Where labels are few, an encoder trained on unlabelled x may know already what t
 (Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
 """
 from collections import namedtuple
+from functools import partial
 
 import numpy as np
 
@@ -27,14 +28,7 @@ from scratchvae.probability.observation import Categorical
 Terms = namedtuple("Terms", "loss accuracy")
 
 
-def labelled(name, value, self, X):
-    """A check: `value` as labels of the rows of X (N, D), (N,) integers 0..C-1."""
-    return class_labels(name, value, len(X), self.n_classes)
-
-
-def code_model(name, value):
-    """`value` if it is a model with an encoder to take over."""
-    return instance(name, value, CodeModel, "an Autoencoder or a VAE")
+labelled = lambda name, value, self, X: class_labels(name, value, len(X), self.n_classes)  # one label a row of X
 
 
 class Classifier(Model):
@@ -54,7 +48,7 @@ class Classifier(Model):
         super().__init__(dtype, network=mlp(n_features, hidden, n_classes, activation=activation, rng=rng, dtype=dtype))
 
     @classmethod
-    @entry(model=code_model)
+    @entry(model=partial(instance, kind=CodeModel, example="an Autoencoder or a VAE"))
     def from_encoder(cls, model, n_classes=10, *, rng):
         """A classifier that starts from the encoder of a trained autoencoder or VAE; `model` is left as it is.
 

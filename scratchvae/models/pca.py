@@ -30,14 +30,8 @@ def several_rows(name, value):
     return X
 
 
-def points(name, value, self):
-    """A check: `value` as (N, D), as wide as what was fitted."""
-    return float_matrix(name, value, self.components_.shape[1])
-
-
-def codes(name, value, self):
-    """A check: `value` as (N, k), as wide as the components are many."""
-    return float_matrix(name, value, self.components_.shape[0])
+points = lambda name, value, self: float_matrix(name, value, self.components_.shape[1])  # (N, D)
+codes = lambda name, value, self: float_matrix(name, value, self.components_.shape[0])   # (N, k)
 
 
 class PCA(FitOnce):

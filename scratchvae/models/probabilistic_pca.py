@@ -47,9 +47,7 @@ def several_columns(name, value):
     return X
 
 
-def points(name, value, self):
-    """A check: `value` as (N, D) in float64, as wide as what was fitted."""
-    return matrix(name, value, self.W_.shape[1], np.float64)
+points = lambda name, value, self: matrix(name, value, self.W_.shape[1], np.float64)  # (N, D)
 
 
 class ProbabilisticPCA(FitOnce):

@@ -14,9 +14,7 @@ from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.probability.gaussian import moments
 
 
-def columns(name, value, self):
-    """A check: `value` as floats with the fitted number of columns."""
-    return float_matrix(name, value, len(self.mean_))
+columns = lambda name, value, self: float_matrix(name, value, len(self.mean_))  # (N, D)
 
 
 class Standardizer(FitOnce):

@@ -9,7 +9,8 @@ proposes the z that matter for x, and gives a lower bound:
 
 The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the loss
 with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its derivative,
-are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through the KL; their derivatives add up.
+are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through the KL; their
+derivatives add up.
 Source: Kingma & Welling 2014; beta as in Higgins et al. 2017 (1 for the true bound).
 """
 from collections import namedtuple

@@ -11,7 +11,7 @@ import numpy as np
 from scratchvae.checking import entry
 from scratchvae.checking import path as a_path
 from scratchvae.checking.files import blaming, read_members, refuse_promise, storable, storable_arrays
-from scratchvae.extending import class_name, class_named, described
+from scratchvae.extending import class_named, described
 from scratchvae.writing import whole_file
 
 FORMAT = "scratchvae 1"

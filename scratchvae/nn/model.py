@@ -14,19 +14,10 @@ from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
 
 
-def rows(name, value, self):
-    """A check: `value` as (N, n_features) in the model's dtype."""
-    return matrix(name, value, self.n_features, self.dtype)
-
-
-def accepted(name, value, self):
-    """A check: `value` as the one array that the model's own `accept` makes of it."""
-    return self.accept(value, name=name)[0]
-
-
-def new_rows(name, value, self):
-    """A check: `value` as a number of rows (n_features,) that fit into memory."""
-    return integer(name, value, each=self.n_features)
+# What a model's methods take: (N, n_features) in its dtype; the one array that its own `accept` makes; a number of new rows.
+rows = lambda name, value, self: matrix(name, value, self.n_features, self.dtype)
+accepted = lambda name, value, self: self.accept(value, name=name)[0]
+new_rows = lambda name, value, self: integer(name, value, each=self.n_features)
 
 
 class Model(Bound, Saveable):
@@ -44,7 +35,8 @@ class Model(Bound, Saveable):
     history = None
     standardizer = None
 
-    @entry(dtype=float_type, networks=lambda _, parts: {n: instance(n, part, Network, "a Network") for n, part in parts.items()})
+    @entry(dtype=float_type, networks=lambda _, parts: {
+        name: instance(name, part, Network, "a Network") for name, part in parts.items()})
     def __init__(self, dtype, **networks):
         self.dtype, self.networks = dtype, networks
         vars(self).update(networks)
@@ -128,7 +120,7 @@ class Model(Bound, Saveable):
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
         theta = real_array("theta", like("theta", arrays["theta"], self.theta, "the model's"))
-        scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
+        scale = {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("standardizer.")}
         if scale:
             standardizer = class_named("Standardizer")()
             standardizer.load_arrays(scale)
