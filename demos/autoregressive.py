@@ -12,8 +12,8 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
 With --data DIR it does the same on MNIST-format files, on 10,000 of them and with the same settings.
-Takes about 45 s, on 60,000 images TIME. Writes autoregressive_log_prob, autoregressive_samples, autoregressive_completions,
-autoregressive_time (.png).
+Takes about 45 s, on 60,000 images about 5 min. Writes autoregressive_log_prob, autoregressive_samples,
+autoregressive_completions, autoregressive_time (.png).
 """
 from time import perf_counter
 

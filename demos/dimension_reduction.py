@@ -7,7 +7,8 @@ error bars. What there is to choose (kernel width, ridge, layers, epochs) was ch
 the test digits.
 
 With --data DIR it does the same on MNIST-format files.
-Takes about 45 s, on 60,000 images TIME. Writes dimension_reduction_curve, dimension_reduction_error, dimension_reduction_images (.png).
+Takes about 45 s, on 60,000 images about 2 min. Writes dimension_reduction_curve, dimension_reduction_error,
+dimension_reduction_images (.png).
 """
 import numpy as np
 

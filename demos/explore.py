@@ -5,7 +5,7 @@ moves; a slider for each latent dimension; click two places and the row below wa
 Without --show the same view is saved, with a walk between two labels.
 
 With --data DIR it is the map of MNIST-format files.
-Takes about 3 s, on 60,000 images TIME. Writes explore (.png).
+Takes about 3 s, on 60,000 images about 15 s. Writes explore (.png).
 """
 import matplotlib.pyplot as plt
 import numpy as np

@@ -6,8 +6,8 @@ N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes:
 the share of samples in gaps, whether all classes appear, the Frechet distance to real images.
 
 With --data DIR it does the same on MNIST-format files.
-Takes about 22 s, on 60,000 images TIME. Writes latent_space_codes, latent_space_log_prob, latent_space_samples, latent_space_interpolation
-(.png).
+Takes about 22 s, on 60,000 images about 4 min. Writes latent_space_codes, latent_space_log_prob,
+latent_space_samples, latent_space_interpolation (.png).
 """
 from textwrap import fill
 

@@ -7,7 +7,8 @@ ones under the continuous Bernoulli, with what the cross-entropy on grey pixels 
 where that means something.
 
 With --data DIR it does the same on MNIST-format files (10,000 of the training images).
-Takes about 45 s, on 60,000 images TIME. Writes observation_collapse, observation_floor, observation_reconstructions (.png).
+Takes about 45 s, on 60,000 images about 2 min. Writes observation_collapse, observation_floor,
+observation_reconstructions (.png).
 """
 import numpy as np
 

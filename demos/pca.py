@@ -5,7 +5,7 @@ images, beside random orthonormal bases of the same size; the training error is 
 values, which must give the same number. Draws the components, reconstructions, and the plane of the first two.
 
 With --data DIR it does the same on MNIST-format files.
-Takes about 2 s, on 60,000 images TIME. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
+Takes about 2 s, on 60,000 images about 15 s. Writes pca_error, pca_components, pca_reconstructions, pca_plane (.png).
 """
 import numpy as np
 

@@ -6,7 +6,7 @@ images (amortisation: q is optimised for each image alone and the bound rises), 
 what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
 
 With --data DIR it does the same on MNIST-format files (fewer test images).
-Takes about 25 s, on 60,000 images TIME. Writes posterior_grid, posterior_gap (.png).
+Takes about 25 s, on 60,000 images about 50 s. Writes posterior_grid, posterior_gap (.png).
 """
 import numpy as np
 
