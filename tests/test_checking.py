@@ -173,7 +173,7 @@ def test_a_door_refuses_what_comes_out_and_an_entry_does_not():
     with pytest.raises(FloatingPointError, match="^x: too large"):
         checking.door(x=checking.real_array)(lambda x: x * x)(x)
     with pytest.raises(FloatingPointError, match="^y: too large"):
-        checking.finite("y")(lambda x: (0.0, x * x))(x)
+        checking.door("y")(lambda x: (0.0, x * x))(x)
     with np.errstate(over="ignore"):
         assert np.isinf(checking.entry(x=checking.real_array)(lambda x: x * x)(x)).all()
 

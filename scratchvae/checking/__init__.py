@@ -1,8 +1,13 @@
 """What may come in? The checks at every public door.
 
-A door either gives back an array that the mathematics can use as it is, or raises `TypeError` (the wrong
-kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and what it wants.
-Values are looked at in blocks, so that a check never needs a second copy of the data.
+Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the result
+must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an observation
+model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other, never a pair of both.
+
+A check is a function of an argument's name and value. It gives back what the mathematics can use as it is, or raises
+`TypeError` (the wrong kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and
+what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that many
+need and the decorators; the other files of this folder have those of one room each.
 """
 from functools import partial, wraps
 from inspect import signature
@@ -229,7 +234,7 @@ def path(name, value):
 
 
 def not_too_large(result):
-    """An intermediate `result`, if it is finite; else FloatingPointError, to which `finite` adds the arguments to blame."""
+    """An intermediate `result`, if it is finite; else FloatingPointError, to which a `door` adds the arguments to blame."""
     if not np.isfinite(result).all():
         raise FloatingPointError("an intermediate result is not finite")
     return result
@@ -306,11 +311,6 @@ def door(*blamed, **checks):
             return result
         return checked
     return decorate
-
-
-def finite(*names):
-    """A door that checks nothing but that the results are finite."""
-    return door(*names)
 
 
 def optional(check):

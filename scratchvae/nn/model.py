@@ -8,7 +8,7 @@ from inspect import signature
 
 import numpy as np
 
-from scratchvae.checking import entry, finite, float_type, instance, integer, like, matrix, real_array, row_blocks
+from scratchvae.checking import door, entry, float_type, instance, integer, like, matrix, real_array, row_blocks
 from scratchvae.extending import Saveable, arguments, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
@@ -81,7 +81,7 @@ class Model(Bound, Saveable):
         return {f"{part}.{name}": view for part, network in self.networks.items()
                 for name, view in network.named_parameters().items()}
 
-    @finite("X")
+    @door("X")
     def loss_and_grad(self, *data, **randomness):
         """The loss terms of a batch; fills `grad` with dloss/dtheta. Randomness: `rng=`, or `eps=` to hold it fixed.
 
