@@ -213,7 +213,7 @@ def profile(lesson):
     parts = {"step": lambda: (vae.forward_backward(X.take(rows, axis=0), rng=rng), adam.step(vae.theta, vae.grad)),
              "matrix products": products, "Adam": lambda: adam.step(vae.theta, vae.grad),
              "gather the batch": lambda: X.take(rows, axis=0), "draw noise": lambda: vae.noise(B, rng),
-             "loss and its gradient": lambda: vae.observation.evaluate(x, logits),
+             "loss and its gradient": lambda: vae.observation.value_and_grad(x, logits),
              "biases and activations": elementwise}
     seconds = {name: [] for name in parts}
     for _ in range(lesson.pick(150, 5)):

@@ -6,7 +6,11 @@ What a number means
     probability/inference.py          What do data say about what we cannot see?
     probability/divergence.py         How unlike are two distributions?
     probability/log_space.py          How are probabilities averaged that no float can hold?
-    probability/observation.py        What does a decoder's output mean?
+    probability/observation/base.py   What must every observation model give?
+    probability/observation/bernoulli.py  How probable is a black or white pixel?
+    probability/observation/continuous_bernoulli.py  How probable is a grey pixel?
+    probability/observation/gaussian.py  How probable is a real number?
+    probability/observation/categorical.py  How probable is a label?
 
 How a network learns
     nn/layers.py                      How does one layer pass values forward and derivatives backward?
@@ -19,10 +23,7 @@ How a network learns
     nn/callbacks.py                   What else happens between epochs?
     nn/progress.py                    How far is the training, and how long will it take?
     nn/checkpoint.py                  How does a model survive the end of the program?
-    nn/distrust.py                    What if a file is not what it says?
     nn/resume.py                      How does a stopped run go on?
-    nn/door.py                        What does `fit` refuse?
-    nn/not_finite.py                  Which number stopped being one?
 
 Models
     models/fit_once.py                What do models share that are fitted once, in closed form?
@@ -56,7 +57,14 @@ Data, pictures, doors
     plotting/page.py                  How does a page look?
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
-    checking.py                       What may come in?
+    checking/__init__.py              What may come in?
+    checking/probability.py           What may come into this room?
+    checking/analysis.py              What may come into an analysis?
+    checking/data.py                  What may come in as data?
+    checking/plotting.py              What may come into a picture?
+    checking/idx.py                   What if MNIST's files are not what they say, or not where?
+    checking/training.py              What does `fit` refuse?
+    checking/files.py                 What if a file is not what it says?
     extending.py                      How does a class from outside join in?
     writing.py                        How is a file written whole or not at all?
 

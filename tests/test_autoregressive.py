@@ -266,7 +266,7 @@ def test_penalty_is_in_the_loss_and_spares_biases():
     model, X = build("FVBN"), binary(6, D)
     terms, W = model.loss_and_grad(X), model.layer.W * model.layer.mask
     assert terms.loss == pytest.approx(-terms.log_prob + 0.03 * np.sum(W**2), rel=1e-14)
-    assert tuple(model.evaluate(*model.check(X))) == pytest.approx(tuple(terms), rel=1e-13)
+    assert tuple(model.evaluate(*model.accept(X))) == pytest.approx(tuple(terms), rel=1e-13)
     unpenalised = build("FVBN")
     unpenalised.l2 = 0.0
     unpenalised.loss_and_grad(X)

@@ -149,3 +149,40 @@ def test_float_type():
     assert checking.float_type("dtype", np.dtype(np.float64)) is np.float64
     for value in (None, int, "float16", np.complex64, "no such type", 64):  # numpy reads None as float64
         check_refused(TypeError, ["float32 or float64"], checking.float_type, value)
+
+
+# ---- doors declared beside a name -----------------------------------------------------------------------------------
+
+def test_an_entry_checks_in_turn_and_hands_on_what_came_of_it():
+    @checking.entry(x=checking.matrix, y=lambda name, value, x: checking.matrix(name, value, x.shape[1]),
+                    n=checking.size, p=checking.optional(checking.share))
+    def f(x, y, *, n=2, p=None):
+        return x, y, n, p
+
+    x, y, n, p = f([[1, 2]], y=[[3, 4], [5, 6]])
+    assert x.shape == (1, 2) and y.shape == (2, 2) and (n, p) == (2, None)
+    for error, words, arguments in (
+            (ValueError, r"^y: want shape \(N, 2\), got \(1, 3\)", {"y": [[1, 2, 3]]}), (ValueError, "^p: ", {"p": 1.0}),
+            (TypeError, "^n: ", {"n": 1.5}), (TypeError, "f: got an unexpected keyword argument 'z'", {"z": 1})):
+        with pytest.raises(error, match=words):
+            f([[1, 2]], **{"y": [[3, 4]], **arguments})
+
+
+def test_a_door_refuses_what_comes_out_and_an_entry_does_not():
+    x = np.full(2, 1e300)
+    with pytest.raises(FloatingPointError, match="^x: too large"):
+        checking.door(x=checking.real_array)(lambda x: x * x)(x)
+    with pytest.raises(FloatingPointError, match="^y: too large"):
+        checking.door("y")(lambda x: (0.0, x * x))(x)
+    with np.errstate(over="ignore"):
+        assert np.isinf(checking.entry(x=checking.real_array)(lambda x: x * x)(x)).all()
+
+
+def test_an_array_that_is_changed_in_place_and_one_like_another():
+    x = np.zeros(3)
+    assert checking.writeable("x", x) is x and checking.like("y", x, np.ones(3), "x") is x
+    x.flags.writeable = False
+    check_refused(ValueError, ["read-only"], checking.writeable, x)
+    check_refused(TypeError, ["list"], checking.writeable, [1.0])
+    check_refused(TypeError, ["ndarray"], checking.writeable, np.arange(3))
+    check_refused(ValueError, ["as theta", "float32"], checking.like, np.zeros(3, np.float32), x, "theta")

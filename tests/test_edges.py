@@ -68,7 +68,7 @@ def labels(model, n=N):
 
 def loss_and_grad(model, X, order=slice(None)):
     """The loss terms and the gradient of X; of its rows, their labels and their noise in another order, if given."""
-    x = model.check(X[order], *(a[order] for a in labels(model, len(X))))
+    x = model.accept(X[order], *(a[order] for a in labels(model, len(X))))
     fixed = {name: a[..., order, :] if name == "eps" else a for name, a in noise(model, len(X)).items()}
     terms = model.forward_backward(*x, **fixed)
     return np.array(terms, np.float64), model.grad.copy()

@@ -26,7 +26,7 @@ class Laplace(sv.Observation):
     def __init__(self, scale=1.0):
         self.scale = scale
 
-    def evaluate(self, x, params):
+    def value_and_grad(self, x, params):
         r = (x - params) / self.scale
         return -np.abs(r).sum(axis=1) - x.shape[1] * np.log(2 * self.scale), np.sign(r) / self.scale
 
@@ -94,7 +94,7 @@ class Regression(sv.Model):
         super().__init__(dtype, network=sv.Network([
             sv.Dense(n_features, hidden, **how), Swish(), Scale(hidden, dtype), sv.Dense(hidden, 1, **how)]))
 
-    def check(self, X, labels=None, name="X"):
+    def accept(self, X, labels=None, name="X"):
         return np.asarray(X, self.dtype), np.asarray(labels, self.dtype)
 
     def forward_backward(self, x, y, *, rng=None):
@@ -182,7 +182,7 @@ def test_an_observation_that_lacks_a_method_says_which():
     class Half(sv.Observation):
         pass
 
-    with pytest.raises(NotImplementedError, match=r"^Half has no evaluate\(self, x, params\), which must give: log p"):
+    with pytest.raises(NotImplementedError, match=r"^Half has no value_and_grad\(self, x, params\), which must give: log p"):
         sv.fit(vae(Half()), reals(), epochs=1, rng=rng())
     for call in (lambda: Half().mean(reals()), lambda: Half().sample(reals(), rng())):
         with pytest.raises(NotImplementedError, match="^Half has no (mean|sample).* must give: "):
@@ -410,18 +410,18 @@ def test_the_gradient_of_an_own_model_and_layer():
 
 
 @pytest.mark.parametrize("missing, words", [
-    ("check", r"Own has no check\(self, X, .*which must give: The door: a tuple"),
+    ("accept", r"Own has no accept\(self, X, .*which must give: The door: a tuple"),
     ("forward_backward", r"Own has no forward_backward\(self, \*data, rng\), which must give: The loss `terms`"),
     ("evaluate", r"Own has no evaluate\(self, \*data, rng\), which must give: The loss `terms` of many rows")])
 def test_a_model_that_lacks_a_method_is_told_which_before_it_is_trained(missing, words):
-    methods = {name: vars(Regression)[name] for name in ("check", "forward_backward", "evaluate", "terms")}
+    methods = {name: vars(Regression)[name] for name in ("accept", "forward_backward", "evaluate", "terms")}
     methods.pop(missing)
     Own = type("Own", (sv.Model,), methods)
     model = Own(np.float64, network=sv.Network([sv.Dense(D, 1, rng=rng(), dtype=np.float64)]))
     before, (X, y) = model.theta.copy(), regression_data()
     with pytest.raises(NotImplementedError, match=words):
-        sv.fit(model, X, *([y] if missing != "check" else []), epochs=1, rng=rng(),
-               valid=(X, y) if missing != "check" else None)
+        sv.fit(model, X, *([y] if missing != "accept" else []), epochs=1, rng=rng(),
+               valid=(X, y) if missing != "accept" else None)
     assert np.array_equal(model.theta, before)
     if missing == "evaluate":  # which only validation needs
         assert len(sv.fit(model, X, y, epochs=1, rng=rng()).train["loss"]) == 1
@@ -442,10 +442,10 @@ def test_loss_terms_that_are_no_namedtuple_are_refused_in_the_first_step(terms):
 
 def test_a_check_that_gives_no_tuple_is_refused():
     class Bare(Regression):
-        def check(self, X, name="X"):
+        def accept(self, X, name="X"):
             return np.asarray(X)
 
-    with pytest.raises(TypeError, match=r"^model: want a tuple of arrays .* \(x,\), from Bare.check, got"):
+    with pytest.raises(TypeError, match=r"^model: want a tuple of arrays .* \(x,\), from Bare.accept, got"):
         sv.fit(Bare(D, rng=rng()), reals(), epochs=1, rng=rng())
 
 

@@ -79,10 +79,9 @@ def check_kl_near_the_prior(dtype):
 
 
 def check_kl_standard_derivatives(mu, log_var, cotangent):
-    """dKL/dmu = mu and dKL/dlog_var = (sigma^2 - 1) / 2, as its docstring says."""
+    """`kl_standard_grad` is the derivative of `kl_standard`."""
     theta = np.concatenate([mu.ravel(), log_var.ravel()])
-    grad = np.concatenate([(cotangent[:, None] * mu).ravel(),
-                           (cotangent[:, None] * (np.exp(log_var) - 1) / 2).ravel()])
+    grad = np.concatenate([(cotangent[:, None] * d).ravel() for d in gaussian.kl_standard_grad(mu, log_var)])
 
     def f(t):
         m, v = t.reshape(2, *mu.shape)
@@ -210,10 +209,9 @@ def check_reparameterized_samples(n=20_000):
 
 
 def check_reparameterize_derivatives(mu, log_var, eps, cotangent):
-    """dz/dmu = 1 and dz/dlog_var = sigma eps / 2, summed over the samples of each example."""
+    """`reparameterize_grad` is the derivative of `reparameterize`, summed over the samples of each example."""
     theta = np.concatenate([mu.ravel(), log_var.ravel()])
-    dlog_var = (cotangent * eps).sum(axis=0) * np.exp(log_var / 2) / 2
-    grad = np.concatenate([cotangent.sum(axis=0).ravel(), dlog_var.ravel()])
+    grad = np.concatenate([d.ravel() for d in gaussian.reparameterize_grad(cotangent, log_var, eps)])
 
     def f(t):
         m, v = t.reshape(2, *mu.shape)
@@ -244,9 +242,19 @@ def test_reparameterize_derivatives(seed, shape):
         strategies.normals(seed + 2, S, N, K), strategies.normals(seed + 3, S, N, K))
 
 
-def test_reparameterize_keeps_float32():
+def test_each_sample_keeps_its_own_derivative_and_their_sum_is_that_of_all():
+    log_var, eps, dz = strategies.normals(0, 4, 3), strategies.normals(1, 5, 4, 3), strategies.normals(2, 5, 4, 3)
+    each = gaussian.reparameterize_grad(dz[None], log_var, eps[None])
+    for part, whole in zip(each, gaussian.reparameterize_grad(dz, log_var, eps)):
+        assert part.shape == (5, 4, 3)
+        np.testing.assert_allclose(part.sum(axis=0), whole, rtol=1e-13, atol=1e-14)
+
+
+def test_reparameterize_and_the_derivatives_keep_float32():
     mu = np.ones((4, 3), np.float32)
-    assert gaussian.reparameterize(mu, mu, mu).dtype == np.float32
+    for made in (gaussian.reparameterize(mu, mu, mu), *gaussian.reparameterize_grad(mu[None], mu, mu[None]),
+                 *gaussian.kl_standard_grad(mu, mu)):
+        assert made.dtype == np.float32
 
 
 # ---- density -----------------------------------------------------------------------------------------------------

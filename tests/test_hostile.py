@@ -149,7 +149,7 @@ TABLE = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
 def code_model_doors(name, make, X, eps):
     """The doors of an autoencoder or a VAE."""
     doors = {f"{name}.encode": method(make, "encode", X=X), f"{name}.reconstruct": method(make, "reconstruct", X=X),
-             f"{name}.decode": method(make, "decode", z=reals(N, K)), f"{name}.check": method(make, "check", X=X)}
+             f"{name}.decode": method(make, "decode", z=reals(N, K)), f"{name}.accept": method(make, "accept", X=X)}
     if name == "Autoencoder":
         return {**doors, f"{name}.loss_and_grad": batch(make, X)}
     return {**doors, f"{name}.loss_and_grad": method(make, "loss_and_grad", ("X", "eps", "rng"), X=X, eps=eps),
@@ -158,7 +158,7 @@ def code_model_doors(name, make, X, eps):
 
 
 def observation_doors(name, make, x, params):
-    return {f"{name}.check": method(make, "check", x=x),
+    return {f"{name}.accept": method(make, "accept", x=x),
             f"{name}.log_prob": method(make, "log_prob", ("x",), x=x, params=params),
             f"{name}.log_prob_and_grad": method(make, "log_prob_and_grad", ("x",), x=x, params=params),
             f"{name}.mean": method(make, "mean", params=params),
@@ -175,7 +175,7 @@ def fitted_doors(name, make, X, Z):
 
 def autoregressive_doors(name, make):
     X, known = binary(), np.arange(D) < 2
-    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("check", "log_prob", "logits")},
+    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("accept", "log_prob", "logits")},
             f"{name}.loss_and_grad": batch(make, X), f"{name}.sample": method(make, "sample", n=3, rng=RNG),
             f"{name}.complete": method(make, "complete", ("X", "known"), X=X, known=known, n_draws=2, rng=RNG)}
 
@@ -222,7 +222,6 @@ DOORS = {
                                 likelihood=np.array([0.1, 0.2, 0.9])),
     "inference.update": function(sv.inference.update, ("prior", "log_likelihood"), prior=TABLE[0],
                                  log_likelihood=reals(N, 3)),
-    "inference.distribution": function(lambda value: sv.inference.distribution("value", value), value=TABLE),
     "inference.binomial_log_prob": function(
         sv.inference.binomial_log_prob, ("k", "p"), k=np.arange(4.0), n=3, p=np.array([0.1, 0.2, 0.3, 0.4])),
     "inference.gaussian_mle": function(sv.inference.gaussian_mle, x=reals(N, D)),
@@ -301,7 +300,7 @@ DOORS = {
        for name in ("predict", "predict_proba", "features")},
     **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name,
                                     ("X", "labels"),
-                                    X=reals(N, D), labels=LABELS) for name in ("check", "loss_and_grad", "score")},
+                                    X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
     "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
     "MADE": function(sv.MADE, **NETWORK, n_orders=2, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
@@ -374,27 +373,28 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|noise|damage|update|start)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start)":
         "a training step: its input came through `fit`'s door",
-    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|named_parameters|n_params)": "takes nothing, or a number of features from a model",
+    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
+    r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.log_likelihood|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
+    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",
     r"evidence\.(log_weights|propose|effective_sample_size)": "inside `log_evidence`",
-    r"evidence\.(as_proposal|checked_vae)|gradient_estimators\.checked_q": "is itself the check at a door",
+    r"evidence\.(as_proposal|effective_sizes)|gradient_estimators\.baseline_for|posterior\.(fine_step|grid_or_default)":
+        "is itself the check at a door",
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
     r"gradcheck\.GradientErrors.*": "what `check_gradient` returns, a dict",
-    r"gradcheck\.(slopes|numerical_gradient|rounding|by_tensor|size_of|relative_errors|second_look)": "inside `check_gradient`, which checks for them",
+    r"gradcheck\.(slopes|numerical_gradient|one_number|look_again|rounding|by_tensor|size_of|relative_errors|second_look)": "inside `check_gradient`, which checks for them",
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
-    r"network\.(pack|share_out|start_outputs|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
+    r"network\.(pack|share_out|start_outputs|layers_once|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
     r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
 }
 
@@ -435,7 +435,8 @@ def test_no_argument_is_forgotten():
         parameters = inspect.signature(door.make()[1]).parameters.values()
         wanted = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         # one of rng and eps; the others are named elsewhere
-        free = {"rng", "eps", "labels", "order", "name", "n_features", "dtype", "label", "stream", "flat"}
+        free = {"rng", "eps", "labels", "order", "name", "n_features", "n_classes", "dtype", "label", "stream",
+                "flat"}
         assert wanted - free <= door.good().keys(), name
 
 
@@ -761,7 +762,7 @@ def classifier():
         [layer := sv.Dense(3, 3, rng=rng()), sv.Tanh(), layer])),
     (ValueError, "^layers: want each layer with parameters once", lambda model: sv.Network(
         [layer := sv.Network([sv.Dense(3, 3, rng=rng())]), layer])),
-    (ValueError, "^log_p, z: want shape .M,., got .2, 3.", lambda model: sv.divergence.fit_forward(
+    (ValueError, "^log_p: want shape .N,., got .2, 3.", lambda model: sv.divergence.fit_forward(
         -np.ones((2, 3)), np.arange(6.0).reshape(2, 3))),
 ])
 def test_what_is_wrong_only_together(error, words, call):

@@ -388,7 +388,7 @@ def test_shapes_dtypes_and_determinism(observation, dtype):
     assert all(a.dtype == dtype and np.isfinite(a).all() for a in arrays)
     assert np.array_equal(arrays[4], model.sample(4, rng=np.random.default_rng(0)))
     assert np.array_equal(arrays[2], arrays[3])
-    observation.check(arrays[4])  # samples lie in the support
+    observation.accept(arrays[4])  # samples lie in the support
     terms = model.loss_and_grad(x, rng=np.random.default_rng(0))
     assert all(np.asarray(term).dtype == dtype and np.ndim(term) == 0 for term in terms) and model.grad.dtype == dtype
 

@@ -14,8 +14,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae
-from scratchvae.checking import BLOCK, finite, generator, integer, number
+from scratchvae.checking import BLOCK, door, generator, integer, number
+from scratchvae.checking.analysis import data, likelihood_vae
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -23,7 +23,7 @@ AggregateKL = namedtuple("AggregateKL", "kl mutual_information marginal_kl")
 ActiveUnits = namedtuple("ActiveUnits", "active variance")
 
 
-@finite("X")
+@door("X", vae=likelihood_vae, X=data, n_samples=integer, rng=generator)
 def aggregate_kl(vae, X, *, n_samples=10, rng):
     """The KL of each example and its two parts: AggregateKL(kl, mutual_information, marginal_kl), each (N,), in nats.
 
@@ -32,8 +32,7 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
     X : (N, D), which is also the data that q(z) is the aggregate of; N^2 * n_samples densities, in blocks. The kl is
     sampled, so that the parts add up exactly; its mean is that of the closed form. Single parts may be negative.
     """
-    x, n_samples, rng = checked_vae(vae, X), integer("n_samples", n_samples), generator("rng", rng)
-    mu, log_var = (a.astype(np.float64) for a in vae.encode(x))
+    mu, log_var = (a.astype(np.float64) for a in vae.encode(X))
     N, K = mu.shape
     total = np.zeros((2, N))
     step = max(1, BLOCK // (N * K))
@@ -50,12 +49,11 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
     return AggregateKL(mutual_information + marginal_kl, mutual_information, marginal_kl)
 
 
-@finite("X")
+@door("X", vae=likelihood_vae, X=data, threshold=number)
 def active_units(vae, X, threshold=0.01):
     """Which latents the encoder uses: ActiveUnits(active (K,) bool, variance (K,)), variance of mu_j(x) over X > threshold.
 
     A collapsed latent has q = prior for every x: mu = 0 whatever x is. Source: Burda et al. 2016, section 5.2.
     """
-    x = checked_vae(vae, X)
-    variance = vae.encode(x)[0].var(axis=0, dtype=np.float64)
-    return ActiveUnits(variance > number("threshold", threshold), variance)
+    variance = vae.encode(X)[0].var(axis=0, dtype=np.float64)
+    return ActiveUnits(variance > threshold, variance)

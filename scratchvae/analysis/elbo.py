@@ -21,10 +21,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae
-from scratchvae.analysis.gradient_estimators import checked_q
-from scratchvae.analysis.posterior import grid_posterior, latent_grid
-from scratchvae.checking import finite, not_too_large
+from scratchvae.analysis.posterior import grid_or_default, grid_posterior
+from scratchvae.checking import door, not_too_large
+from scratchvae.checking.analysis import data, likelihood_vae, q_of
 from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_posterior
 from scratchvae.probability import gaussian
 from scratchvae.probability.divergence import kl_gaussian
@@ -82,17 +81,15 @@ def derivation(pieces):
 
 # ---- on a grid ------------------------------------------------------------------------------------------------------
 
-@finite("X", "q", "grid")
+@door("X", "q", "grid", vae=likelihood_vae, X=data, q=q_of, grid=grid_or_default)
 def on_grid(vae, X, q=None, grid=None):
     """`Pieces` by quadrature, for one or two latents and any decoder: each log-density is an array (N, G).
 
     X : (N, D)      q : (mu, log_var), each (N, K), the encoder's if not given      grid : of `latent_grid`
     ValueError if q does not fit the grid: if h^K sum_g q(z_g) is not 1 to 1e-9.
     """
-    x = checked_vae(vae, X)
-    mu, log_var = (a.astype(np.float64) for a in checked_q(vae, x, q))
-    grid = latent_grid(vae.n_latent) if grid is None else grid
-    posterior = grid_posterior(vae, x, grid)
+    mu, log_var = (a.astype(np.float64) for a in q)
+    posterior = grid_posterior(vae, X, grid)
     log_q = gaussian.log_prob(grid.z, mu[:, None], log_var[:, None])                     # (N, G)
     weight = np.exp(log_q + grid.log_cell)
     mass = weight.sum(axis=1)
@@ -148,16 +145,15 @@ def linear_log_likelihood(x, W, mean, variance):
     return Quadratic(c, r @ W.T / variance, np.broadcast_to(W @ W.T / variance, (N, len(W), len(W))))
 
 
-@finite("X", "q")
+@door("X", "q", vae=likelihood_vae, X=data, q=q_of)
 def in_closed_form(vae, X, q=None):
     """`Pieces` of a linear VAE (hidden=(), a Gaussian with one variance), in float64: each log-density is a `Quadratic`.
 
     X : (N, D)      q : (mu, log_var), each (N, K), the encoder's if not given
     """
-    x = checked_vae(vae, X)
     W, mean, variance = linear_decoder(vae)
-    mu, log_var = (a.astype(np.float64) for a in checked_q(vae, x, q))
-    x, (N, K) = x.astype(np.float64), mu.shape
+    mu, log_var = (a.astype(np.float64) for a in q)
+    x, (N, K) = X.astype(np.float64), mu.shape
     m, covariance = linear_posterior(x, W, mean, variance)
     log_evidence = linear_log_prob(x, W, mean, variance)
 

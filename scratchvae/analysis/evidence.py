@@ -24,8 +24,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import BLOCK, choice, every, finite, generator, integer, number, real_array
-from scratchvae.models.vae import VAE
+from scratchvae.checking import BLOCK, choice, door, entry, every, fields, generator, integer, number, positive, reals, size
+from scratchvae.checking.analysis import data, likelihood_vae
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -37,7 +37,14 @@ PROPOSALS = {"importance": Proposal(), "widened": Proposal(widen=1.5), "defensiv
              "prior": Proposal(prior_share=1.0)}
 
 
-@finite("X", "method")
+def as_proposal(name, method):
+    """A check: the Proposal of this name, or the one given."""
+    if isinstance(method, Proposal):
+        return fields(Proposal, widen=positive, prior_share=lambda name, value: number(name, value, high=1))(name, method)
+    return PROPOSALS[choice(name, method, list(PROPOSALS))]
+
+
+@door("X", "method", vae=likelihood_vae, X=data, n_samples=size, rng=generator, method=as_proposal)
 def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
 
@@ -48,15 +55,15 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
     or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
     Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no likelihood.
     """
-    x, n_samples, proposal = checked_vae(vae, X), integer("n_samples", n_samples, each=1), as_proposal(method)
-    value, ess = np.empty((2, len(x)))
-    for rows, log_w in _weight_blocks(vae, x, n_samples, proposal, generator("rng", rng)):
+    value, ess = np.empty((2, len(X)))
+    for rows, log_w in _weight_blocks(vae, X, n_samples, method, rng):
         value[rows] = log_mean_exp(log_w)
         ess[rows] = effective_sample_size(log_w)
     return Evidence(value, ess)
 
 
-@finite("X", "method")
+@door("X", "method", vae=likelihood_vae, X=data, k=size, rng=generator, method=as_proposal,
+      n_repeats=lambda name, value, k: integer(name, value, low=2, each=k))
 def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
     """The bound L_k on log p(x) of each example: Bound(value (N,), error (N,)), the standard error over the repeats.
 
@@ -64,23 +71,25 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
 
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
-    x, proposal = checked_vae(vae, X), as_proposal(method)
-    k, n_repeats = integer("k", k, each=1), integer("n_repeats", n_repeats, low=2, each=k)
-    value, error = np.empty((2, len(x)))
-    for rows, log_w in _weight_blocks(vae, x, n_repeats * k, proposal, generator("rng", rng)):
+    value, error = np.empty((2, len(X)))
+    for rows, log_w in _weight_blocks(vae, X, n_repeats * k, method, rng):
         bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)
         value[rows], error[rows] = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_repeats)
     return Bound(value, error)
 
 
+def effective_sizes(name, value, n_samples):
+    """A check: `value` as effective sizes of n_samples."""
+    return every(name, reals(name, value), lambda ess: (ess >= 1) & (ess <= n_samples * (1 + 1e-6)),  # but for rounding
+                 f"want effective sample sizes from 1 to {n_samples}, got {{}}")
+
+
+@entry(n_samples=integer, ess=effective_sizes)
 def standard_error(ess, n_samples):
     """Of log p(x) estimated with n_samples weights: sqrt(1 / ess - 1 / S), to first order in Var[w] (delta method).
 
     It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
     """
-    ess, n_samples = real_array("ess", ess, np.float64), integer("n_samples", n_samples)
-    every("ess", ess, lambda ess: (ess >= 1) & (ess <= n_samples * (1 + 1e-6)),  # beyond n_samples only by rounding
-          f"want effective sample sizes from 1 to {n_samples}, got {{}}")
     return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))
 
 
@@ -110,23 +119,6 @@ def effective_sample_size(log_w):
     """(sum_s w_s)^2 / sum_s w_s^2 along the first axis."""
     w = np.exp(log_w - log_w.max(axis=0))
     return w.sum(axis=0) ** 2 / (w * w).sum(axis=0)
-
-
-def as_proposal(method):
-    """The Proposal of this name, or the one given, checked."""
-    if not isinstance(method, Proposal):
-        return PROPOSALS[choice("method", method, list(PROPOSALS))]
-    return Proposal(number("widen", method.widen, open_low=True), number("prior_share", method.prior_share, high=1))
-
-
-def checked_vae(vae, X):
-    """X as `vae.check` gives it, if vae is a VAE whose observation model is a likelihood."""
-    if not isinstance(vae, VAE):
-        raise TypeError(f"vae: want a VAE, got {type(vae).__name__}")
-    if vae.observation.measure is None:
-        raise ValueError(f"vae: {vae.observation!r} is a loss, not a likelihood; it gives x no probability")
-    (x,) = vae.check(X)
-    return x
 
 
 def _weight_blocks(vae, x, n_samples, proposal, rng):

@@ -14,8 +14,10 @@ Source: Dempster, Laird & Rubin 1977; Bishop 2006, section 9.2.
 """
 import numpy as np
 
-from scratchvae.checking import finite, generator, integer, matrix, not_too_large, number
+from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
+from scratchvae.checking.analysis import fittable
 from scratchvae.extending import in_one_line
+from scratchvae.models.fit_once import fitted
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 
@@ -31,33 +33,31 @@ class GaussianMixture:
     nats at each E step, that of the start first.
     """
 
+    FITTED = ("weights_", "means_", "covariances_", "log_likelihood_")
+
+    @entry(n_components=integer, floor=positive, max_iter=integer, tol=number)
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
-        self.n_components, self.floor = integer("n_components", n_components), number("floor", floor, open_low=True)
-        self.max_iter, self.tol = integer("max_iter", max_iter), number("tol", tol)
+        self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
 
     def __repr__(self):
         return in_one_line(self)
 
     @classmethod
+    @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers
     def standard(cls, K):
         """N(0, I) in K dimensions, the prior of a VAE."""
-        prior, K = cls(1), integer("K", K, high=10_000)  # its covariance has K x K numbers
+        prior = cls(1)
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
     @threads_for(0)
-    @finite("Z")
+    @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
-        Z = matrix("Z", Z, dtype=np.float64)
         (N, K), C = Z.shape, self.n_components
-        if N <= K or N < C:
-            raise ValueError(f"Z: want more rows than its {K} columns and at least {C}, one a component, got {N}")
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
-        if np.trace(spread) == 0:
-            raise ValueError("Z: all codes are equal; a Gaussian needs codes that differ")
         floor = self.floor * np.trace(spread) / K * np.eye(K)
-        weights, means = np.full(C, 1 / C), spread_points(Z, C, generator("rng", rng))
+        weights, means = np.full(C, 1 / C), spread_points(Z, C, rng)
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
             # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
@@ -76,45 +76,37 @@ class GaussianMixture:
         return self
 
     @threads_for(0)
-    @finite("Z")
+    @door("Z", self=fitted, Z=lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64))
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        joint = _log_joint(self._codes("Z", Z), self.weights_, self.means_, self.covariances_)
+        joint = _log_joint(Z, self.weights_, self.means_, self.covariances_)
         return np.logaddexp.reduce(joint, axis=1)
 
+    @entry(self=fitted, n=lambda name, value, self: integer(name, value, each=self.means_.size), rng=generator)
     def sample(self, n, *, rng):
         """n codes (n, K) drawn from s: a component by its weight, then a code from it."""
-        self._want_fitted()
-        c = generator("rng", rng).choice(len(self.weights_), integer("n", n, each=self.means_.size), p=self.weights_)
+        c = rng.choice(len(self.weights_), n, p=self.weights_)
         eps = rng.standard_normal((n, self.means_.shape[1]))
         # z = m_c + L_c eps
         return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
 
+    @entry(self=fitted, n_nodes=lambda name, value: integer(name, value, each=2))
     def grid(self, n_nodes=40000):
         """Nodes z (M, 2) and log-weights (M,) with which sum_i e^w_i f(z_i) = integral s(z) f(z) dz; K = 2 only.
 
         Every component has a square grid of its own, in the coordinates u in which it is N(0, I), z = m_c + L_c u, out
         to REACH; the weights of each add up to w_c. For smooth f the error falls faster than any power of the spacing.
         """
-        self._want_fitted()
         C, K = self.means_.shape
         if K != 2:
             raise ValueError(f"n_latent: want 2 dimensions for quadrature on a grid, got {K}")
-        n = max(2, int(np.sqrt(integer("n_nodes", n_nodes, each=2) / C)))
+        n = max(2, int(np.sqrt(n_nodes / C)))
         u = np.linspace(-REACH, REACH, n)
         u = np.stack(np.meshgrid(u, u), axis=-1).reshape(-1, 2)                # (n n, 2)
         log_n = -0.5 * (u * u).sum(axis=1)
         log_n -= np.logaddexp.reduce(log_n)
         z = self.means_[:, None] + u @ np.swapaxes(np.linalg.cholesky(self.covariances_), 1, 2)
         return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
-
-    def _codes(self, name, value):
-        self._want_fitted()
-        return matrix(name, value, self.means_.shape[1], np.float64)
-
-    def _want_fitted(self):
-        if not hasattr(self, "weights_"):
-            raise ValueError("this GaussianMixture is not fitted yet; call fit(Z, rng=...) first")
 
 
 def _log_joint(Z, weights, means, covariances):

@@ -22,9 +22,10 @@ Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, basel
 """
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae
-from scratchvae.checking import finite, matrix, real_array
+from scratchvae.checking import door, real_array
+from scratchvae.checking.analysis import data, likelihood_vae, noise, q_of, rows_of_codes
 from scratchvae.models.vae import repeat
+from scratchvae.probability.gaussian import kl_standard_grad, reparameterize, reparameterize_grad
 
 
 def square_pathwise(theta, eps):
@@ -42,7 +43,7 @@ def square_score_function_variance(theta, baseline=0.0):
     return theta**4 + 14 * theta**2 + 15 - 2 * baseline * (theta**2 + 3) + baseline**2
 
 
-@finite("X", "eps", "q")
+@door(vae=likelihood_vae, X=data, eps=noise, q=q_of)
 def pathwise_gradient(vae, X, eps, q=None):
     """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K).
 
@@ -52,17 +53,25 @@ def pathwise_gradient(vae, X, eps, q=None):
     X : (N, D)      eps : (S, N, K)      q : (mu, log_var), each (N, K), the encoder's if not given
     Their means over the samples are the gradient of the ELBO with S samples (`VAE.forward_backward`).
     """
-    x, eps, mu, log_var = _door(vae, X, eps, q)
-    S, N, K = eps.shape
-    sigma = np.exp(0.5 * log_var)
-    z = mu + sigma * eps                                                         # (S, N, K)
+    (S, N, K), (mu, log_var) = eps.shape, q
+    z = reparameterize(mu, log_var, eps)                                         # (S, N, K)
     params, cache = vae.decoder.forward(z.reshape(S * N, K))
-    dparams = vae.observation.evaluate(repeat(x, S), params)[1]
+    dparams = vae.observation.value_and_grad(repeat(X, S), params)[1]
     dz = vae.decoder.backward(dparams, cache).reshape(S, N, K)                   # overwrites the decoder's part of grad
-    return dz - mu, dz * (0.5 * sigma * eps) - 0.5 * (sigma * sigma - 1)
+    dmu, dlog_var = reparameterize_grad(dz[None], log_var, eps[None])            # each sample's own
+    kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
+    return dmu - kl_dmu, dlog_var - kl_dlog_var
 
 
-@finite("X", "eps", "baseline", "q")
+def baseline_for(name, value, vae, X):
+    """A check: `value` as a number, or (N,), one for each of X."""
+    baseline = real_array(name, value, vae.dtype)
+    if baseline.shape not in ((), (len(X),)):
+        raise ValueError(f"{name}: want a number or shape ({len(X)},), got {baseline.shape}")
+    return baseline
+
+
+@door(vae=likelihood_vae, X=data, eps=noise, baseline=baseline_for, q=q_of)
 def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K). Equal in mean to the pathwise.
 
@@ -71,56 +80,30 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
 
     baseline : a number, or (N,), one per example, that does not depend on eps; see `mean_log_likelihood`
     """
-    x, eps, mu, log_var = _door(vae, X, eps, q)
-    baseline = real_array("baseline", baseline, vae.dtype)
-    if baseline.shape not in ((), (len(x),)):
-        raise ValueError(f"baseline: want a number or shape ({len(x)},), got {baseline.shape}")
+    mu, log_var = q
     sigma = np.exp(0.5 * log_var)
-    f = (vae.log_likelihood(x, mu + sigma * eps) - baseline)[:, :, None]        # (S, N, 1)
-    return f * (eps / sigma) - mu, f * (0.5 * (eps * eps - 1)) - 0.5 * (sigma * sigma - 1)
+    f = (vae.log_likelihood(X, reparameterize(mu, log_var, eps)) - baseline)[:, :, None]        # (S, N, 1)
+    kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
+    return f * (eps / sigma) - kl_dmu, f * (0.5 * (eps * eps - 1)) - kl_dlog_var
 
 
-@finite("X", "eps", "q")
+@door(vae=likelihood_vae, X=data, eps=noise, q=q_of)
 def mean_log_likelihood(vae, X, eps, q=None):
     """1/S sum_s log p(x given z_s) : (N,), a baseline for other samples than these eps (S, N, K)."""
-    x, eps, mu, log_var = _door(vae, X, eps, q)
-    return vae.log_likelihood(x, mu + np.exp(0.5 * log_var) * eps).mean(axis=0)
+    return vae.log_likelihood(X, reparameterize(*q, eps)).mean(axis=0)
 
 
-@finite("X", "dmu", "dlog_var")
+@door(vae=likelihood_vae, X=data, dmu=rows_of_codes, dlog_var=rows_of_codes)
 def encoder_gradient(vae, X, dmu, dlog_var):
     """The gradient of 1/N sum_n ELBO_n with respect to the encoder's parameters, from dELBO/dmu and dELBO/dlog_var (N, K).
 
     The chain rule's last part, which no longer has any randomness. Overwrites the encoder's part of `vae.grad`.
     """
-    x = checked_vae(vae, X)
-    dmu, dlog_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("dmu", dmu), ("dlog_var", dlog_var)))
-    if not len(dmu) == len(dlog_var) == len(x):
-        raise ValueError(f"dmu, dlog_var: want {len(x)} rows, one for each of X, got {len(dmu)} and {len(dlog_var)}")
-    dcode = np.concatenate([dmu, dlog_var], axis=1) / vae.dtype(len(x))
-    vae.encoder.backward(dcode, vae.encoder.forward(x)[1], need_dx=False)
+    dcode = np.concatenate([dmu, dlog_var], axis=1) / vae.dtype(len(X))
+    vae.encoder.backward(dcode, vae.encoder.forward(X)[1], need_dx=False)
     return vae.encoder.grad.copy()
 
 
 def total_variance(*estimates):
     """sum of the variances over samples of all parameters, for each example : (N,), from arrays (S, N, K), S >= 2."""
     return sum(e.var(axis=0, ddof=1, dtype=np.float64).sum(axis=-1) for e in estimates)
-
-
-def checked_q(vae, x, q):
-    """mu, log_var, each (N, K): the encoder's for x if q is None, else q's, checked."""
-    is_pair = isinstance(q, (tuple, list)) and len(q) == 2 or isinstance(q, np.ndarray) and q.shape[:1] == (2,)
-    if q is not None and not is_pair:
-        raise TypeError(f"q, start: want (mu, log_var), got {q!r}")
-    mu, log_var = vae.encode(x) if q is None else q
-    mu, log_var = (matrix(name, a, vae.n_latent, vae.dtype) for name, a in (("mu", mu), ("log_var", log_var)))
-    if not len(mu) == len(log_var) == len(x):
-        raise ValueError(f"q: want mu and log_var of {len(x)} rows, one for each of X, got {len(mu)} and {len(log_var)}")
-    return mu, log_var
-
-
-def _door(vae, X, eps, q):
-    x, eps = checked_vae(vae, X), real_array("eps", eps, vae.dtype)
-    if eps.ndim != 3 or eps.shape[1:] != (len(x), vae.n_latent):
-        raise ValueError(f"eps: want shape (S, N, K) = (S, {len(x)}, {vae.n_latent}), got {eps.shape}")
-    return x, eps, *checked_q(vae, x, q)

@@ -15,13 +15,13 @@ fitted to the codes. A gap does no harm to one who never samples there.
 """
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, integer, matrix, not_too_large, number
-from scratchvae.models.autoencoder import CodeModel
+from scratchvae.checking import class_labels, door, entry, integer, not_too_large, number, real_matrix
+from scratchvae.checking.analysis import (beside_codes, beside_features, decoder_of_logits, labels_of_many,
+                                          labels_of_several, sampler_with_grid, two_rows)
 from scratchvae.nn.threads import threads_for
-from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 
-@finite("z")
+@door(z=real_matrix)
 def off_centre(z):
     """Distance of the codes' mean from the origin, over their root-mean-square distance from it.
 
@@ -29,12 +29,11 @@ def off_centre(z):
 
     z : (N, K)      returns : a number in [0, 1], whatever the scale of z; 0 for centred codes (or all zero)
     """
-    z = matrix("z", z, dtype=np.float64)
     radius = not_too_large(np.sqrt((z * z).sum(axis=1).mean()))
     return float(np.linalg.norm(z.mean(axis=0)) / radius) if radius > 0 else 0.0
 
 
-@finite("z")
+@door("z", z=real_matrix, labels=labels_of_many)
 def class_log_areas(z, labels):
     """log of the area (volume, for K > 2) of each class's ellipse of one standard deviation, in the order of the labels.
 
@@ -42,8 +41,6 @@ def class_log_areas(z, labels):
 
     z : (N, K), more than K codes a class, not all in one hyperplane      labels : (N,)      returns : (C,)
     """
-    z = matrix("z", z, dtype=np.float64)
-    labels = class_labels("labels", labels, len(z))
     K, logs = z.shape[1], []
     # V_0 = 1, V_1 = 2, V_K = V_(K-2) 2 pi / K
     log_ball = [0.0, np.log(2)]
@@ -51,8 +48,6 @@ def class_log_areas(z, labels):
         log_ball.append(log_ball[k - 2] + np.log(2 * np.pi / k))
     for c in np.unique(labels):
         codes = z[labels == c]
-        if len(codes) <= K:
-            raise ValueError(f"labels: want more than {K} codes of each class, got {len(codes)} of class {c}")
         # det cov = (product of the singular values of the centred codes)^2 / (N - 1)^K
         S = np.linalg.svd(codes - codes.mean(axis=0), compute_uv=False)
         if S[-1] <= S[0] * len(codes) * np.finfo(np.float64).eps:
@@ -61,16 +56,13 @@ def class_log_areas(z, labels):
     return np.array(logs)
 
 
-@finite("z")
+@door("z", z=real_matrix, labels=labels_of_several)
 def area_spread(z, labels):
     """Standard deviation over classes of the log areas: 0 if all classes take equal room, 1 if areas differ by e = 2.7.
 
     z : (N, K)      labels : (N,), of two classes or more      Whatever the scale of z; see `class_log_areas`.
     """
-    logs = class_log_areas(z, labels)
-    if len(logs) < 2:
-        raise ValueError(f"labels: want two classes or more to compare, got {len(logs)}")
-    return float(logs.std(ddof=1))
+    return float(class_log_areas(z, labels).std(ddof=1))
 
 
 def nearest_distances(z, codes, skip_self=False):
@@ -84,7 +76,7 @@ def nearest_distances(z, codes, skip_self=False):
     return not_too_large(np.sqrt(nearest))
 
 
-@finite("z", "codes")
+@door("z", "codes", codes=two_rows, z=beside_codes, quantile=lambda name, value: number(name, value, high=1))
 def isolated_share(z, codes, quantile=0.99):
     """The share of sampled codes z that are farther from the nearest training code than training codes mostly are.
 
@@ -93,16 +85,12 @@ def isolated_share(z, codes, quantile=0.99):
     z : (M, K)      codes : (N, K), N >= 2
     About 1 - quantile for z drawn like the codes; much more if the sampler puts codes into gaps or far outside.
     """
-    codes = matrix("codes", codes, dtype=np.float64)
-    z = matrix("z", z, codes.shape[1], np.float64)
-    if len(codes) < 2:
-        raise ValueError(f"codes: want at least 2, got {len(codes)}")
-    limit = np.quantile(nearest_distances(codes, codes, skip_self=True), number("quantile", quantile, high=1))
+    limit = np.quantile(nearest_distances(codes, codes, skip_self=True), quantile)
     return float((nearest_distances(z, codes) > limit).mean())
 
 
 @threads_for(0)
-@finite("model", "X", "sampler")
+@door("model", "X", "sampler", model=decoder_of_logits, X=lambda name, value, model: model.accept(value, name=name)[0], sampler=sampler_with_grid, n_nodes=integer)
 def grid_log_prob(model, X, sampler, n_nodes=40000):
     """log p(x) : (N,), in nats, when z is drawn from `sampler` and x from the model's decoder, by quadrature.
 
@@ -112,27 +100,21 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
     CrossEntropy the sum is no likelihood      X : (N, D)      sampler : a GaussianMixture, for its `grid`
     Converged when doubling n_nodes changes nothing.
     """
-    if not isinstance(model, CodeModel) or not isinstance(model.observation, (Bernoulli, ContinuousBernoulli)):
-        raise TypeError(f"model: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(model).__name__} under "
-                        f"{getattr(model, 'observation', None)!r}")
-    (X,) = model.check(X)
-    if model.n_latent != 2:
-        raise ValueError(f"model: want 2 latents for quadrature on a grid, got {model.n_latent}")
-    if not callable(getattr(sampler, "grid", None)) or isinstance(sampler, type):
-        raise TypeError(f"sampler: want a GaussianMixture, got {sampler!r}")
-    z, log_w = sampler.grid(integer("n_nodes", n_nodes))
+    z, log_w = sampler.grid(n_nodes)
     z, log_w, log_px = z.astype(model.dtype), log_w.astype(model.dtype), np.full(len(X), -np.inf)
     for start in range(0, len(z), 4096):
         rows = slice(start, start + 4096)
         a = model.decoder.forward(z[rows])[0]                                  # (nodes, D)
         # log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a)
-        log_p0 = model.observation.evaluate(np.zeros_like(a), a)[0]
+        log_p0 = model.observation.value_and_grad(np.zeros_like(a), a)[0]
         terms = a @ X.T + (log_p0 + log_w[rows])[:, None]                      # (nodes, N)
         top = terms.max(axis=0)
         log_px = np.logaddexp(log_px, top + np.log(np.exp(terms - top).sum(axis=0, dtype=np.float64)))
     return log_px
 
 
+@entry(n_classes=lambda name, value: integer(name, value, low=2),
+       labels=lambda name, value, n_classes: class_labels(name, value, n_classes=n_classes))
 def label_entropy(labels, n_classes=10):
     """Entropy of the labels' frequencies as a share of the largest possible, log C: 1 if all are equally frequent.
 
@@ -140,15 +122,13 @@ def label_entropy(labels, n_classes=10):
 
     labels : (N,) integers in 0..C-1, as an independent classifier gives them to samples; n_classes : C >= 2
     """
-    n_classes = integer("n_classes", n_classes, low=2)
-    labels = class_labels("labels", labels, n_classes=n_classes)
     f = np.bincount(labels) / len(labels)
     f = f[f > 0]
     return float(-(f * np.log(f)).sum() / np.log(n_classes)) + 0.0  # + 0.0 turns -0 into 0
 
 
 @threads_for(0)
-@finite("features", "others")
+@door(features=two_rows, others=beside_features)
 def frechet_distance(features, others):
     """Squared Wasserstein distance between the Gaussians that have the means and covariances of two sets of features.
 
@@ -159,11 +139,6 @@ def frechet_distance(features, others):
     R_1 R_2^T: no root of a matrix is taken. Biased upward by few rows, so compare only sets of equal size.
     Source: Dowson & Landau 1982; as a measure of samples, Heusel et al. 2017.
     """
-    features = matrix("features", features, dtype=np.float64)
-    others = matrix("others", others, features.shape[1], np.float64)
-    for name, rows in (("features", features), ("others", others)):
-        if len(rows) < 2:
-            raise ValueError(f"{name}: want at least 2 rows, for one has no covariance, got {len(rows)}")
     m_1, m_2 = features.mean(axis=0), others.mean(axis=0)
     R_1 = np.linalg.qr(features - m_1, mode="r") / np.sqrt(len(features) - 1)
     R_2 = np.linalg.qr(others - m_2, mode="r") / np.sqrt(len(others) - 1)

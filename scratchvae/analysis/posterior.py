@@ -21,9 +21,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.analysis.evidence import checked_vae
-from scratchvae.analysis.gradient_estimators import checked_q, pathwise_gradient
-from scratchvae.checking import BLOCK, finite, generator, instance, integer, matrix, number
+from scratchvae.analysis.gradient_estimators import pathwise_gradient
+from scratchvae.checking import BLOCK, any_number, door, entry, fields, generator, integer, positive, real_matrix
+from scratchvae.checking.analysis import data, likelihood_vae, q_of
 from scratchvae.nn.optimizers import Adam
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability import gaussian
@@ -32,41 +32,54 @@ from scratchvae.probability.log_space import log_mean_exp
 WAVES = {1: [[1]], 2: [[1, 0], [0, 1], [1, 1], [1, 2]]}  # K -> all directions of a wave three points long
 
 Grid = namedtuple("Grid", "z log_cell")
+a_grid = fields(Grid, z=real_matrix, log_cell=any_number)
 GridPosterior = namedtuple("GridPosterior", "grid log_likelihood log_prior log_evidence log_posterior")
 
 
+def fine_step(name, value, n_latent, half_width):
+    """A check: `value` as a grid's step that leaves room for its points in memory."""
+    if 2 * half_width / positive(name, value) > 1e7 ** (1 / n_latent):
+        raise ValueError(f"half_width, {name}: want at most 10^7 points, got {2 * half_width / value:.3g} in each dimension")
+    return float(value)
+
+
+def grid_or_default(name, value, vae):
+    """A check: `value` as a grid of the VAE's latents; 141 points in each dimension for None."""
+    K = vae.n_latent
+    grid = latent_grid(K) if value is None else a_grid(name, value)
+    if grid.z.shape != (_side(grid.z, K) ** K, K):
+        raise ValueError(f"{name}.z: want shape (n^{K}, {K}), as `latent_grid` gives, got {grid.z.shape}")
+    return grid
+
+
+@entry(n_latent=lambda name, value: integer(name, value, high=2), half_width=positive, step=fine_step)
 def latent_grid(n_latent, *, half_width=7.0, step=0.1):
     """Grid(z (G, K), log_cell): points from -half_width to half_width in each of K = 1 or 2 dimensions, K log step.
 
     For K = 2 the first coordinate runs fastest: an array over the points, reshaped to (n, n), has z2 down and z1 across.
     """
-    K = integer("n_latent", n_latent, high=2)
-    half_width, step = number("half_width", half_width, open_low=True), number("step", step, open_low=True)
-    if 2 * half_width / step > 1e7 ** (1 / K):
-        raise ValueError(f"half_width, step: want at most 10^7 points, got {2 * half_width / step:.3g} in each dimension")
-    n = 2 * int(np.ceil(half_width / step)) + 1
+    n, K = 2 * int(np.ceil(half_width / step)) + 1, n_latent
     z = step * (np.arange(n) - n // 2)
     points = z[:, None] if K == 1 else np.stack([np.tile(z, n), np.repeat(z, n)], axis=1)
     return Grid(points, K * np.log(step))
 
 
+@entry(vae=likelihood_vae, X=data, grid=grid_or_default)
 def grid_log_likelihood(vae, X, grid):
     """log p(x given z_g) of each example at each point of the grid : (N, G) float64; the decoder runs once."""
-    x = checked_vae(vae, X)
-    grid = _checked_grid(grid, vae.n_latent)
     params = vae.decoder.forward(grid.z.astype(vae.dtype))[0]                    # (G, n_params)
-    log_px = np.empty((len(x), len(params)))
+    log_px = np.empty((len(X), len(params)))
     step = max(1, BLOCK // params.shape[1])
-    for n in range(len(x)):
+    for n in range(len(X)):
         for start in range(0, len(params), step):
             points = slice(start, start + step)
-            same = np.broadcast_to(x[n], (len(params[points]), x.shape[1]))
-            log_px[n, points] = vae.observation.evaluate(same, params[points])[0]
+            same = np.broadcast_to(X[n], (len(params[points]), X.shape[1]))
+            log_px[n, points] = vae.observation.value_and_grad(same, params[points])[0]
     return log_px
 
 
 @threads_for(0)
-@finite("X", "grid")
+@door("X", "grid", vae=likelihood_vae, X=data, grid=grid_or_default)
 def grid_posterior(vae, X, grid=None):
     """Bayes' rule at each point of the grid, for each example: GridPosterior, in nats.
 
@@ -76,10 +89,8 @@ def grid_posterior(vae, X, grid=None):
     X : (N, D)      grid : of `latent_grid`, by default 141 points in each dimension
     ValueError for K > 2, and where a posterior is too narrow for the grid's step or reaches beyond its ends.
     """
-    x = checked_vae(vae, X)
     K = vae.n_latent
-    grid = latent_grid(K) if grid is None else _checked_grid(grid, K)
-    log_likelihood = grid_log_likelihood(vae, x, grid)
+    log_likelihood = grid_log_likelihood(vae, X, grid)
     log_prior = gaussian.log_prob(grid.z, 0.0, np.zeros(K))
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
     log_evidence = log_mean_exp(log_posterior, axis=1) + np.log(len(grid.z)) + grid.log_cell
@@ -107,22 +118,11 @@ def _side(z, K):
     return round(len(z) ** (1 / K))
 
 
-def _checked_grid(grid, K):
-    """The grid, once its points and its cell are known to be those of K dimensions."""
-    instance("grid", grid, Grid, "a Grid, as `latent_grid` gives")
-    z = matrix("grid.z", grid.z, K, np.float64)
-    if _side(z, K) ** K != len(z):
-        raise ValueError(f"grid.z: want n^{K} points, as `latent_grid` gives, got {len(z)}")
-    return Grid(z, number("grid.log_cell", grid.log_cell, low=-np.inf))
-
-
-@finite("X", "grid")
+@door("X", "grid", vae=likelihood_vae, X=data, grid=grid_or_default, n_rows=integer)
 def grid_log_evidence(vae, X, grid=None, n_rows=20):
     """log p(x) of each example by grid quadrature : (N,), in nats; n_rows examples at a time in memory."""
-    x, n_rows = checked_vae(vae, X), integer("n_rows", n_rows)
-    grid = latent_grid(vae.n_latent) if grid is None else grid
-    return np.concatenate([grid_posterior(vae, x[start:start + n_rows], grid).log_evidence
-                           for start in range(0, len(x), n_rows)])
+    return np.concatenate([grid_posterior(vae, X[start:start + n_rows], grid).log_evidence
+                           for start in range(0, len(X), n_rows)])
 
 
 def moments(posterior):
@@ -132,19 +132,17 @@ def moments(posterior):
     return mean, np.log(weight @ z**2 - mean**2)
 
 
-@finite("X", "start", "lr")
+@door("X", "start", "lr", vae=likelihood_vae, X=data, start=q_of, steps=integer, n_samples=integer, rng=generator)
 def optimize_q(vae, X, *, start=None, steps=300, n_samples=16, lr=0.03, rng):
     """The best Gaussian q* for each example by itself: mu, log_var, each (N, K), as `vae.encode` gives them.
 
     Adam on the ELBO's pathwise gradient, the learning rate falling to 0; the decoder stays as it is.
     X : (N, D)      start : (mu, log_var), the encoder's if not given. The optimum found is one near the start.
     """
-    x = checked_vae(vae, X)
-    steps, n_samples, rng = integer("steps", steps), integer("n_samples", n_samples), generator("rng", rng)
-    q = np.stack(checked_q(vae, x, start))                                       # (2, N, K)
+    q = np.stack(start)                                                          # (2, N, K)
     adam = Adam(lr)
     for step in range(steps):
-        dq = [-d.mean(axis=0) for d in pathwise_gradient(vae, x, vae.noise(len(x), rng, n_samples), q)]
+        dq = [-d.mean(axis=0) for d in pathwise_gradient(vae, X, vae.noise(len(X), rng, n_samples), q)]
         adam.lr = lr * (1 - step / steps)
         adam.step(q.reshape(-1), np.stack(dq).reshape(-1))
     return q[0], q[1]

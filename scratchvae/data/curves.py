@@ -7,19 +7,21 @@ Each function draws n points and gives them with that number:
 """
 import numpy as np
 
-from scratchvae import checking
+from scratchvae.checking import entry, generator, integer, number
 
 SPIRAL_ANGLE = 4 * np.pi  # two turns
 
+drawn = entry(n=lambda name, value: integer(name, value, each=2), noise=number, rng=generator)
 
+
+@drawn
+@entry(angle=lambda name, value: number(name, value, high=2 * np.pi, open_low=True))
 def arc(n, noise=0.05, *, rng, angle=1.5 * np.pi):
     """An arc of the unit circle, counter-clockwise from (1, 0): (cos t, sin t).
 
     t, in radians, is uniform on [0, angle), which is uniform in arc length; 0 < angle <= 2 pi
     """
-    angle = checking.number("angle", angle, high=2 * np.pi, open_low=True)
-    checking.number("noise", noise)
-    t = angle * uniform(n, rng)
+    t = angle * rng.random(n)
     return scatter(np.cos(t), np.sin(t), noise, rng), t
 
 
@@ -28,31 +30,26 @@ def circle(n, noise=0.05, *, rng):
     return arc(n, noise, rng=rng, angle=2 * np.pi)
 
 
+@drawn
 def spiral(n, noise=0.05, *, rng):
     """Two turns of Archimedes' spiral out to radius 1: (t / 4 pi) (cos t, sin t).
 
     t, in radians, is 4 pi sqrt(u) with u uniform on [0, 1). The density of t grows as t, that of arc length as
     sqrt(1 + t^2): uniform in arc length but for too few points in the first fraction of a turn.
     """
-    checking.number("noise", noise)
-    t = SPIRAL_ANGLE * np.sqrt(uniform(n, rng))
+    t = SPIRAL_ANGLE * np.sqrt(rng.random(n))
     radius = t / SPIRAL_ANGLE
     return scatter(radius * np.cos(t), radius * np.sin(t), noise, rng), t
 
 
+@drawn
 def s_curve(n, noise=0.05, *, rng):
     """Two three-quarter unit circles joined at the origin: (sin t, sign(t) (cos t - 1)).
 
     t is uniform on [-3 pi / 2, 3 pi / 2) and is the signed arc length from the origin.
     """
-    checking.number("noise", noise)
-    t = 3 * np.pi * (uniform(n, rng) - 0.5)
+    t = 3 * np.pi * (rng.random(n) - 0.5)
     return scatter(np.sin(t), np.sign(t) * (np.cos(t) - 1), noise, rng), t
-
-
-def uniform(n, rng):
-    """n numbers uniform on [0, 1)."""
-    return checking.generator("rng", rng).random(checking.integer("n", n, each=2))
 
 
 def scatter(x, y, noise, rng):

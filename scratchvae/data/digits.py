@@ -3,7 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae import checking
+from scratchvae.checking import entry, real_array
+from scratchvae.checking.data import threshold_for
 
 DIGITS = Path(__file__).with_name("digits.npz")
 
@@ -19,15 +20,11 @@ def load_digits():
     return images.reshape(len(images), -1) / 16, labels.astype(np.intp)
 
 
+@entry(X=real_array, threshold=threshold_for)
 def binarize(X, threshold=None):
     """1 where x >= threshold, else 0.
 
     X : of any shape, in [0, 1], thresholded at 1/2; or any real numbers, with a threshold in their unit
     returns : the same shape and dtype
     """
-    X = checking.real_array("X", X)
-    if threshold is None:
-        threshold = 0.5
-        checking.every("X", X, lambda X: (X >= 0) & (X <= 1), "want values in [0, 1], got {}; divide by the largest "
-                       "possible, as X / 255, or give a threshold, as threshold=128")
-    return np.greater_equal(X, checking.number("threshold", threshold, low=-np.inf), out=np.empty_like(X))
+    return np.greater_equal(X, threshold, out=np.empty_like(X))

@@ -21,43 +21,44 @@ from math import log1p
 
 import numpy as np
 
-from scratchvae.checking import class_labels, every, integer, number, real_array
+from scratchvae.checking import entry, positive
+from scratchvae.checking.data import audible, beside_x, codes, even, signal
 
 MU = 255
 N_CODES = 256
 
 
+@entry(x=signal, mu=positive)
 def compress(x, mu=MU):
     """y = sign(x) log(1 + mu |x|) / log(1 + mu).
 
     x : real numbers of any shape in [-1, 1]      returns : the same shape, in [-1, 1]      ValueError outside, or for NaN
     """
-    x, mu = _signal("x", x), number("mu", mu, open_low=True)
     return np.copysign(np.log1p(mu * np.abs(x)) / log1p(mu), x)
 
 
+@entry(y=signal, mu=positive)
 def expand(y, mu=MU):
     """x = sign(y) ((1 + mu)^|y| - 1) / mu, the inverse of `compress`."""
-    y, mu = _signal("y", y), number("mu", mu, open_low=True)
     # (1 + mu)^|y| - 1 = expm1(|y| log(1 + mu)), which keeps its digits near 0; rounding may not lift it above 1
     return np.copysign(np.minimum(np.expm1(np.abs(y) * log1p(mu)) / mu, 1), y)
 
 
+@entry(y=signal, n_codes=even)
 def quantize(y, n_codes=N_CODES):
     """The code 0..n_codes-1 of the equal step of [-1, 1] that y lies in; an edge belongs to the step farther from 0.
 
     y : any shape, in [-1, 1]      n_codes : even      returns : integers of the same shape
     """
-    y, half = _signal("y", y).astype(np.float64, copy=False), _half(n_codes)  # float16 cannot even count the steps
+    y, half = y.astype(np.float64, copy=False), n_codes // 2  # float16 cannot even count the steps
     k = np.minimum(np.floor(half * np.abs(y)), half - 1).astype(np.intp)  # steps away from 0, 0..half-1
     return np.where(y >= 0, half + k, half - 1 - k)
 
 
+@entry(n_codes=even, codes=codes)
 def dequantize(codes, n_codes=N_CODES):
     """The middle of each code's step, (2 code + 1) / n_codes - 1 : the inverse of `quantize` to half a step, 1 / n_codes."""
-    half = _half(n_codes)
-    codes = real_array("codes", codes)
-    class_labels("codes", codes.reshape(-1), n_classes=n_codes)
+    half = n_codes // 2
     return (codes + 0.5 - half) / half
 
 
@@ -75,32 +76,14 @@ def decode(codes, mu=MU, n_codes=N_CODES):
     return expand(dequantize(codes, n_codes), mu)
 
 
+@entry(x=audible, x_restored=beside_x)
 def signal_to_noise(x, x_restored):
     """10 log10(sum x^2 / sum (x - x_restored)^2), in decibels; infinite if nothing was lost.
 
     x, x_restored : the same shape      ValueError for x = 0 everywhere
     """
-    x, x_restored = real_array("x", x), real_array("x_restored", x_restored)
-    if x.shape != x_restored.shape:
-        raise ValueError(f"x_restored: want shape {x.shape} as x, got {x_restored.shape}")
     with np.errstate(over="ignore"):
-        x, x_restored = x.astype(np.float64, copy=False), x_restored.astype(np.float64, copy=False)
         power, noise = np.sum(np.square(x)), np.sum(np.square(x - x_restored))
     if not np.isfinite(power + noise):
         raise FloatingPointError("x, x_restored: too large, the sum of squares is not finite")
-    if power == 0:
-        raise ValueError("x: want a signal, got 0 everywhere")
     return float(10 * np.log10(power / noise)) if noise else np.inf
-
-
-def _half(n_codes):
-    if integer("n_codes", n_codes, low=2) % 2:
-        raise ValueError(f"n_codes: want an even number, got {n_codes}")
-    return n_codes // 2
-
-
-def _signal(name, value):
-    """`value` as floats, refused outside [-1, 1]."""
-    array = real_array(name, value)
-    array = array if array.dtype in (np.float16, np.float32, np.float64) else real_array(name, array, np.float64)
-    return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")

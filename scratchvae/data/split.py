@@ -8,9 +8,11 @@ Source: Gale 1957, Ryser 1957 (0/1 tables with given row and column sums).
 """
 import numpy as np
 
-from scratchvae import checking
+from scratchvae.checking import class_labels, entry, integer
+from scratchvae.checking.data import part_sizes
 
 
+@entry(labels=class_labels, sizes=part_sizes, seed=lambda name, value: integer(name, value, low=0, high=2**128 - 1))
 def split(labels, sizes=(1000, 297, 500), seed=0):
     """Disjoint, shuffled index arrays of exactly these sizes, fixed by the seed.
 
@@ -19,15 +21,8 @@ def split(labels, sizes=(1000, 297, 500), seed=0):
     labels : (N,) integers      returns : a tuple, one (s_k,) integer array per size
     Raises ValueError for a size below 1 and for more than N examples in all.
     """
-    labels = checking.class_labels("labels", labels)
-    if not isinstance(sizes, (tuple, list, range)) and getattr(sizes, "ndim", 0) != 1:
-        raise TypeError(f"sizes: want a tuple of integers, got {sizes!r}")
-    sizes = [checking.integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
-    if sum(sizes) > len(labels):
-        raise ValueError(f"sizes: want at most {len(labels)} examples in all, got {sum(sizes)}")
-    rng = np.random.Generator(np.random.PCG64(checking.integer("seed", seed, low=0, high=2**128 - 1)))
-
-    sizes.append(len(labels) - sum(sizes))                                   # what is left is a part, too
+    rng = np.random.Generator(np.random.PCG64(seed))
+    sizes = [*sizes, len(labels) - sum(sizes)]                               # what is left is a part, too
     counts = class_counts(np.unique(labels, return_counts=True)[1], sizes)   # (parts, classes)
     order = rng.permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]               # shuffled within each class

@@ -12,22 +12,22 @@ Source: Fant 1960 (source and filter); Peterson & Barney 1952, table II (formant
 """
 import numpy as np
 
-from scratchvae.checking import finite, generator, integer, number, real_array
+from scratchvae.checking import door, entry, generator, integer, number, size
+from scratchvae.checking.data import longer_than_width
 
 FORMANTS = np.array([[270, 2290, 3010], [530, 1840, 2480], [730, 1090, 2440], [570, 840, 2410], [300, 870, 2240]])
 WIDTHS = np.array([60, 90, 150])       # half widths of the resonances, in hertz
 SYLLABLE = 0.16                        # seconds, between two vowels
 
 
-@finite("n", "rate", "breath")
+@door("n", "rate", "breath", n=size, rate=lambda name, value: number(name, value, 320, 1e6), breath=number, rng=generator)
 def speech_like(n, *, rate=8000, breath=0.02, rng):
     """n samples (n,) in [-1, 1] of a made-up voice at `rate` samples a second; the loudest sample has |x| = 1.
 
     rate : at least twice the highest pitch, 160 hertz      breath : standard deviation of the noise, relative to loudness
     """
-    n, rate, breath = integer("n", n, each=1), number("rate", rate, low=320, high=1e6), number("breath", breath)
     n_syllables = int(n / rate / SYLLABLE) + 2
-    vowel = FORMANTS[generator("rng", rng).integers(len(FORMANTS), size=n_syllables)]
+    vowel = FORMANTS[rng.integers(len(FORMANTS), size=n_syllables)]
     pitch = rng.uniform(90, 160, n_syllables)
     level = rng.uniform(-30, 0, n_syllables)                                          # decibels
 
@@ -45,12 +45,10 @@ def speech_like(n, *, rate=8000, breath=0.02, rng):
     return x / np.abs(x).max()
 
 
+@entry(width=integer, x=longer_than_width)
 def windows(x, width):
     """Past and next of every sample that has `width` samples before it: past (M, width), next (M,), M = n - width.
 
         past_m = x_m, ..., x_(m + width - 1)        next_m = x_(m + width)
     """
-    x, width = real_array("x", x), integer("width", width)
-    if x.ndim != 1 or len(x) <= width:
-        raise ValueError(f"x: want shape (n,) with n > width = {width}, got {x.shape}")
     return np.lib.stride_tricks.sliding_window_view(x, width)[:-1], x[width:]

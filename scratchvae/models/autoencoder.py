@@ -13,10 +13,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import (choice, finite, generator, integer, matrix, not_too_large, number, order_of_one,
-                                 real_array, row_blocks, sizes)
+from scratchvae.checking import (choice, door, entry, float_type, generator, like, matrix, not_too_large, number,
+                                 order_of_one, real_array, row_blocks, size, sizes)
 from scratchvae.extending import built, described
-from scratchvae.nn.model import Model
+from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.observation import Bernoulli, Categorical, Gaussian, Observation
@@ -24,25 +24,33 @@ from scratchvae.probability.observation import Bernoulli, Categorical, Gaussian,
 Terms = namedtuple("Terms", "loss reconstruction")
 
 
+def of_vectors(name, value):
+    """`value` if it is an observation model of x, not of a label."""
+    if not isinstance(value, Observation) or isinstance(value, Categorical):
+        raise TypeError(f"{name}: want an observation model such as Bernoulli(), got {value!r}")
+    return value
+
+
+codes = lambda name, value, self: matrix(name, value, self.n_latent, self.dtype)  # z : (N, K)
+
+
 class CodeModel(Model):
     """What an autoencoder and a VAE share: mirror-image networks, an observation model, a decoder to x_mean."""
 
+    @entry(n_features=size, hidden=sizes, n_latent=size, activation=activation_class, observation=of_vectors,
+           rng=generator, dtype=float_type)
     def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype):
-        self.n_features, self.n_latent = integer("n_features", n_features, each=1), integer("n_latent", n_latent, each=1)
-        self.hidden = sizes("hidden", hidden)
-        self.activation, self.observation = activation_class(activation), observation
-        if not isinstance(observation, Observation) or isinstance(observation, Categorical):  # x is no label
-            raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
-        how = {"activation": activation, "rng": generator("rng", rng), "dtype": dtype}
+        self.n_features, self.hidden, self.n_latent = n_features, hidden, n_latent
+        self.activation, self.observation = activation, observation
+        how = {"activation": activation, "rng": rng, "dtype": dtype}
         super().__init__(
             dtype,
-            encoder=mlp(n_features, self.hidden, n_code_params, **how),
-            decoder=mlp(n_latent, self.hidden[::-1], observation.n_params(n_features),
-                        n_shared=observation.n_shared, **how))
+            encoder=mlp(n_features, hidden, n_code_params, **how),
+            decoder=mlp(n_latent, hidden[::-1], observation.n_params(n_features), n_shared=observation.n_shared, **how))
 
-    def check(self, X, *, name="X"):
+    def accept(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
-        return (self.observation.check(X, name, self.n_features, self.dtype),)
+        return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
         """Start where the data are: x enters centred, and the outputs are those of the best p(x) that ignores z.
@@ -63,10 +71,9 @@ class CodeModel(Model):
         c = getattr(self.decoder.layers[-1], "c", self.theta[:0])
         return float(self.observation.variance_terms(c[None])[0][0, 0])
 
-    @finite("z")
+    @door(z=codes)
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
-        z = matrix("z", z, self.n_latent, self.dtype)
         return self.observation.mean(not_too_large(self.apply(self.decoder, z)))
 
     def config(self):
@@ -90,18 +97,19 @@ class Autoencoder(CodeModel):
 
     terms = Terms
 
+    @entry(corruption=lambda name, value: choice(name, value, ("gaussian", "masking")),
+           noise=lambda name, value, corruption: number(name, value, high=1 if corruption == "masking" else np.inf))
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, activation="relu", observation=Bernoulli(),
                  noise=0.0, corruption="gaussian", rng, dtype=np.float32):
-        choice("corruption", corruption, ("gaussian", "masking"))
-        self.noise, self.corruption = number("noise", noise, high=1 if corruption == "masking" else np.inf), corruption
+        self.noise, self.corruption = noise, corruption
         super().__init__(n_features, hidden, n_latent, n_latent, activation, observation, rng, dtype)
 
-    @finite("X")
+    @door(X=rows)
     def encode(self, X):
         """The code z : (N, K) of x : (N, D)."""
-        return self.apply(self.encoder, matrix("X", X, self.n_features, self.dtype))
+        return self.apply(self.encoder, X)
 
-    @finite("X")
+    @door(X=rows)
     def reconstruct(self, X):
         """The mean of p(x given encode(X)) : (N, D)."""
         return self.decode(self.encode(X))
@@ -114,7 +122,7 @@ class Autoencoder(CodeModel):
         N = len(x)
         z, encoder_cache = self.encoder.forward(self.damage(x, rng, eps) if self.noise else x)
         params, decoder_cache = self.decoder.forward(z)
-        log_px, dparams = self.observation.evaluate(x, params)
+        log_px, dparams = self.observation.value_and_grad(x, params)
 
         dparams *= -1 / N
         dz = self.decoder.backward(dparams, decoder_cache)
@@ -129,15 +137,12 @@ class Autoencoder(CodeModel):
         if eps is None:
             rng = generator("rng", rng)
             eps = (rng.random if masking else rng.standard_normal)(x.shape, dtype=self.dtype)
-        else:
-            eps = real_array("eps", eps, self.dtype)
-            if eps.shape != x.shape:
-                raise ValueError(f"eps: want shape {x.shape} as x, got {eps.shape}")
+        eps = like("eps", real_array("eps", eps, self.dtype), x, "x")
         return x * (eps >= self.noise) if masking else x + self.noise * eps
 
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient, on undamaged x, in blocks."""
-        log_px = np.concatenate([self.observation.evaluate(
+        log_px = np.concatenate([self.observation.value_and_grad(
             x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0]
             for rows in row_blocks(x, width=self.width)])
         reconstruction = log_px.mean()

@@ -26,9 +26,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, generator, integer, numeric_array, row_blocks
+from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks
 from scratchvae.nn.layers import Dense
-from scratchvae.nn.model import Model
+from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import start_outputs
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.log_space import log_mean_exp
@@ -60,6 +60,22 @@ class MaskedDense(Dense):
         return dy @ masked.T if need_dx else None
 
 
+def with_gaps(name, value, self):
+    """A check: `value` as numbers (N, n_features); what is not known may be anything, as NaN."""
+    X = numeric_array(name, value)
+    if X.ndim != 2 or X.shape[1] != self.n_features:
+        raise ValueError(f"{name}: want shape (N, {self.n_features}), got {X.shape}")
+    return X
+
+
+def known_pixels(name, value, X):
+    """A check: `value` as bool, (D,) or of X's shape (N, D)."""
+    known = numeric_array(name, value)
+    if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
+        raise ValueError(f"{name}: want bool {X.shape[1:]} or {X.shape}, got {known.dtype} {known.shape}")
+    return known
+
+
 class Autoregressive(Model):
     """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
 
@@ -78,9 +94,9 @@ class Autoregressive(Model):
             network.bind(self.theta, self.grad)
             network.taken = True
 
-    def check(self, X, name="X"):
+    def accept(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
-        return (self.observation.check(X, name, self.n_features, self.dtype),)
+        return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
         """Start at independent pixels, each with its share of ones."""
@@ -97,7 +113,7 @@ class Autoregressive(Model):
         N = len(x)
         network = self.by_order[self._index(rng, order)]
         logits, cache = network.forward(x)
-        log_p, dlogits = self.observation.evaluate(x, logits)
+        log_p, dlogits = self.observation.value_and_grad(x, logits)
         dlogits *= -1 / N
         network.backward(dlogits, cache, need_dx=False)
         log_prob = log_p.mean()
@@ -110,33 +126,32 @@ class Autoregressive(Model):
 
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient: the exact log p(x), averaged over all orders; nothing is drawn."""
-        log_prob = self._log_prob(x).mean()
+        log_prob = self.log_prob(x).mean()
         return Terms(-log_prob, log_prob)
 
+    @entry(X=accepted)
     def log_prob(self, X):
         """log p(x) = log 1/K sum_k p_k(x) of each example : (N,), exact, in nats."""
-        (x,) = self.check(X)
-        return self._log_prob(x)
-
-    def _log_prob(self, x):
-        by_order = [np.concatenate([self.observation.evaluate(x[rows], network.forward(x[rows])[0])[0]
-                                    for rows in row_blocks(x, width=self.width)]) for network in self.by_order]
+        by_order = [np.concatenate([self.observation.value_and_grad(X[rows], network.forward(X[rows])[0])[0]
+                                    for rows in row_blocks(X, width=self.width)]) for network in self.by_order]
         return log_mean_exp(np.stack(by_order))
 
+    @entry(X=accepted, order=lambda name, value, self: integer(name, value, low=0, high=len(self.orders) - 1))
     def logits(self, X, order=0):
         """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
-        (x,) = self.check(X)
-        return self.by_order[self._index(None, order)].forward(x)[0]
+        return self.by_order[order].forward(X)[0]
 
+    @entry(n=new_rows, rng=generator)
     def sample(self, n, *, rng):
         """n new x (n, D), pixel by pixel: D passes for the whole batch (D for the rows of each order, if several)."""
-        index = generator("rng", rng).integers(len(self.orders), size=integer("n", n, each=self.n_features))
+        index = rng.integers(len(self.orders), size=n)
         x = np.zeros((n, self.n_features), self.dtype)
         for k in np.unique(index):
             rows = index == k
             x[rows] = self._draw(x[rows], np.zeros((1, self.n_features), bool), k, rng)
         return x
 
+    @entry(X=with_gaps, known=known_pixels, n_draws=integer, rng=generator)
     def complete(self, X, known, *, n_draws=1, rng):
         """x (N, D) with the pixels that are not `known` drawn given those that are.
 
@@ -149,17 +164,11 @@ class Autoregressive(Model):
         Exact, with n_draws = 1, if the known pixels come first in each order: then w = p_k(known). Otherwise a drawn
         pixel did not listen to the known pixels after it, and only the weights do: the more draws, the closer.
         """
-        X, known = numeric_array("X", X), numeric_array("known", known)
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise ValueError(f"X: want shape (N, {self.n_features}), got {X.shape}")
-        if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
-            raise ValueError(f"known: want bool {X.shape[1:]} or {X.shape}, got {known.dtype} {known.shape}")
-        (x,) = self.check(np.where(known, X, 0))
-        known = np.broadcast_to(known, x.shape)
-        proposals, log_w = [], []
+        (x,) = self.accept(np.where(known, X, 0))
+        known, proposals, log_w = np.broadcast_to(known, x.shape), [], []
         for k, network in enumerate(self.by_order):
-            for _ in range(integer("n_draws", n_draws)):
-                proposals.append(self._draw(x.copy(), known, k, generator("rng", rng)))
+            for _ in range(n_draws):
+                proposals.append(self._draw(x.copy(), known, k, rng))
                 # log w = sum_(j known) log p(x_j given before) = sum_(j known) -log(1 + e^-(2 x_j - 1) a_j)
                 log_p = -np.logaddexp(0, (1 - 2 * proposals[-1]) * network.forward(proposals[-1])[0])
                 log_w.append(np.sum(log_p * known, axis=1))
@@ -182,13 +191,13 @@ class Autoregressive(Model):
         return x
 
 
-def pixel_order(order, n_features):
-    """`order` (D,) as a permutation of 0..D-1; for None the raster order 0, 1, ..., D-1: row by row from the top."""
-    if order is None:
+def pixel_order(name, value, n_features):
+    """`value` (D,) as a permutation of 0..D-1; for None the raster order 0, 1, ..., D-1: row by row from the top."""
+    if value is None:
         return np.arange(n_features)
-    order = class_labels("order", order, n_features, n_features)
+    order = class_labels(name, value, n_features, n_features)
     if len(np.unique(order)) < n_features:
-        raise ValueError(f"order: want each of 0..{n_features - 1} once, got some twice")
+        raise ValueError(f"{name}: want each of 0..{n_features - 1} once, got some twice")
     return order
 
 

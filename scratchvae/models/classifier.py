@@ -13,17 +13,22 @@ Where labels are few, an encoder trained on unlabelled x may know already what t
 (Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
 """
 from collections import namedtuple
+from functools import partial
 
 import numpy as np
 
-from scratchvae.checking import class_labels, finite, generator, integer, matrix, not_too_large, order_of_one, sizes
+from scratchvae.checking import (class_labels, door, entry, float_type, generator, instance, integer, not_too_large,
+                                 order_of_one, size, sizes)
 from scratchvae.models.autoencoder import CodeModel
-from scratchvae.nn.model import Model
+from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.observation import Categorical
 
 Terms = namedtuple("Terms", "loss accuracy")
+
+
+labelled = lambda name, value, self, X: class_labels(name, value, len(X), self.n_classes)  # one label a row of X
 
 
 class Classifier(Model):
@@ -35,23 +40,21 @@ class Classifier(Model):
 
     terms = Terms
 
+    @entry(n_features=size, hidden=sizes, n_classes=lambda name, value: integer(name, value, low=2, each=1),
+           activation=activation_class, rng=generator, dtype=float_type)
     def __init__(self, n_features, hidden=(128,), n_classes=10, *, activation="relu", rng, dtype=np.float32):
-        self.n_features = integer("n_features", n_features, each=1)
-        self.n_classes = integer("n_classes", n_classes, low=2, each=1)
-        self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
+        self.n_features, self.hidden, self.n_classes, self.activation = n_features, hidden, n_classes, activation
         self.observation = Categorical()
-        super().__init__(dtype, network=mlp(n_features, self.hidden, n_classes, activation=activation,
-                                            rng=generator("rng", rng), dtype=dtype))
+        super().__init__(dtype, network=mlp(n_features, hidden, n_classes, activation=activation, rng=rng, dtype=dtype))
 
     @classmethod
+    @entry(model=partial(instance, kind=CodeModel, example="an Autoencoder or a VAE"))
     def from_encoder(cls, model, n_classes=10, *, rng):
         """A classifier that starts from the encoder of a trained autoencoder or VAE; `model` is left as it is.
 
         Its hidden layers are the encoder's and the code (of a VAE, mu), now followed by the activation as well:
         hidden = (*model.hidden, K). They are copied; the linear layer on top is new.
         """
-        if not isinstance(model, CodeModel):
-            raise TypeError(f"model: want an Autoencoder or a VAE, got {type(model).__name__}")
         new = cls(model.n_features, (*model.hidden, model.n_latent), n_classes, activation=model.activation, rng=rng,
                   dtype=model.dtype)
         for copy, trained in zip(new.network.layers, model.encoder.layers):
@@ -60,27 +63,24 @@ class Classifier(Model):
                 view[...] = trained.named_parameters()[name][..., :view.shape[-1]]
         return new
 
-    def check(self, X, labels=None, name="X"):
+    def accept(self, X, labels=None, name="X"):
         """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
-        x, labels = self._pair(X, labels, name)
+        if labels is None:
+            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
+                             "valid=(X_valid, labels_valid))")
         label_name = "labels" if name == "X" else f"{name} labels"
+        x = rows(name, X, self)
+        labels = labelled(label_name, labels, self, x)
         if len(labels) < self.n_classes:
             raise ValueError(f"{label_name}: want at least one for each class, that is {self.n_classes}, got {len(labels)}")
         if (labels == labels[0]).all():
             raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
         return x, labels
 
-    def _pair(self, X, labels, name="X"):
-        if labels is None:
-            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
-                             "valid=(X_valid, labels_valid))")
-        x = matrix(name, X, self.n_features, self.dtype)
-        return x, class_labels("labels" if name == "X" else f"{name} labels", labels, len(x), self.n_classes)
-
-    @finite("X")
+    @door("X", X=rows, labels=labelled)
     def loss_and_grad(self, X, labels, *, rng=None):
         """The loss terms of a batch; fills `grad`. A batch, unlike a training set, may lack classes."""
-        return self.forward_backward(*self._pair(X, labels), rng=rng)
+        return self.forward_backward(X, labels)
 
     def start(self, x, labels):
         """Start at the classes' shares."""
@@ -94,7 +94,7 @@ class Classifier(Model):
             loss = -1/N sum_n log softmax(network(x_n))_label_n
         """
         logits, cache = self.network.forward(x)
-        log_p, dlogits = self.observation.evaluate(labels, logits)
+        log_p, dlogits = self.observation.value_and_grad(labels, logits)
         dlogits *= -1 / len(x)
         self.network.backward(dlogits, cache, need_dx=False)
         return self._terms(logits, labels, log_p)
@@ -102,38 +102,33 @@ class Classifier(Model):
     def evaluate(self, x, labels, *, rng=None):
         """The loss terms without a gradient."""
         logits = self.apply(self.network, x)
-        return self._terms(logits, labels, self.observation.evaluate(labels, logits)[0])
+        return self._terms(logits, labels, self.observation.value_and_grad(labels, logits)[0])
 
     @staticmethod
     def _terms(logits, labels, log_p):
         return Terms(-log_p.mean(), (logits.argmax(axis=1) == labels).mean())
 
-    def _checked_logits(self, X):
-        return not_too_large(self.apply(self.network, matrix("X", X, self.n_features, self.dtype)))
-
-    @finite("X")
+    @door(X=rows)
     def predict_proba(self, X):
         """p(label = c given x) : (N, C), rows adding up to 1."""
-        return self.observation.mean(self._checked_logits(X))
+        return self.observation.mean(not_too_large(self.apply(self.network, X)))
 
-    @finite("X")
+    @door(X=rows)
     def predict(self, X):
         """The most probable label : (N,), the smallest one of several."""
-        return self._checked_logits(X).argmax(axis=1)
+        return not_too_large(self.apply(self.network, X)).argmax(axis=1)
 
-    @finite("X")
+    @door(X=rows)
     def features(self, X):
         """What the last hidden layer makes of X : (N, hidden[-1]); X itself if there is none."""
-        x = matrix("X", X, self.n_features, self.dtype)
         for layer in self.network.layers[:-1]:
-            x = layer.forward(x)[0]
-        return x
+            X = layer.forward(X)[0]
+        return X
 
-    @finite("X")
+    @door("X", X=rows, labels=labelled)
     def score(self, X, labels):
         """The accuracy, the share of X (N, D) whose predicted label is that in labels (N,)."""
-        x, labels = self._pair(X, labels)
-        return float((self._checked_logits(x).argmax(axis=1) == labels).mean())
+        return float((self.predict(X) == labels).mean())
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_classes": self.n_classes,

@@ -4,8 +4,15 @@ Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and 
 """
 import numpy as np
 
-from scratchvae.checking import real_array
+from scratchvae.checking import entry, real_array
 from scratchvae.extending import Saveable, in_one_line
+
+
+def fitted(name, value):
+    """A check of self: `value` once its `fit` has been called."""
+    if not hasattr(value, value.FITTED[0]):
+        raise ValueError(f"this {type(value).__name__} is not fitted yet; call fit(X) first")
+    return value
 
 
 class FitOnce(Saveable):
@@ -18,11 +25,6 @@ class FitOnce(Saveable):
         """`fit(X)`, then the codes of X."""
         return self.fit(X).transform(X)
 
-    def _check_fitted(self):
-        """Nothing, once `fit` has been called."""
-        if not hasattr(self, self.FITTED[0]):
-            raise ValueError(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
-
     def __repr__(self):
         return in_one_line(self)
 
@@ -34,9 +36,9 @@ class FitOnce(Saveable):
     def from_config(cls, config):
         return cls(**config)
 
+    @entry(self=fitted)
     def arrays(self):
         """What a file must hold besides `config`: the fitted attributes."""
-        self._check_fitted()
         return {name: np.asarray(getattr(self, name)) for name in self.FITTED}
 
     def load_arrays(self, arrays):

@@ -12,7 +12,7 @@ Source: Frey 1998; Goodfellow et al. 2016, section 20.10.8.
 """
 import numpy as np
 
-from scratchvae.checking import float_type, integer, number
+from scratchvae.checking import entry, float_type, generator, number, size
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, Terms, pixel_order, positions
 from scratchvae.nn.network import Network
 
@@ -24,9 +24,9 @@ class FVBN(Autoregressive):
     order : (D,)        the pixels in the order in which they are generated; by default the raster order
     """
 
+    @entry(n_features=size, l2=number, order=pixel_order, rng=generator, dtype=float_type)
     def __init__(self, n_features, *, l2=0.0, order=None, rng, dtype=np.float32):
-        n_features, dtype = integer("n_features", n_features, each=1), float_type("dtype", dtype)
-        self.l2, order = number("l2", l2), pixel_order(order, n_features)
+        self.l2 = l2
         self.layer = MaskedDense(order_mask(order), rng=rng, dtype=dtype)
         self.layer.b[:] = 0  # until `start`
         super().__init__(order[None], [Network([self.layer])], dtype)

@@ -22,8 +22,8 @@ The price: K has N x N numbers and its eigenvectors take of the order of N^3 ope
 """
 import numpy as np
 
-from scratchvae.checking import choice, finite, integer, matrix, not_too_large, number, row_blocks
-from scratchvae.models.fit_once import FitOnce
+from scratchvae.checking import choice, door, entry, integer, matrix, not_too_large, number, optional, positive, row_blocks
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.nn.threads import threads_for
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
@@ -53,6 +53,15 @@ def centred(K, rows, mean):
     return K - K.mean(axis=1, keepdims=True) - rows + mean
 
 
+def few_rows(name, value):
+    """`value` as (N, D) in float64, N from 2 to MAX_ROWS."""
+    X = matrix(name, value, dtype=np.float64)
+    if not 2 <= len(X) <= MAX_ROWS:
+        raise ValueError(f"{name}: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
+                         f"({8e-9 * len(X) ** 2:.1g} GB here), got {len(X)}; take some of the rows, or PCA")
+    return X
+
+
 class KernelPCA(FitOnce):
     """The k directions of largest variance in feature space, in scikit-learn's names.
 
@@ -72,22 +81,17 @@ class KernelPCA(FitOnce):
     FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
               "K_fit_rows_", "K_fit_all_")
 
+    @entry(n_components=optional(integer), kernel=lambda name, value: choice(name, value, ("linear", "poly", "rbf")),
+           gamma=optional(positive), degree=integer, coef0=number, alpha=positive)
     def __init__(self, n_components=None, *, kernel="linear", gamma=None, degree=3, coef0=1.0, alpha=1.0):
-        choice("kernel", kernel, ("linear", "poly", "rbf"))
-        self.n_components = None if n_components is None else integer("n_components", n_components)
-        self.kernel, self.gamma = kernel, None if gamma is None else number("gamma", gamma, open_low=True)
-        self.degree, self.coef0 = integer("degree", degree), number("coef0", coef0)
-        self.alpha = number("alpha", alpha, open_low=True)
+        self.n_components, self.kernel, self.gamma = n_components, kernel, gamma
+        self.degree, self.coef0, self.alpha = degree, coef0, alpha
 
     @threads_for(0)
-    @finite("X")
+    @door(X=few_rows)
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
-        X = matrix("X", X, dtype=np.float64)
         N, D = X.shape
-        if not 2 <= N <= MAX_ROWS:
-            raise ValueError(f"X: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
-                             f"({8e-9 * N * N:.1g} GB here), got {N}; take some of the rows, or PCA")
         gamma = 1 / D if self.gamma is None else self.gamma
         K = not_too_large(kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
         rows, mean = K.mean(axis=0), K.mean()
@@ -116,21 +120,17 @@ class KernelPCA(FitOnce):
         return kernel_matrix(X, Y, self.kernel, self.gamma_, self.degree, self.coef0)
 
     @threads_for(0)
-    @finite("X")
+    @door(self=fitted, X=lambda name, value, self: matrix(name, value, self.X_fit_.shape[1], np.float64))
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
-        self._check_fitted()
-        X = matrix("X", X, self.X_fit_.shape[1], np.float64)
         a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
         return np.concatenate([centred(self._k(X[rows], self.X_fit_), self.K_fit_rows_, self.K_fit_all_) @ a
                                for rows in self._blocks(X)])
 
     @threads_for(0)
-    @finite("Z")
+    @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
-        self._check_fitted()
-        Z = matrix("Z", Z, len(self.eigenvalues_), np.float64)
         return np.concatenate([self.mean_ + self._k(Z[rows], self.X_transformed_fit_) @ self.dual_coef_
                                for rows in self._blocks(Z)])
 

@@ -17,9 +17,24 @@ Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at rando
 """
 import numpy as np
 
-from scratchvae.checking import float_type, generator, integer, real_array, sizes
+from scratchvae.checking import entry, float_type, generator, integer, optional, real_array, size, sizes
 from scratchvae.models.autoregressive import Autoregressive, MaskedDense, pixel_order, positions
 from scratchvae.nn.network import Network, activation_class, activation_name
+
+
+def hidden_layers(name, value):
+    """`value` as the sizes of one hidden layer or more."""
+    if not (hidden := sizes(name, value)):
+        raise ValueError(f"{name}: want at least one hidden layer; without any, use FVBN")
+    return hidden
+
+
+def pixel_orders(name, value, n_features, n_orders):
+    """`value` as n_orders permutations (n_orders, D), from that or (D,) for one."""
+    orders = np.atleast_2d(real_array(name, value))
+    if len(orders) != n_orders:
+        raise ValueError(f"{name}: want {n_orders}, as n_orders says, got {len(orders)}")
+    return np.stack([pixel_order(name, order, n_features) for order in orders])
 
 
 class MADE(Autoregressive):
@@ -30,21 +45,14 @@ class MADE(Autoregressive):
     order       (D,) for one order, (n_orders, D) for several; by default the raster order, then random ones
     """
 
+    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, activation=activation_class,
+           order=optional(pixel_orders), rng=generator, dtype=float_type)
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, activation="relu", order=None, rng, dtype=np.float32):
-        n_features, dtype = integer("n_features", n_features, each=1), float_type("dtype", dtype)
-        n_orders, rng = integer("n_orders", n_orders), generator("rng", rng)
-        self.hidden, self.activation = sizes("hidden", hidden), activation_class(activation)
-        if not self.hidden:
-            raise ValueError("hidden: want at least one hidden layer; without any, use FVBN")
+        self.hidden, self.activation = hidden, activation
         if order is None:
-            order = [pixel_order(None, n_features)] + [rng.permutation(n_features) for _ in range(n_orders - 1)]
-        else:
-            order = np.atleast_2d(real_array("order", order))
-        if len(order) != n_orders:
-            raise ValueError(f"order: want {n_orders}, as n_orders says, got {len(order)}")
-        orders = np.stack([pixel_order(each, n_features) for each in order])
+            order = np.stack([np.arange(n_features)] + [rng.permutation(n_features) for _ in range(n_orders - 1)])
         # Only the first network's start is kept; the others take over its theta.
-        super().__init__(orders, [self._masked_network(each, rng, dtype) for each in orders], dtype)
+        super().__init__(order, [self._masked_network(each, rng, dtype) for each in order], dtype)
 
     def _masked_network(self, order, rng, dtype):
         layers = []

@@ -18,9 +18,20 @@ Both work in float64, a block of rows at a time; only what is kept is rounded to
 """
 import numpy as np
 
-from scratchvae.checking import choice, finite, integer, matrix, row_blocks
-from scratchvae.models.fit_once import FitOnce
+from scratchvae.checking import choice, door, entry, float_matrix, integer, matrix, optional, row_blocks
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.nn.threads import threads_for
+
+
+def several_rows(name, value):
+    """`value` as floats with two rows or more: one point has no variance."""
+    if len(X := float_matrix(name, value)) < 2:
+        raise ValueError(f"{name}: want at least 2 rows, for one point has no variance, got {len(X)}")
+    return X
+
+
+points = lambda name, value, self: float_matrix(name, value, self.components_.shape[1])  # (N, D)
+codes = lambda name, value, self: float_matrix(name, value, self.components_.shape[0])   # (N, k)
 
 
 class PCA(FitOnce):
@@ -43,17 +54,14 @@ class PCA(FitOnce):
     FITTED = ("mean_", "components_", "singular_values_", "explained_variance_", "explained_variance_ratio_",
               "noise_variance_")
 
+    @entry(n_components=optional(integer), solver=lambda name, value: choice(name, value, list(SOLVERS)))
     def __init__(self, n_components=None, *, solver="svd"):
-        self.n_components = None if n_components is None else integer("n_components", n_components)
-        self.solver = choice("solver", solver, list(SOLVERS))
+        self.n_components, self.solver = n_components, solver
 
-    @finite("X")
+    @door(X=several_rows)
     def fit(self, X):
         """Fit to X (N, D); returns self. ValueError if n_components exceeds min(N, D) or X has one row."""
-        X = _floats("X", X)
         N, D = X.shape
-        if N < 2:
-            raise ValueError(f"X: want at least 2 rows, for one point has no variance, got {N}")
         k = integer("n_components", min(N, D) if self.n_components is None else self.n_components, high=min(N, D))
         mean = X.mean(axis=0, dtype=np.float64)
         S, Vt = SOLVERS[self.solver](X, mean)
@@ -73,22 +81,17 @@ class PCA(FitOnce):
         return self
 
     @threads_for(0)
-    @finite("X")
+    @door(self=fitted, X=points)
     def transform(self, X):
         """The codes z = (x - mean) V : (N, k)."""
-        X = self._door("X", X, 1)
         # in blocks of rows, which spares a centred copy of X; X V - mean V would cancel far from the origin
         return np.concatenate([(X[rows] - self.mean_) @ self.components_.T for rows in row_blocks(X)])
 
     @threads_for(0)
-    @finite("Z")
+    @door(self=fitted, Z=codes)
     def inverse_transform(self, Z):
         """The points x = mean + z V^T of the subspace : (N, D)."""
-        return self._door("Z", Z, 0) @ self.components_ + self.mean_
-
-    def _door(self, name, value, axis):
-        self._check_fitted()
-        return _floats(name, value, self.components_.shape[axis])
+        return Z @ self.components_ + self.mean_
 
     def _shapes(self, arrays):
         k, D = matrix("components_", arrays["components_"]).shape
@@ -129,8 +132,3 @@ def from_covariance(X, mean):
 
 
 SOLVERS = {"svd": from_triangle, "covariance": from_covariance}
-
-
-def _floats(name, value, n_columns=None):
-    array = matrix(name, value, n_columns)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)

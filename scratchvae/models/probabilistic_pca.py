@@ -30,13 +30,24 @@ Source: Tipping & Bishop 1999, equations 2 to 8 and appendix A; Bishop 2006, sec
 """
 import numpy as np
 
-from scratchvae.checking import finite, generator, integer, matrix
-from scratchvae.models.fit_once import FitOnce
+from scratchvae.checking import door, entry, generator, integer, matrix
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.models.pca import PCA
 from scratchvae.models.vae import VAE
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
+
+
+def several_columns(name, value):
+    """`value` as (N, D) in float64, D at least 2."""
+    X = matrix(name, value, dtype=np.float64)
+    if X.shape[1] < 2:
+        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
+    return X
+
+
+points = lambda name, value, self: matrix(name, value, self.W_.shape[1], np.float64)  # (N, D)
 
 
 class ProbabilisticPCA(FitOnce):
@@ -50,20 +61,18 @@ class ProbabilisticPCA(FitOnce):
     OPTIONS = ("n_components",)
     FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_")
 
+    @entry(n_components=integer)
     def __init__(self, n_components):
-        self.n_components = integer("n_components", n_components)
+        self.n_components = n_components
 
     @threads_for(0)
-    @finite("X")
+    @door(X=several_columns)
     def fit(self, X):
         """Fit to X (N, D); returns self.
 
         ValueError unless n_components is below D and below the rank of the centred data: no noise, no density.
         """
-        X = matrix("X", X, dtype=np.float64)
         N, D = X.shape
-        if D < 2:
-            raise ValueError("X: want at least 2 features, for n_components must be less than their number, got 1")
         K = integer("n_components", self.n_components, high=D - 1)
         pca = PCA().fit(X)
         S = pca.singular_values_
@@ -80,42 +89,35 @@ class ProbabilisticPCA(FitOnce):
         return self
 
     @threads_for(0)
-    @finite("X")
+    @door(self=fitted, X=points)
     def log_prob(self, X):
         """log p(x) of each row, a density in nats : (N,)."""
-        return linear_log_prob(self._door("X", X, 1), *self._parameters())
+        return linear_log_prob(X, self.W_, self.mean_, self.noise_variance_)
 
     @threads_for(0)
-    @finite("X")
+    @door(self=fitted, X=points)
     def posterior(self, X):
         """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all."""
-        return linear_posterior(self._door("X", X, 1), *self._parameters())
+        return linear_posterior(X, self.W_, self.mean_, self.noise_variance_)
 
     @threads_for(0)
-    @finite("X")
+    @door(self=fitted, X=points)
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
         return self.posterior(X)[0]
 
     @threads_for(0)
-    @finite("Z")
+    @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.W_), np.float64))
     def inverse_transform(self, Z):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
-        return self._door("Z", Z, 0) @ self.W_ + self.mean_
+        return Z @ self.W_ + self.mean_
 
+    @entry(self=fitted, n=lambda name, value, self: integer(name, value, each=self.W_.shape[1]), rng=generator)
     def sample(self, n, *, rng):
         """n new x (n, D): z ~ N(0, I), then x = z W + mean + sqrt(v) eps."""
-        self._check_fitted()
         K, D = self.W_.shape
-        z = generator("rng", rng).standard_normal((integer("n", n, each=D), K))
+        z = rng.standard_normal((n, K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
-
-    def _parameters(self):
-        return self.W_, self.mean_, self.noise_variance_
-
-    def _door(self, name, value, axis):
-        self._check_fitted()
-        return matrix(name, value, self.W_.shape[axis], np.float64)
 
     def _shapes(self, arrays):
         K, D = matrix("W_", arrays["W_"]).shape
@@ -174,13 +176,13 @@ def linear_decoder(vae):
     return dense.W.astype(np.float64), dense.b.astype(np.float64), variance
 
 
+@entry(model=fitted)
 def linear_vae(model):
     """A float64 VAE with hidden=() that is the fitted `ProbabilisticPCA`, with its exact posterior as encoder.
 
     decoder: W_, mean_ and log noise_variance_ (without a floor); encoder: mu = posterior mean, log_var = log of the
     posterior covariance's diagonal, which is all of it because the rows of W_ are orthogonal. So its ELBO is log p(x).
     """
-    model._check_fitted()
     K, D = model.W_.shape
     vae = VAE(D, hidden=(), n_latent=K, observation=Gaussian("shared", floor=0.0), rng=np.random.default_rng(0),
               dtype=np.float64)

@@ -9,9 +9,12 @@ one learning rate fits all columns only if their units do. A density changes wit
 """
 import numpy as np
 
-from scratchvae.checking import finite, matrix, not_too_large
-from scratchvae.models.fit_once import FitOnce
+from scratchvae.checking import door, entry, float_matrix, matrix, not_too_large
+from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.probability.gaussian import moments
+
+
+columns = lambda name, value, self: float_matrix(name, value, len(self.mean_))  # (N, D)
 
 
 class Standardizer(FitOnce):
@@ -22,36 +25,29 @@ class Standardizer(FitOnce):
 
     FITTED = ("mean_", "scale_")
 
-    @finite("X")
+    @door(X=matrix)
     def fit(self, X):
         """Take mean and standard deviation of each column of X (N, D); returns self."""
-        mean, variance = moments(matrix("X", X))
+        mean, variance = moments(X)
         self.mean_, self.scale_ = mean, np.sqrt(not_too_large(variance))
         self.scale_[variance == 0] = 1
         return self
 
-    @finite("X")
+    @door(self=fitted, X=columns)
     def transform(self, X):
         """(X - mean) / scale : (N, D)."""
-        x = self._floats("X", X)
-        return ((x - self.mean_) / self.scale_).astype(x.dtype)
+        return ((X - self.mean_) / self.scale_).astype(X.dtype)
 
-    @finite("Z")
+    @door(self=fitted, Z=columns)
     def inverse_transform(self, Z):
         """Z * scale + mean : (N, D)."""
-        z = self._floats("Z", Z)
-        return (z * self.scale_ + self.mean_).astype(z.dtype)
+        return (Z * self.scale_ + self.mean_).astype(Z.dtype)
 
     @property
+    @entry(self=fitted)
     def log_volume(self):
         """sum_j log scale_j, in nats: subtract it from log p(x_standard) for log p(x) in the data's own units."""
-        self._check_fitted()
         return float(np.log(self.scale_).sum())
-
-    def _floats(self, name, X):
-        self._check_fitted()
-        x = matrix(name, X, len(self.mean_))
-        return x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
 
     def _shapes(self, arrays):
         D = np.shape(arrays["mean_"])

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from scratchvae.checking import choice, integer, number, real_array
+from scratchvae.checking import choice, entry, integer, like, optional, real_array, share
 from scratchvae.extending import in_one_line
 from scratchvae.nn.model import Model
 
@@ -80,6 +80,25 @@ class Function(Callback):
 RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
 
 
+def term_name(name, value):
+    """`value` if it can name a loss term."""
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{name}: want the name of a loss term, got {value!r}")
+    return value
+
+
+def better(name, value, monitor):
+    """Whether the monitored term should "rise" or "fall": known of some terms, of others `value` must say it."""
+    given = optional(choice)(name, value, ("rise", "fall"))
+    known = "rise" if monitor in RISE else "fall" if monitor in FALL else None
+    if known is None and given is None:
+        raise ValueError(f"{name}: want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
+                         f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
+    if known and given not in (None, known):
+        raise ValueError(f"{name}: {monitor} should {known}, got {given!r}")
+    return known or given
+
+
 class EarlyStopping(Callback):
     """Stop when a validation term has not improved for `patience` epochs, and put back the best parameters.
 
@@ -88,17 +107,9 @@ class EarlyStopping(Callback):
     Validation terms are those at full weight, also during a KL warm-up.
     """
 
+    @entry(patience=integer, monitor=term_name, direction=better)
     def __init__(self, patience=20, monitor="loss", direction=None):
-        self.patience, self.monitor = integer("patience", patience), monitor
-        if not isinstance(monitor, str) or not monitor:
-            raise TypeError(f"monitor: want the name of a loss term, got {monitor!r}")
-        known = "rise" if monitor in RISE else "fall" if monitor in FALL else None
-        if direction is None and known is None:
-            raise ValueError(f"direction: want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
-                             f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
-        self.direction = known if direction is None else choice("direction", direction, ("rise", "fall"))
-        if known not in (None, self.direction):
-            raise ValueError(f"direction: {monitor} should {known}, got {direction!r}")
+        self.patience, self.monitor, self.direction = patience, monitor, direction
 
     def begin(self, run):
         if not run.has_valid:
@@ -108,9 +119,7 @@ class EarlyStopping(Callback):
             raise ValueError(f"monitor: want one of {', '.join(names)}, the `terms` of {type(run.model).__name__}, "
                              f"got {self.monitor!r}")
         if run.epoch > 0:  # the run continues from a checkpoint, and `load_state` came first
-            if self.best_theta.shape != run.model.theta.shape or self.best_theta.dtype != run.model.theta.dtype:
-                raise ValueError(f"checkpoint: its best parameters have the shape {self.best_theta.shape}, "
-                                 f"the model's {run.model.theta.shape}")
+            like("checkpoint's best_theta", self.best_theta, run.model.theta, "the model's theta")
             run.stop = run.stop and not self.stopped or self._is_patience_over(run)  # it may be larger now
         else:
             self.best, self.best_epoch = np.inf if self.direction == "fall" else -np.inf, 0
@@ -154,8 +163,9 @@ class KLWarmup(Callback):
     Only training is warmed up: validation has the full beta, so that its epochs can be compared.
     """
 
+    @entry(epochs=integer)
     def __init__(self, epochs):
-        self.epochs = integer("epochs", epochs)
+        self.epochs = epochs
 
     def begin(self, run):
         if not hasattr(run.model, "beta"):
@@ -181,8 +191,9 @@ class LearningRateDecay(Callback):
         lr_e = lr min(1, (1 - e / epochs) / (1 - start)),  e = 0, 1, ... epochs done
     """
 
+    @entry(start=share)
     def __init__(self, start=0.5):
-        self.start = number("start", start, high=1, open_high=True)
+        self.start = start
 
     def begin(self, run):
         self.lr = run.optimizer.lr

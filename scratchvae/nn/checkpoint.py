@@ -1,59 +1,51 @@
 """How does a model survive the end of the program? One `.npz` file, written whole or not at all.
 
 A file holds a header (JSON: the format's version, the class, the constructor's arguments) and plain arrays, stored
-without compression, and never a pickled object. Its members are read in `distrust.py`: it may come from anyone.
+without compression, and never a pickled object. It may come from anyone: its members are read in `checking/files.py`.
 """
 import json
 import zipfile
 
 import numpy as np
 
-from scratchvae import checking
-from scratchvae.extending import CLASSES, class_name, class_named, described
-from scratchvae.nn.distrust import read_members, reason, refuse_promise
+from scratchvae.checking import entry
+from scratchvae.checking import path as a_path
+from scratchvae.checking.files import blaming, read_members, refuse_promise, storable, storable_arrays
+from scratchvae.extending import class_named, described
 from scratchvae.writing import whole_file
 
 FORMAT = "scratchvae 1"
-NEEDS = ("config", "arrays", "load_arrays", "from_config")  # of a class whose things `save` and `load` take
 
 
+@entry(model=storable, path=a_path)
 def save(model, path):
     """Write a model to `path` as one `.npz` file.
 
     OSError, with the old file left whole, if the disk is full or the folder cannot be written.
     """
-    cls = type(model)
-    if class_name(cls) not in CLASSES or not all(hasattr(cls, name) for name in NEEDS):
-        raise TypeError(f"model: want a model, as a VAE, or a thing of a class decorated with @scratchvae.saveable "
-                        f"that has {', '.join(NEEDS)}; got {cls.__name__}")
     name, config = described(model)
-    write_arrays(checking.path("path", path), {"class": name, "config": config}, model.arrays())
+    write_arrays(path, {"class": name, "config": config}, model.arrays())
 
 
+@entry(path=a_path)
 def load(path):
     """The model that `save` wrote to `path`. ValueError, naming the file, if it holds no such thing.
 
     A class of your own must be defined before (its module imported): no name in a file is ever imported.
     """
-    header, arrays = read_arrays(checking.path("path", path))
-    try:
+    header, arrays = read_arrays(path)
+    with blaming(path, "want a saved model of this version"):
         cls = class_named(header["class"])
         refuse_promise(cls, header["config"], arrays)
         model = cls.from_config(header["config"])
         model.load_arrays(arrays)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{path}: want a saved model of this version, but {reason(error)}") from error
     return model
 
 
+@entry(arrays=storable_arrays)
 def write_arrays(path, header, arrays):
     """Write a JSON header and named arrays to `path`, whole or not at all; TypeError for an array of objects."""
-    if "header" in arrays:
-        raise ValueError("arrays: want another name than 'header', which is the file's own")
     arrays = {"header": np.array(json.dumps({"format": FORMAT, **header})), **arrays}
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise TypeError(f"{name}: a file holds arrays of numbers and texts, never pickled objects, got {array!r}")
     with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # as numpy.savez does
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -62,13 +54,9 @@ def write_arrays(path, header, arrays):
 
 def read_arrays(path):
     """The header and the arrays that `write_arrays` wrote. ValueError, naming the file, for anything else."""
-    try:
+    with blaming(path, "want a file that scratchvae wrote"):
         arrays = read_members(path)
         header = json.loads(str(arrays.pop("header")))
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
+        if header["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file; want one that scratchvae.save wrote") from None
-    except Exception as error:  # a damaged zip or array header can fail in a dozen ways, all of them the file's fault
-        raise ValueError(f"{path}: want a file that scratchvae wrote, but {reason(error)}") from error
     return header, arrays

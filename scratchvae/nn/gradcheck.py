@@ -15,16 +15,44 @@ are for that: see the tests.
 """
 import numpy as np
 
-from scratchvae.checking import finite, function, number
+from scratchvae.checking import door, doubles, function, number, positive, real_array, tensors, writeable
 
 CLOSER = 0.01   # the step of a second look, as a share of the first
 SIGMAS = 10.0   # how many standard deviations of rounding are no error: the largest among P numbers stays below it
 
 
+@door("f", "theta", "h", theta=lambda name, value: writeable(name, real_array(name, doubles(name, value))),
+      grad=lambda name, value, theta: doubles(name, value, len(theta)).copy(),  # f may overwrite grad
+      names=tensors, f=function, h=positive, tolerance=number, floor=positive)
+def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-3):
+    """Compare `grad` with the central difference of `f` at `theta`, tensor by tensor.
+
+    f : theta -> float, with all randomness held fixed      theta, grad : (P,) float64
+    names : tensor name -> array, as `model.named_parameters()`; one tensor "theta" by default
+    returns : tensor name -> relative error (see `relative_errors`), and as `.kinks` how many kinks of f were met; at a
+    kink the error is the distance to the slopes between left and right. What rounding in f explains is no error.
+    AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step.
+    """
+    slope = slopes(f, theta, h)
+    numeric, at_kink, floor = look_again(f, theta, h, grad, slope, names, tolerance, floor)
+    errors = relative_errors(grad, numeric, names, floor)
+    for name, (a, n, kink) in by_tensor(names, grad, numeric, at_kink).items():
+        if not errors[name] < tolerance:  # so that NaN fails
+            worst = int(np.argmax(np.abs(a - n)))
+            index = [int(i) for i in np.unravel_index(worst, names[name].shape)]
+            raise AssertionError(
+                f"{name}{index}: analytic {a[worst]:.12g}, numeric {n[worst]:.12g}, step {h:g}: relative error of the "
+                f"tensor {errors[name]:.2e}, want below {tolerance:g}"
+                + ("; f has a kink here, and of its slopes this one is the nearest" if kink[worst] else ""))
+    return GradientErrors(errors, at_kink.sum())
+
+
 class GradientErrors(dict):
     """Tensor name -> relative error; `kinks` is the number of coordinates with a kink of f within the step."""
 
-    kinks = 0
+    def __init__(self, errors, kinks):
+        super().__init__(errors)
+        self.kinks = int(kinks)
 
 
 def slopes(f, theta, h=1e-5, where=None):
@@ -35,7 +63,7 @@ def slopes(f, theta, h=1e-5, where=None):
     theta : (P,) float64, moved in place and put back bit for bit, so that f may read it or a model may hold it.
     """
     where = range(len(theta)) if where is None else where
-    both, here = np.empty((2, len(where))), f(theta)
+    both, here = np.empty((2, len(where))), one_number(f(theta))
     left, right = both
     for k, i in enumerate(where):
         value = theta[i]
@@ -58,22 +86,22 @@ def numerical_gradient(f, theta, h=1e-5):
     return slopes(f, theta, h).mean(axis=0)
 
 
-def rounding(f, theta):
-    """The standard deviation of the rounding error in f(theta): how far from a cubic f is where a cubic it must be.
+def one_number(value):
+    """`value`, if it is what f must give for a theta."""
+    if np.ndim(value):
+        raise ValueError(f"f: want one number for a theta, got {type(value).__name__} of shape {np.shape(value)}")
+    return value
 
-    The median of |fourth differences| along a line, 1e-8 a step; they weigh rounding by sqrt(1 + 16 + 36 + 16 + 1).
-    Never taken for less than eps |f|, nor for more than a thousand times that: what scatters more is no rounding.
-    Source: More & Wild 2011.
+
+def relative_errors(analytic, numeric, names=None, floor=1e-3):
+    """Tensor name -> max |a - n| / (max |a| + max |n|), the maxima taken over the tensor.
+
+    `names` maps each name to an array (only its size and order count), as `model.named_parameters()` does. `floor`
+    is the smallest denominator: where the true gradient is zero, the numerical one's rounding is not an error of 1.
     """
-    kept, values = theta.copy(), []
-    try:
-        for k in range(13):
-            theta[:] = kept + 1e-8 * k * np.maximum(1.0, np.abs(kept))
-            values.append(f(theta))
-    finally:
-        theta[:] = kept
-    size, eps = np.abs(values).max(), np.finfo(np.float64).eps
-    return np.clip(np.median(np.abs(np.diff(values, 4))) / (0.67 * 70 ** 0.5), eps * size, 1e3 * eps * max(1.0, size))
+    parts = by_tensor({"theta": analytic} if names is None else names, analytic, numeric)
+    with np.errstate(invalid="ignore"):  # NaN is an error that fails every tolerance
+        return {name: float(np.abs(a - n).max() / size_of(a, n, floor)) for name, (a, n) in parts.items()}
 
 
 def by_tensor(names, *vectors):
@@ -89,15 +117,23 @@ def size_of(a, n, floor):
     return max(np.abs(a).max() + np.abs(n).max(), floor)
 
 
-def relative_errors(analytic, numeric, names=None, floor=1e-3):
-    """Tensor name -> max |a - n| / (max |a| + max |n|), the maxima taken over the tensor.
+# ---- second looks: where a kink or rounding may be all that is wrong ----------------------------------------------
 
-    `names` maps each name to an array (only its size and order count), as `model.named_parameters()` does. `floor`
-    is the smallest denominator: where the true gradient is zero, the numerical one's rounding is not an error of 1.
+def look_again(f, theta, h, analytic, slope, names, tolerance, floor):
+    """numeric (P,), at_kink (P,) bool and a floor, from the two slopes (2, P): right where the central difference is not.
+
+    Looked at again is where it differs from the analytic derivative, or its two slopes from each other; the floor rises
+    where rounding in f is large beside the step.
     """
-    parts = by_tensor({"theta": analytic} if names is None else names, analytic, numeric)
-    with np.errstate(invalid="ignore"):  # NaN is an error that fails every tolerance
-        return {name: float(np.abs(a - n).max() / size_of(a, n, floor)) for name, (a, n) in parts.items()}
+    numeric, at_kink = slope.mean(axis=0), np.zeros(len(theta), bool)
+    parts = by_tensor(names, analytic, numeric).values()
+    size = np.concatenate([np.full(len(a), size_of(a, n, floor)) for a, n in parts])
+    doubtful = np.flatnonzero((np.abs(analytic - numeric) >= tolerance * size) | (np.ptp(slope, axis=0) > 0.01 * size))
+    if len(doubtful):
+        noise = SIGMAS * rounding(f, theta)
+        numeric[doubtful], at_kink[doubtful] = second_look(doubtful, f, theta, h, analytic, slope, noise / h)
+        floor = max(floor, noise / max(h, 1e-6) / tolerance)  # a step smaller still pays for its rounding itself
+    return numeric, at_kink, floor
 
 
 def second_look(where, f, theta, h, analytic, slope, noise):
@@ -119,52 +155,19 @@ def second_look(where, f, theta, h, analytic, slope, noise):
     return np.where(kink, np.clip(a, low - 2 * noise, high + 2 * noise), smooth), kink
 
 
-@finite("f", "theta", "h")
-def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=1e-3):
-    """Compare `grad` with the central difference of `f` at `theta`, tensor by tensor.
+def rounding(f, theta):
+    """The standard deviation of the rounding error in f(theta): how far from a cubic f is where a cubic it must be.
 
-    f : theta -> float, with all randomness held fixed      theta, grad : (P,) float64
-    names : tensor name -> array, as `model.named_parameters()`; one tensor "theta" by default
-    returns : tensor name -> relative error (see `relative_errors`), and as `.kinks` how many kinks of f were met; at a
-    kink the error is the distance to the slopes between left and right. What rounding in f explains is no error.
-    AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step.
+    The median of |fourth differences| along a line, 1e-8 a step; they weigh rounding by sqrt(1 + 16 + 36 + 16 + 1).
+    Never taken for less than eps |f|, nor for more than a thousand times that: what scatters more is no rounding.
+    Source: More & Wild 2011.
     """
-    for name, array in (("theta", theta), ("grad", grad)):
-        is_vector = isinstance(array, np.ndarray) and array.ndim == 1 and array.size > 0
-        if not is_vector or array.shape != getattr(theta, "shape", None):
-            got = [a.shape if isinstance(a, np.ndarray) else type(a).__name__ for a in (array, theta)]
-            raise ValueError(f"{name}: want a vector (P,), got {got[0]} beside theta {got[1]}")
-        if array.dtype != np.float64:
-            raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {array.dtype}")
-    if not theta.flags.writeable or not np.isfinite(theta).all():
-        raise ValueError("theta: want finite numbers that can be moved and put back; it has others, or is read-only")
-    function("f", f)
-    tolerance, floor = number("tolerance", tolerance), number("floor", floor, open_low=True)
-    h = number("h", h, open_low=True)
-    names = {"theta": theta} if names is None else names
-    if not isinstance(names, dict) or not all(isinstance(view, np.ndarray) for view in names.values()):
-        raise TypeError(f"names: want tensor name -> array, as model.named_parameters() gives, got {names!r}")
-    analytic = grad.copy()  # f may overwrite grad
-    if np.ndim(value := f(theta)):
-        raise ValueError(f"f: want one number for a theta, got {type(value).__name__} of shape {np.shape(value)}")
-    slope = slopes(f, theta, h)
-    numeric = slope.mean(axis=0)
-    parts = by_tensor(names, analytic, numeric).values()
-    size = np.concatenate([np.full(len(a), size_of(a, n, floor)) for a, n in parts])
-    doubtful = np.flatnonzero((np.abs(analytic - numeric) >= tolerance * size) | (np.ptp(slope, axis=0) > 0.01 * size))
-    at_kink = np.zeros(len(theta), bool)
-    if len(doubtful):
-        noise = SIGMAS * rounding(f, theta)
-        numeric[doubtful], at_kink[doubtful] = second_look(doubtful, f, theta, h, analytic, slope, noise / h)
-        floor = max(floor, noise / max(h, 1e-6) / tolerance)  # a step smaller still pays for its rounding itself
-    errors = GradientErrors(relative_errors(analytic, numeric, names, floor))
-    errors.kinks = int(at_kink.sum())
-    for name, (a, n, kink) in by_tensor(names, analytic, numeric, at_kink).items():
-        if not errors[name] < tolerance:  # so that NaN fails
-            worst = int(np.argmax(np.abs(a - n)))
-            index = tuple(int(i) for i in np.unravel_index(worst, names[name].shape))
-            raise AssertionError(
-                f"{name}{list(index)}: analytic {a[worst]:.12g}, numeric {n[worst]:.12g}, step {h:g}: "
-                f"relative error of the tensor {errors[name]:.2e}, want below {tolerance:g}"
-                + ("; f has a kink here, and of its slopes this one is the nearest" if kink[worst] else ""))
-    return errors
+    kept, values = theta.copy(), []
+    try:
+        for k in range(13):
+            theta[:] = kept + 1e-8 * k * np.maximum(1.0, np.abs(kept))
+            values.append(f(theta))
+    finally:
+        theta[:] = kept
+    size, eps = np.abs(values).max(), np.finfo(np.float64).eps
+    return np.clip(np.median(np.abs(np.diff(values, 4))) / (0.67 * 70 ** 0.5), eps * size, 1e3 * eps * max(1.0, size))

@@ -20,7 +20,7 @@ from math import prod
 
 import numpy as np
 
-from scratchvae.checking import float_type, generator, integer
+from scratchvae.checking import entry, float_type, generator, integer, size
 from scratchvae.extending import Saveable, not_given
 
 
@@ -90,11 +90,10 @@ class Dense(Layer):
     Source: LeCun et al. 1998, section 4.6; the uniform form is the frameworks' default.
     """
 
+    @entry(n_in=size, n_out=lambda name, value, n_in: integer(name, value, each=n_in), rng=generator, dtype=float_type)
     def __init__(self, n_in, n_out, *, rng, dtype=np.float32):
-        n_in, dtype = integer("n_in", n_in, each=1), float_type("dtype", dtype)
-        n_out = integer("n_out", n_out, each=n_in)
         self.shapes = {"W": (n_in, n_out), "b": (n_out,)}
-        theta = generator("rng", rng).random(self.n_parameters, dtype)
+        theta = rng.random(self.n_parameters, dtype)
         theta -= 0.5
         theta *= 2 / np.sqrt(n_in)
         self.bind(theta, np.zeros_like(theta))
@@ -154,8 +153,9 @@ class Append(Layer):
     The last layer of a decoder whose observation model shares parameters between examples, as one variance for all.
     """
 
+    @entry(n=integer, dtype=float_type)
     def __init__(self, n, *, dtype=np.float32):
-        self.shapes, dtype = {"c": (integer("n", n),)}, float_type("dtype", dtype)
+        self.shapes = {"c": (n,)}
         self.bind(np.zeros(n, dtype), np.zeros(n, dtype))
 
     def forward(self, x):

@@ -1,6 +1,6 @@
 """What does every trainable model have? One theta, one grad, a door, and one forward and backward.
 
-A model says in `check` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
+A model says in `accept` what data it takes and in `forward_backward` what its loss and gradient are; `loss_and_grad` is
 the two in turn. `fit` checks the whole data set once and then calls `forward_backward` on its minibatches.
 """
 from collections import namedtuple
@@ -8,10 +8,16 @@ from inspect import signature
 
 import numpy as np
 
-from scratchvae.checking import finite, float_type, instance, row_blocks
+from scratchvae.checking import door, entry, float_type, instance, integer, like, matrix, real_array, row_blocks
 from scratchvae.extending import Saveable, arguments, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
+
+
+# What a model's methods take: (N, n_features) in its dtype; the one array that its own `accept` makes; a number of new rows.
+rows = lambda name, value, self: matrix(name, value, self.n_features, self.dtype)
+accepted = lambda name, value, self: self.accept(value, name=name)[0]
+new_rows = lambda name, value, self: integer(name, value, each=self.n_features)
 
 
 class Model(Bound, Saveable):
@@ -21,7 +27,7 @@ class Model(Bound, Saveable):
     history                   of its last training, also where that was interrupted
     standardizer              yours to set: what brought the data to its scale, saved and loaded with it, never applied
 
-    A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `check`,
+    A model of your own names its loss terms in `terms`, hands its networks to this constructor, and gives `accept`,
     `forward_backward` and, for validation, `evaluate`. `fit` trains it; `save` and `load` build it from `config`.
     """
 
@@ -29,10 +35,10 @@ class Model(Bound, Saveable):
     history = None
     standardizer = None
 
+    @entry(dtype=float_type, networks=lambda _, parts: {
+        name: instance(name, part, Network, "a Network") for name, part in parts.items()})
     def __init__(self, dtype, **networks):
-        for name, network in networks.items():
-            instance(name, network, Network, "a Network")
-        self.dtype, self.networks = float_type("dtype", dtype), networks
+        self.dtype, self.networks = dtype, networks
         vars(self).update(networks)
         self.theta, self.grad = pack(networks.values())
         if self.theta.dtype != self.dtype:
@@ -44,19 +50,19 @@ class Model(Bound, Saveable):
         """Make the networks' parameters views into `theta` and their gradients views into `grad`."""
         share_out(self.theta, self.grad, self.networks.values())
 
-    def check(self, X, *, name="X"):
+    def accept(self, X, *, name="X"):
         """The door: a tuple (x,) of arrays whose rows are examples, from the caller's data; ValueError naming `name`.
 
         A model that learns from labels takes (X, labels=None, name="X") and gives (x, labels).
         """
-        raise not_given(self, Model.check)
+        raise not_given(self, Model.accept)
 
     def forward_backward(self, *data, rng):
-        """The loss `terms` of a minibatch, as `check` gives its data; fills `grad` with dloss/dtheta."""
+        """The loss `terms` of a minibatch, as `accept` gives its data; fills `grad` with dloss/dtheta."""
         raise not_given(self, Model.forward_backward)
 
     def evaluate(self, *data, rng):
-        """The loss `terms` of many rows without a gradient, as `check` gives its data."""
+        """The loss `terms` of many rows without a gradient, as `accept` gives its data."""
         raise not_given(self, Model.evaluate)
 
     def __setstate__(self, state):
@@ -75,13 +81,13 @@ class Model(Bound, Saveable):
         return {f"{part}.{name}": view for part, network in self.networks.items()
                 for name, view in network.named_parameters().items()}
 
-    @finite("X")
+    @door("X")
     def loss_and_grad(self, *data, **randomness):
         """The loss terms of a batch; fills `grad` with dloss/dtheta. Randomness: `rng=`, or `eps=` to hold it fixed.
 
         The mathematics is in `forward_backward`; this door in front of it checks the data.
         """
-        return self.forward_backward(*self.check(*data), **randomness)
+        return self.forward_backward(*self.accept(*data), **randomness)
 
     def start(self, *data):
         """Where training begins: `fit` calls it with the data before the first epoch, and it changes no trained model."""
@@ -113,13 +119,10 @@ class Model(Bound, Saveable):
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""
-        theta = arrays["theta"]
-        if theta.shape != self.theta.shape or theta.dtype != self.theta.dtype:
-            raise ValueError(f"theta: want {self.theta.dtype} {self.theta.shape}, got {theta.dtype} {theta.shape}")
-        if not np.isfinite(theta).all():
-            raise ValueError("theta: contains NaN or infinity")
-        self.theta[:] = theta
-        scale = {name.removeprefix("standardizer."): array for name, array in arrays.items() if name.startswith("standardizer.")}
+        theta = real_array("theta", like("theta", arrays["theta"], self.theta, "the model's"))
+        scale = {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("standardizer.")}
         if scale:
-            self.standardizer = class_named("Standardizer")()
-            self.standardizer.load_arrays(scale)
+            standardizer = class_named("Standardizer")()
+            standardizer.load_arrays(scale)
+            self.standardizer = standardizer
+        self.theta[:] = theta  # last: a refused file changes nothing

@@ -8,10 +8,37 @@ from inspect import signature
 
 import numpy as np
 
-from scratchvae.checking import integer, sizes
+from scratchvae.checking import entry, integer, sizes
 from scratchvae.extending import class_name, class_named
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
 from scratchvae.nn.threads import threads_for
+
+
+def layers_once(name, value):
+    """`value` as a tuple of layers, at least one, each with parameters there once."""
+    layers = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    wrong = [layer for layer in layers if not isinstance(layer, Layer)]
+    if wrong or not layers:
+        raise TypeError(f"{name}: want at least one layer and nothing else, got {wrong or 'none'}")
+    with_parameters = [id(layer) for layer in layers if layer.n_parameters]
+    if len(set(with_parameters)) < len(with_parameters):
+        raise ValueError(f"{name}: want each layer with parameters once; shared weights would need added gradients")
+    return layers
+
+
+def activation_class(name, value):
+    """Tanh, ReLU or Sigmoid by its name in lower case; or by its class any `Layer` that is made without arguments."""
+    if isinstance(value, str) and (value in ACTIVATIONS or "." in value):
+        return ACTIVATIONS.get(value) or class_named(value, Layer)
+    try:
+        signature(value).bind()
+        good = issubclass(value, Layer)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(f"{name}: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer that is made without "
+                         f"arguments, got {value!r}")
+    return value
 
 
 class Network(Layer):
@@ -21,14 +48,10 @@ class Network(Layer):
     can be part of one network only, and a network of one model.
     """
 
+    @entry(layers=layers_once)
     def __init__(self, layers):
-        self.layers = tuple(layers) if isinstance(layers, (list, tuple)) else (layers,)
-        wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
-        if wrong or not self.layers:
-            raise TypeError(f"layers: want at least one layer and nothing else, got {wrong or 'none'}")
-        if len({id(layer) for layer in self.layers if layer.n_parameters}) < sum(l.n_parameters > 0 for l in self.layers):
-            raise ValueError("layers: want each layer with parameters once; shared weights would need added gradients")
-        self.bind(*pack(self.layers))
+        self.layers = layers
+        self.bind(*pack(layers))
 
     @property
     def n_parameters(self):
@@ -86,15 +109,16 @@ def share_out(theta, grad, parts):
         start = stop
 
 
+@entry(hidden=sizes, n_out=integer, activation=activation_class,
+       n_shared=lambda name, value, n_out: integer(name, value, low=0, high=n_out - 1))
 def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.float32):
     """Dense layers n_in -> hidden... -> n_out with `activation` between them and none after the last.
 
     The last `n_shared` of the n_out outputs are learned constants (see `Append`). `activation` is a name or a class.
     """
-    follow, layers, n_out = activation_class(activation), [], integer("n_out", n_out)
-    n_shared = integer("n_shared", n_shared, low=0, high=n_out - 1)
-    for n in sizes("hidden", hidden):
-        layers += [Dense(n_in, n, rng=rng, dtype=dtype), follow()]
+    layers = []
+    for n in hidden:
+        layers += [Dense(n_in, n, rng=rng, dtype=dtype), activation()]
         n_in = n
     layers.append(Dense(n_in, n_out - n_shared, rng=rng, dtype=dtype))
     layers[-1].b[:] = 0  # until the data say where to start: see `start_outputs`
@@ -118,23 +142,6 @@ def start_outputs(network, params, spread):
     for layer in append:
         layer.c[:] = params[n_dense:]
     return True
-
-
-def activation_class(activation):
-    """Tanh, ReLU or Sigmoid by its name in lower case; or by its class any `Layer` that is made without arguments."""
-    if isinstance(activation, str):
-        if activation not in ACTIVATIONS and "." not in activation:
-            raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a class, got {activation!r}")
-        return ACTIVATIONS.get(activation) or class_named(activation, Layer)
-    try:
-        signature(activation).bind()
-        good = issubclass(activation, Layer)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise ValueError(f"activation: want one of {', '.join(ACTIVATIONS)}, or a subclass of Layer that is made "
-                         f"without arguments, got {activation!r}")
-    return activation
 
 
 def activation_name(cls):

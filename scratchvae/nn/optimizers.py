@@ -5,7 +5,7 @@ weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hut
 """
 import numpy as np
 
-from scratchvae.checking import integer, number
+from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
 from scratchvae.extending import arguments, in_one_line, not_given
 
 
@@ -20,9 +20,9 @@ class Optimizer:
     t, weight_decay = 0, 0.0  # steps taken; and for those that know no decay
     theta = grad = scratch = None  # the arrays of the last step, and room for one more
 
+    @entry(lr=number, weight_decay=number)
     def __init__(self, lr, weight_decay=0.0):
-        self.lr = number("lr", lr)
-        self.weight_decay = number("weight_decay", weight_decay)
+        self.lr, self.weight_decay = lr, weight_decay
 
     def step(self, theta, grad):
         """Change theta in place: decay, then the formula. Arrays that are not the last step's pass a door."""
@@ -37,24 +37,14 @@ class Optimizer:
         """The formula: changes theta and the moments in place; t counts this step already, grad is left as it is."""
         raise not_given(self, Optimizer.update)
 
+    @entry(theta=lambda name, value, self: _as_before(name, writeable(name, value), self),
+           grad=lambda name, value, theta: like(name, floats(name, value), theta, "theta"))
     def bind(self, theta, grad):
         """The door: two arrays of floats of one shape, the first step's if it was taken; makes room for the moments."""
-        if not isinstance(theta, np.ndarray) or not isinstance(grad, np.ndarray) or theta.dtype.kind != "f":
-            raise TypeError(f"theta, grad: want two arrays of floats, got {type(theta).__name__} and "
-                            f"{type(grad).__name__}")
-        if not theta.flags.writeable:
-            raise ValueError("theta: it is changed in place, and is read-only")
-        if theta.shape != grad.shape or theta.dtype != grad.dtype:
-            raise ValueError(f"grad: want {theta.dtype} {theta.shape} as theta, got {grad.dtype} {grad.shape}")
-        for kept in ([self.theta, *(getattr(self, name) for name in self.moments)] if self.t else ()):
-            if kept is not None and (theta.shape, theta.dtype) != (kept.shape, kept.dtype):
-                raise ValueError(f"theta: want {kept.dtype} {kept.shape} as in the first step, "
-                                 f"got {theta.dtype} {theta.shape}")
         if self.t == 0:
             for name in self.moments:
                 setattr(self, name, np.zeros_like(theta))
-        if self.theta is None or self.t == 0:
-            self.scratch = np.empty_like(theta)
+        self.scratch = np.empty_like(theta)
         self.theta, self.grad = theta, grad
 
     def __getstate__(self):
@@ -82,6 +72,13 @@ class Optimizer:
                 setattr(self, name, state[name].copy())
 
 
+def _as_before(name, theta, optimizer):
+    """theta, if it has the shape and dtype of what the optimizer moved before, or if that was nothing."""
+    for kept in [optimizer.theta, *(getattr(optimizer, moment) for moment in optimizer.moments)] if optimizer.t else ():
+        theta = theta if kept is None else like(name, theta, kept, "in the first step")
+    return theta
+
+
 class SGD(Optimizer):
     """Gradient descent with momentum.
 
@@ -93,9 +90,10 @@ class SGD(Optimizer):
 
     moments = ("v",)
 
+    @entry(momentum=share)
     def __init__(self, lr, momentum=0.0, *, weight_decay=0.0):
         super().__init__(lr, weight_decay)
-        self.momentum = number("momentum", momentum, high=1, open_high=True)
+        self.momentum = momentum
 
     def update(self, theta, grad):
         # v = momentum * v + g
@@ -119,11 +117,10 @@ class Adam(Optimizer):
 
     moments = ("m", "v")
 
+    @entry(beta1=share, beta2=share, eps=positive)
     def __init__(self, lr=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
         super().__init__(lr, weight_decay)
-        self.beta1 = number("beta1", beta1, high=1, open_high=True)
-        self.beta2 = number("beta2", beta2, high=1, open_high=True)
-        self.eps = number("eps", eps, open_low=True)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def update(self, theta, grad):
         m, v, step = self.m, self.v, self.scratch

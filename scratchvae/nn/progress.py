@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from scratchvae.checking import number
+from scratchvae.checking import entry, number
 from scratchvae.nn.callbacks import Callback
 
 
@@ -17,8 +17,9 @@ class Progress(Callback):
     all, and of the label the beginning.
     """
 
+    @entry(interval=number)
     def __init__(self, label="", stream=None, interval=5.0):
-        self.label, self.stream, self.interval = label, stream, number("interval", interval)
+        self.label, self.stream, self.interval = label, stream, interval
 
     def begin(self, run):
         self._out = self.stream or sys.stderr

@@ -3,14 +3,15 @@
 The file is written after every epoch. A run takes it up as a whole or refuses it and stays as it was.
 """
 import json
+from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import instance, integer, real_array, row_blocks
-from scratchvae.checking import path as door
+from scratchvae.checking import instance, integer, like, real_array, row_blocks
+from scratchvae.checking.files import blaming
 from scratchvae.extending import class_name, described
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
 
@@ -22,8 +23,6 @@ class Checkpoint:
         self.path, self.run = path, run
         if path is None:
             return
-        if not Path(door("checkpoint", path)).parent.is_dir():
-            raise ValueError(f"checkpoint: want a path in a folder that is there, got {path!r}")
         name, config = described(run.model)
         settings = {f"callbacks[{i}], {type(c).__name__}, {key}": value for i, c in enumerate(run.callbacks)
                     for key, value in c.settings(run).items()}
@@ -62,16 +61,11 @@ class Checkpoint:
                 raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {header.get(key)}, "
                                  f"this one's {value}")
         run = self.run
-        # Optimizer and generator are tried as copies, callbacks and model are put back: a refused file changes nothing.
+        # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file changes
+        # nothing.
         optimizer, rng = deepcopy((run.optimizer, run.rng))
-        kept = [dict(vars(callback)) for callback in run.callbacks]
-        try:
+        with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
             self._take_up(header, arrays, optimizer, rng)
-        except (KeyError, TypeError, ValueError) as error:
-            for callback, state in zip(run.callbacks, kept):
-                vars(callback).clear()
-                vars(callback).update(state)
-            raise ValueError(f"{self.path}: checkpoint of another run ({type(error).__name__}: {error})") from error
         vars(run.optimizer).update(vars(optimizer))
         run.rng.bit_generator.state = rng.bit_generator.state
 
@@ -90,14 +84,25 @@ class Checkpoint:
             if real_array(name, values, np.float64).shape != (run.epoch,):
                 raise ValueError(f"{name}: want {run.epoch} values, one an epoch, got shape {values.shape}")
         optimizer.load_state(part("optimizer"))
-        theta = run.model.theta
-        for moment in (array for name, array in optimizer.state().items() if name in optimizer.moments):
-            if (moment.shape, moment.dtype) != (theta.shape, theta.dtype) or not np.isfinite(moment).all():
-                raise ValueError("optimizer: its moments are not finite numbers of theta's shape and dtype")
+        for name in set(optimizer.moments) & set(optimizer.state()):
+            real_array(f"optimizer.{name}", like(f"optimizer.{name}", optimizer.state()[name], run.model.theta, "theta"))
         rng.bit_generator.state = json.loads(header["rng"])
         for i, callback in enumerate(run.callbacks):
             callback.load_state(part(f"callback{i}"))
         run.model.load_arrays(arrays)
+
+
+@contextmanager
+def put_back(things):
+    """A context: if it fails, the things' attributes are again what they were."""
+    kept = [dict(vars(thing)) for thing in things]
+    try:
+        yield
+    except BaseException:
+        for thing, attributes in zip(things, kept):
+            vars(thing).clear()
+            vars(thing).update(attributes)
+        raise
 
 
 def fingerprint(arrays):

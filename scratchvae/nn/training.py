@@ -6,18 +6,22 @@
             optimizer.step(model.theta, model.grad)
 """
 import json
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
 
-from scratchvae.checking import generator, integer
+from scratchvae.checking import entry, generator, integer, optional
+from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
+                                          training_data, validation_data)
 from scratchvae.nn.callbacks import begun
-from scratchvae.nn.door import checked_callbacks, checked_data, checked_optimizer
-from scratchvae.nn.not_finite import refuse_not_finite
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
 
 
+@entry(model=trainable, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
+       batch_size=integer, optimizer=optimizer_for, rng=generator, callbacks=list_of_callbacks,
+       checkpoint=optional(path_in_a_folder))
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
@@ -36,22 +40,20 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
     epochs that were done are in `model.history`.
     """
-    data, valid = checked_data(model, X, labels, valid)
-    epochs, batch_size = integer("epochs", epochs, low=0), integer("batch_size", batch_size)
-    callbacks, optimizer = checked_callbacks(callbacks), checked_optimizer(optimizer, model)
-    run = Run(model, optimizer, generator("rng", rng), epochs, callbacks, has_valid=valid is not None)
+    data = X  # as the model accepted them: a tuple, (x,) or (x, labels)
+    run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None)
     checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
     checkpoint.load()
     with begun(callbacks, run):
-        model.history = run.history
         if run.epoch == 0 < epochs and hasattr(model, "start"):
             model.start(*data)
+        model.history = run.history
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
-            run.history.append(run.history.train, train_epoch(run, data, batch_size))
+            run.history.append("train", train_epoch(run, data, batch_size))
             run.tell("epoch_trained")
             if run.has_valid:
-                run.history.append(run.history.valid, validate(run, valid))
+                run.history.append("valid", validate(run, valid))
             run.epoch += 1
             run.tell("epoch_end")
             checkpoint.save()
@@ -100,8 +102,9 @@ class History:
 
     def append(self, part, terms):
         """Add one epoch's terms (name -> value) to `train` or `valid`."""
+        values = getattr(self, part)
         for name, value in terms.items():
-            part[name] = np.append(part.get(name, np.zeros(0)), value)
+            values[name] = np.append(values.get(name, np.zeros(0)), value)
 
 
 class Run:

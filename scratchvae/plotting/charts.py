@@ -5,11 +5,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
 
-from scratchvae.checking import class_labels, every, integer, matrix, number
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
-                                      house_style, labels_of, panels, short_number, vector)
+from scratchvae.checking import entry, every, integer, matrix, number, optional
+from scratchvae.checking.plotting import labels_of, labels_of_points, vector
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of, house_style,
+                                      panels, short_number)
 
 
+@entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
 @house_style()
 def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     """Codes z (N, 2) coloured by their labels (N,), each class's name, or else its number, at its median.
@@ -17,8 +19,6 @@ def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far
     apart that two labels would overprint, both circles share one
     """
-    z = matrix("z", z, 2)
-    labels = class_labels("labels", labels, len(z), None if names is None else len(labels_of("names", names)))
     ax = axes_of(ax, title, (6, 5.8))
     for c in np.unique(labels):  # more than ten classes share colours; their names tell them apart
         points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])

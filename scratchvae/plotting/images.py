@@ -8,37 +8,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scratchvae.checking import integer, matrix, number, sizes
-from scratchvae.plotting.page import axes_of, house_style, labels_of, short_number, vector
+from scratchvae.checking import entry, integer, optional
+from scratchvae.checking.plotting import (height_and_width, labels_of, paper_and_ink, tiles, tiles_in_rows,
+                                          tiles_of_a_square, vector)
+from scratchvae.plotting.page import axes_of, house_style, short_number
 
-
-MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
-
-
-def _tiles(images, shape, ink):
-    """Rows of pixels (M, D) as tiles (M, h, w) in [0, 1]; D must be a square unless `shape` gives (h, w)."""
-    images = matrix("images", images)
-    n_pixels = images.shape[1]
-    shape = None if shape is None else sizes("shape", shape)
-    if shape is not None and len(shape) != 2:
-        raise ValueError(f"shape: want (h, w), got {shape}")
-    h, w = shape or (isqrt(n_pixels),) * 2
-    if h * w != n_pixels:
-        raise ValueError(f"images: want {f'{h} * {w}' if shape else 'a square number of'} pixels, got {n_pixels}"
-                         + ("" if shape else "; give shape=(h, w)"))
-    if ink is not None and (not isinstance(ink, (tuple, list)) or len(ink) != 2):
-        raise TypeError(f"ink: want the values of paper and of ink, as (0, 255), got {ink!r}")
-    low, high = (number("ink", value, low=-np.inf) for value in ink or (0, 1))
-    if low == high:
-        raise ValueError(f"ink: want two different values, of paper and of ink, got {ink!r}")
-    grey = (images - low) / (high - low)
-    clipped = grey.clip(0, 1)
-    lost = np.abs(grey - clipped).mean()
-    if ink is None and lost > MOST_CLIPPED:
-        raise ValueError(f"images: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, "
-                         f"{images.max():g}], of which clipping would take {lost:.2g} a pixel; rescale them, as "
-                         "images / 255, or say ink=(value of paper, value of ink)")
-    return clipped.reshape(-1, h, w)
+look = {"shape": optional(height_and_width), "ink": optional(paper_and_ink)}
 
 
 def _show_tiles(tiles, n_columns, title, ax, row_labels=None, margins=(0.3, 0.3)):
@@ -70,35 +45,33 @@ def _ticks(values, at):
     return at + 0.5, [short_number(round(values[i], 2) + 0.0) for i in at]
 
 
+@entry(**look, images=tiles, n_columns=integer)
 @house_style()
 def image_grid(images, title, n_columns=10, row_labels=None, shape=None, ink=None, ax=None):
     """The images (M, D), upright, row by row from the top left; `row_labels` says what each row is."""
-    tiles = _tiles(images, shape, ink)
-    n_columns = min(integer("n_columns", n_columns), len(tiles))
-    return _show_tiles(tiles, n_columns, title, ax, row_labels).figure
+    return _show_tiles(images, min(n_columns, len(images)), title, ax, row_labels).figure
 
 
 def _quantiles(n):
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
 
 
+@entry(n=integer)
 def manifold_grid(n):
     """The codes (z1, z2) of `manifold`: each the quantiles (i + 1/2) / n of N(0, 1), equal shares of the prior.
 
     returns : (n * n, 2), row by row from the top: z1 grows to the right, z2 upward
     """
-    z = _quantiles(integer("n", n))
+    z = _quantiles(n)
     return np.stack([np.tile(z, n), np.repeat(z[::-1], n)], axis=1)
 
 
+@entry(**look, images=tiles_of_a_square)
 @house_style()
 def manifold(images, title, shape=None, ink=None, ax=None):
     """What a decoder makes of `manifold_grid(n)`: images (n * n, D) in that order, on axes ticked in z1 and z2."""
-    tiles = _tiles(images, shape, ink)
-    n = isqrt(len(tiles))
-    if n * n != len(tiles):
-        raise ValueError(f"images: want a square number of images, as manifold_grid gives codes, got {len(tiles)}")
-    ax = _show_tiles(tiles, n, title, ax, margins=(0.75, 0.7))
+    n = isqrt(len(images))
+    ax = _show_tiles(images, n, title, ax, margins=(0.75, 0.7))
     middle = [n // 2] if n % 2 else []
     places, names = _ticks(_quantiles(n), [0, n // 4, *middle, n - 1 - n // 4, n - 1])
     ax.set_xticks(places, names)
@@ -107,13 +80,11 @@ def manifold(images, title, shape=None, ink=None, ax=None):
     return ax.figure
 
 
+@entry(**look, values=vector, images=tiles_in_rows)
 @house_style()
 def traversal(images, values, title, row_labels, shape=None, ink=None, ax=None):
     """One row of images for each latent dimension, one column for each of its `values` (V,); images (K * V, D)."""
-    tiles, values = _tiles(images, shape, ink), vector("values", values)
-    if len(tiles) % len(values):
-        raise ValueError(f"images: want {len(values)} a row, one for each of values, got {len(tiles)} in all")
-    ax = _show_tiles(tiles, len(values), title, ax, row_labels, margins=(0.3, 0.75))
+    ax = _show_tiles(images, len(values), title, ax, row_labels, margins=(0.3, 0.75))
     ax.set_xticks(*_ticks(values, np.linspace(0, len(values) - 1, min(11, len(values))).round().astype(int)))
     ax.set_xlabel("value of the latent dimension")
     return ax.figure

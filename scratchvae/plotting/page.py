@@ -4,13 +4,13 @@ from pathlib import Path
 from textwrap import fill
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from scratchvae.checking import every, instance, integer, real_array
-from scratchvae.checking import path as door
+from scratchvae.checking import entry, instance, integer, optional
+from scratchvae.checking import path as a_path
+from scratchvae.checking.plotting import text
 from scratchvae.writing import whole_file
 
 # One colour for one thing in every lesson: Okabe & Ito 2008, their yellow darkened for a white page.
@@ -49,11 +49,11 @@ def house_style():
         plt.rcParams.update(kept)
 
 
+@entry(n=integer, title=text, n_columns=optional(integer))
 @house_style()
 def panels(n, title, n_columns=None, size=(3.4, 3.1)):
     """A figure with `title` above n empty panels of `size` inches: (figure, axes), axes an array of length n."""
-    n, title = integer("n", n), instance("title", title, str, "a text")
-    n_columns = min(n, 3) if n_columns is None else integer("n_columns", n_columns)
+    n_columns = n_columns or min(n, 3)
     n_rows = -(-n // n_columns)
     figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, layout="constrained",
                                 figsize=(n_columns * size[0], n_rows * size[1]))
@@ -61,9 +61,9 @@ def panels(n, title, n_columns=None, size=(3.4, 3.1)):
         ax.remove()
     for ax in axes.flat[:n]:  # ticks are made when they are drawn, so their style must be told to the axes
         ax.tick_params(which="both", labelsize=9, length=3, width=0.8, color=INK, labelcolor=INK)
-    text = figure.suptitle(title, parse_math=False)
-    _wrap(text, figure.get_figwidth() - 0.3)
-    figure.set_figheight(figure.get_figheight() + 0.22 * len(text.get_text().splitlines()))
+    heading = figure.suptitle(title, parse_math=False)
+    _wrap(heading, figure.get_figwidth() - 0.3)
+    figure.set_figheight(figure.get_figheight() + 0.22 * len(heading.get_text().splitlines()))
     return figure, axes.flat[:n]
 
 
@@ -92,10 +92,10 @@ def axes_of(ax, title, size):
     return ax
 
 
+@entry(path=a_path, figure=lambda name, value: instance(name, value, Figure, "a figure"))
 def save(figure, path):
     """Write the figure as a PNG, whole or not at all and the same bytes every time; close it; return the path."""
-    path = Path(door("path", path))
-    instance("figure", figure, Figure, "a figure")
+    path = Path(path)
     try:
         if path.suffix.lower() != ".png":
             raise ValueError(f"path: want a name that ends in .png, got {path.name!r}")
@@ -110,20 +110,3 @@ def save(figure, path):
 def short_number(value, spec="g"):
     """The number with a true minus sign."""
     return f"{value:{spec}}".replace("-", "\N{MINUS SIGN}")
-
-
-def labels_of(name, value, n=None):
-    """`value` as a list of texts, at least one, or n of them."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
-        raise TypeError(f"{name}: want a list of texts, got {value!r}")
-    if len(value) != (n or max(1, len(value))):
-        raise ValueError(f"{name}: want {n or 'one or more'}, got {len(value)}")
-    return list(value)
-
-
-def vector(name, value, n=None, positive=False):
-    """`value` as a finite (n,) array, of positive numbers if a logarithmic axis wants them."""
-    array = real_array(name, value, np.float64)
-    if array.ndim != 1 or n not in (None, len(array)):
-        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
-    return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array

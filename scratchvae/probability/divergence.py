@@ -27,9 +27,12 @@ from collections import namedtuple
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
-from scratchvae.checking import broadcastable, finite, function, integer, number, real_array, same_shape
+from scratchvae.checking import any_number, door, entry, function, integer, reals
+from scratchvae.checking.probability import (beside_log_p, beside_weights, covariances, covariances_beside, distribution,
+                                             distribution_beside_p, even_grid, normalising, one_distribution, points,
+                                             points_beside_mean, several)
 from scratchvae.probability.gaussian import LOG_2PI
-from scratchvae.probability.inference import ascend, distribution
+from scratchvae.probability.inference import ascend
 
 Estimate = namedtuple("Estimate", "value error")
 GaussianFit = namedtuple("GaussianFit", "mu log_var")
@@ -37,6 +40,7 @@ GaussianFit = namedtuple("GaussianFit", "mu log_var")
 
 # ---- four ways to a KL --------------------------------------------------------------------------------------------
 
+@entry(p=distribution, q=distribution_beside_p)
 def kl_table(p, q):
     """KL(p || q) of tables of probabilities, in nats.
 
@@ -47,15 +51,11 @@ def kl_table(p, q):
     >>> kl_table([[0.5, 0.5], [0.25, 0.75]], [[0.25, 0.75], [0.5, 0.5]])  # the order matters
     array([0.14384104, 0.13081204])
     """
-    p, q = distribution("p", p), distribution("q", q)
-    broadcastable(p=p, q=q)
-    if p.shape[-1] != q.shape[-1]:
-        raise ValueError(f"p, q: want the same number of classes, got {p.shape} and {q.shape}")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0).sum(axis=-1)
 
 
-@finite("log_p", "log_q", "cell")
+@door(log_p=reals, log_q=beside_log_p, cell=normalising)
 def kl_quadrature(log_p, log_q, cell):
     """KL(p || q) of two densities, in nats, from their logarithms on the points of an even grid.
 
@@ -65,15 +65,10 @@ def kl_quadrature(log_p, log_q, cell):
     For smooth densities that have died away at the grid's edge the error falls faster than any power of the spacing.
     ValueError if p does not sum to 1 within 1e-6: the grid is too small, too coarse, or p is not normalised.
     """
-    log_p, log_q = _pair(log_p=log_p, log_q=log_q)
-    p = np.exp(log_p)
-    total = p.sum() * number("cell", cell, open_low=True)
-    if abs(total - 1) > 1e-6:
-        raise ValueError(f"log_p: want a density that sums to 1 on the grid, got {total}")
-    return float(np.sum(p * (log_p - log_q)) * cell)
+    return float(np.sum(np.exp(log_p) * (log_p - log_q)) * cell)
 
 
-@finite("log_p", "log_q")
+@door(log_p=several, log_q=beside_log_p)
 def kl_monte_carlo(log_p, log_q):
     """Estimate(value, error) of KL(p || q), in nats, from log p and log q at S independent draws z_s ~ p.
 
@@ -81,14 +76,11 @@ def kl_monte_carlo(log_p, log_q):
 
     log_p, log_q : (S,), S >= 2.  Unbiased; but if q misses a place that p visits rarely, the error does not know it.
     """
-    log_p, log_q = _pair(log_p=log_p, log_q=log_q)
-    if log_p.ndim != 1 or len(log_p) < 2:
-        raise ValueError(f"log_p: want shape (S,), S >= 2, got {log_p.shape}")
     terms = log_p - log_q
     return Estimate(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
 
 
-@finite("mean", "covariance", "other_mean", "other_covariance")
+@door(mean=points, covariance=covariances, other_mean=points_beside_mean, other_covariance=covariances_beside)
 def kl_gaussian(mean, covariance, other_mean, other_covariance):
     """KL(N(mean, covariance) || N(other_mean, other_covariance)) with full covariances, in nats.
 
@@ -97,25 +89,17 @@ def kl_gaussian(mean, covariance, other_mean, other_covariance):
     mean, other_mean : (..., K)      covariances : (..., K, K), positive definite      all broadcast; returns : (...)
     Source: Rasmussen & Williams 2006, equation A.23.
     """
-    arrays = [real_array(name, value, np.float64) for name, value in (
-        ("mean", mean), ("covariance", covariance), ("other_mean", other_mean), ("other_covariance", other_covariance))]
-    m, C, m_other, C_other = arrays
-    K = m.shape[-1] if m.ndim else 0
-    if not m.shape[-1:] == m_other.shape[-1:] == (K,) or not C.shape[-2:] == C_other.shape[-2:] == (K, K):
-        raise ValueError("mean, covariance, other_mean, other_covariance: want means (..., K) and covariances (..., K, K), "
-                         f"got {[a.shape for a in arrays]}")
-    broadcastable(mean=m, other_mean=m_other, covariance=C[..., 0], other_covariance=C_other[..., 0])
     # With C = A A^T, C' = B B^T and R = B^-1 A: tr(C'^-1 C) = |R|^2, log|C| - log|C'| = 2 log|R|
-    A, B = _cholesky("covariance", C), _cholesky("other_covariance", C_other)
+    A, B = np.linalg.cholesky(covariance), np.linalg.cholesky(other_covariance)
     R = np.linalg.solve(B, A)
-    d = np.linalg.solve(B, (m - m_other)[..., None])[..., 0]
+    d = np.linalg.solve(B, (mean - other_mean)[..., None])[..., 0]
     log_det = 2 * np.log(np.diagonal(R, axis1=-2, axis2=-1)).sum(axis=-1)
-    return 0.5 * (np.sum(R**2, axis=(-2, -1)) - K - log_det + np.sum(d**2, axis=-1))
+    return 0.5 * (np.sum(R**2, axis=(-2, -1)) - mean.shape[-1] - log_det + np.sum(d**2, axis=-1))
 
 
 # ---- the Gaussian closest to a given density, in both orders ------------------------------------------------------
 
-@finite("z", "mu", "log_var")
+@door(z=reals, weights=one_distribution, mu=beside_weights, log_var=beside_weights)
 def mixture_log_prob_and_grad(z, weights, mu, log_var):
     """log p(z) and d log p / dz of a mixture of one-dimensional Gaussians, shaped like z.
 
@@ -123,11 +107,6 @@ def mixture_log_prob_and_grad(z, weights, mu, log_var):
 
     with r_c(z) = w_c N_c(z) / p(z), the posterior of the component.      weights, mu, log_var : (C,)
     """
-    weights = distribution("weights", weights)
-    z, mu, log_var = (real_array(name, value, np.float64) for name, value in (("z", z), ("mu", mu), ("log_var", log_var)))
-    if weights.ndim != 1:
-        raise ValueError(f"weights: want shape (C,), got {weights.shape}")
-    same_shape(weights=weights, mu=mu, log_var=log_var)
     z = z[..., None]
     pull = (mu - z) * np.exp(-log_var)                                         # (..., C)
     log_joint = np.log(weights) - 0.5 * (pull * (mu - z) + log_var + LOG_2PI)  # -inf for a weight of 0
@@ -137,23 +116,20 @@ def mixture_log_prob_and_grad(z, weights, mu, log_var):
     return (top + np.log(total))[..., 0], np.sum(joint / total * pull, axis=-1)
 
 
-@finite("log_p", "z")
+@door(log_p=several, z=even_grid)
 def fit_forward(log_p, z):
     """GaussianFit(mu, log_var) of the Gaussian q with the smallest KL(p || q): that with the mean and variance of p.
 
     log_p : (M,), log p on the even grid z (M,), up to a constant
     """
-    log_p, z = _pair(log_p=log_p, z=z)
-    if z.ndim != 1:
-        raise ValueError(f"log_p, z: want shape (M,), got {z.shape}")
-    if np.ptp(np.diff(z)) > 1e-6 * np.abs(np.diff(z)).max(initial=0):
-        raise ValueError("z: want an even grid, each point at the same distance from the one before")
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     mu = p @ z
     return GaussianFit(float(mu), float(np.log(p @ (z - mu) ** 2)))
 
 
+@entry(log_prob_and_grad=function, mu=any_number, log_var=any_number,
+       n_nodes=lambda name, value: integer(name, value, high=180))  # with more, their weights overflow
 def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=10_000, tolerance=1e-10):
     """GaussianFit(mu, log_var) of a Gaussian q with a locally smallest KL(q || p), by descent from the given one.
 
@@ -162,9 +138,7 @@ def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=1
     log_prob_and_grad : z -> log p(z), s(z) = d log p / dz; p need not be normalised
     The expectations over eps ~ N(0, 1) are by Gauss-Hermite quadrature. ValueError if it does not settle.
     """
-    function("log_prob_and_grad", log_prob_and_grad)
-    mu, log_var = number("mu", mu, low=-np.inf), number("log_var", log_var, low=-np.inf)
-    eps, weights = hermegauss(integer("n_nodes", n_nodes, high=180))  # with more, its weights overflow
+    eps, weights = hermegauss(n_nodes)
     weights = weights / weights.sum()
 
     def uphill(theta):  # -dKL/dtheta
@@ -173,19 +147,3 @@ def fit_reverse(log_prob_and_grad, mu, log_var, *, lr=0.1, n_nodes=64, n_steps=1
         return np.array([weights @ slope, 0.5 + 0.5 * sigma * (weights @ (slope * eps))])
 
     return GaussianFit(*map(float, ascend(uphill, (mu, log_var), lr=lr, n_steps=n_steps, tolerance=tolerance)))
-
-
-def _cholesky(name, C):
-    if np.abs(C - np.swapaxes(C, -1, -2)).max() > 1e-10 * np.abs(C).max():  # only one triangle would be read
-        raise ValueError(f"{name}: want a symmetric matrix, got {C}")
-    try:
-        return np.linalg.cholesky(C)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"{name}: want a positive definite matrix, got {C}") from None
-
-
-def _pair(**arrays):
-    """Two arrays of one shape, in float64."""
-    arrays = {name: real_array(name, value, np.float64) for name, value in arrays.items()}
-    same_shape(**arrays)
-    return arrays.values()

@@ -19,7 +19,8 @@ This is the arithmetic of a training step, and but for `standardize` it trusts i
 """
 import numpy as np
 
-from scratchvae.checking import broadcastable, finite, real_array, row_blocks
+from scratchvae.checking import broadcastable, door, reals, row_blocks
+from scratchvae.checking.probability import positives
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -43,15 +44,13 @@ def moments(x):
     return mean, variance
 
 
-@finite("x", "mu", "sigma")
+@door(x=reals, mu=reals, sigma=lambda name, value, x, mu: broadcastable(name, positives(name, value), x=x, mu=mu))
 def standardize(x, mu, sigma):
     """(x - mu) / sigma: how many standard deviations x lies above the mean; N(0, 1) if x ~ N(mu, sigma^2)."""
-    x, mu, sigma = (real_array(name, value, np.float64) for name, value in (("x", x), ("mu", mu), ("sigma", sigma)))
-    broadcastable(x=x, mu=mu, sigma=sigma)
-    if np.any(sigma <= 0):
-        raise ValueError(f"sigma: want positive standard deviations, got {np.min(sigma)}")
     return (x - mu) / sigma
 
+
+# ---- the sampler and the KL, each with its derivative: what a VAE adds to an autoencoder -----------------------------
 
 def reparameterize(mu, log_var, eps):
     """z ~ N(mu, diag exp(log_var)) as a differentiable function of mu and log_var, given eps ~ N(0, I).
@@ -59,10 +58,20 @@ def reparameterize(mu, log_var, eps):
         z = mu + sigma * eps        sigma = exp(log_var / 2), the standard deviation, not the variance
 
     mu, log_var : (N, K)      eps : (N, K) or (S, N, K)      returns : z, shaped like eps
-    Its derivatives are dz/dmu = 1 and dz/dlog_var = sigma * eps / 2; `VAE.forward_backward` uses them.
     Source: Kingma & Welling 2014, section 2.4.
     """
     return mu + np.exp(0.5 * log_var) * eps
+
+
+def reparameterize_grad(dz, log_var, eps):
+    """dmu, dlog_var, each (N, K), of z = mu + sigma * eps, summed over the S samples that share mu and log_var.
+
+        dz/dmu = 1        dz/dlog_var = d/dlog_var exp(log_var / 2) eps = 1/2 sigma eps
+
+    dz, eps : (S, N, K)      With dz[None], eps[None], (1, S, N, K), every sample keeps its own: each (S, N, K).
+    """
+    sigma = np.exp(0.5 * log_var)
+    return dz.sum(axis=0), (dz * eps).sum(axis=0) * (0.5 * sigma)
 
 
 def kl_standard(mu, log_var):
@@ -71,7 +80,6 @@ def kl_standard(mu, log_var):
         KL = 1/2 sum_j (mu_j^2 + sigma_j^2 - 1 - log sigma_j^2)
 
     mu, log_var : (N, K)      returns : (N,)
-    Its derivatives are dKL/dmu = mu and dKL/dlog_var = (sigma^2 - 1) / 2.
     Source: Kingma & Welling 2014, appendix B (theirs is -KL).
 
     >>> kl_standard(mu=np.array([[0.0, 0.0], [1.0, 2.0]]), log_var=np.zeros((2, 2)))
@@ -80,6 +88,15 @@ def kl_standard(mu, log_var):
     if mu.shape != log_var.shape:
         raise ValueError(f"want equal shapes, got mu {mu.shape} and log_var {log_var.shape}")
     return 0.5 * (mu * mu + (np.expm1(log_var) - log_var)).sum(axis=-1)
+
+
+def kl_standard_grad(mu, log_var):
+    """dKL/dmu, dKL/dlog_var of each example, each (N, K).
+
+        dKL/dmu = mu        dKL/dlog_var = 1/2 (sigma^2 - 1)
+    """
+    sigma = np.exp(0.5 * log_var)
+    return mu, 0.5 * (sigma * sigma - 1)
 
 
 def kl(mu, log_var, prior_mu, prior_log_var):

@@ -23,18 +23,23 @@ from math import lgamma
 
 import numpy as np
 
-from scratchvae.checking import broadcastable, every, finite, function, instance, integer, matrix, number, real_array
+from scratchvae.checking import (any_number, broadcastable, door, entry, fields, function, integer, number, positive,
+                                 real_matrix, reals, whole)
+from scratchvae.checking.probability import (an_observation, binary_matrix, counts_up_to_n, observed, one_distribution,
+                                             open_unit, params_or_zeros, peaked, possible, rows_beside_prior)
 
 Belief = namedtuple("Belief", "posterior evidence")
 Normal = namedtuple("Normal", "mean variance")
 Beta = namedtuple("Beta", "a b")
+
+a_normal, a_beta = fields(Normal, mean=any_number, variance=positive), fields(Beta, a=positive, b=positive)
 
 _lgamma = np.vectorize(lgamma, otypes=[float])
 
 
 # ---- Bayes' rule on a table of hypotheses -------------------------------------------------------------------------
 
-@finite("prior", "likelihood")
+@door(prior=one_distribution, likelihood=possible)
 def bayes(prior, likelihood):
     """Belief(posterior (H,), evidence) in H hypotheses, of which one is true, after one observation.
 
@@ -46,18 +51,12 @@ def bayes(prior, likelihood):
     >>> bayes(prior=[0.5, 0.5], likelihood=[0.9, 0.3]).posterior
     array([0.75, 0.25])
     """
-    prior = _one_distribution("prior", prior)
-    likelihood = real_array("likelihood", likelihood, np.float64)
-    if likelihood.shape != prior.shape or likelihood.min() < 0:
-        raise ValueError(f"likelihood: want shape {prior.shape} and values >= 0, got {likelihood}")
     joint = likelihood * prior
     evidence = joint.sum()
-    if evidence == 0:
-        raise ValueError("likelihood: the evidence is 0; what was observed is impossible under every hypothesis")
     return Belief(joint / evidence, evidence)
 
 
-@finite("prior", "log_likelihood")
+@door(prior=one_distribution, log_likelihood=rows_beside_prior)
 def update(prior, log_likelihood):
     """The posteriors (N + 1, H) before and after each of N observations that are independent given the hypothesis.
 
@@ -66,32 +65,16 @@ def update(prior, log_likelihood):
     Each row is `bayes` of the row above; together, in logarithms, so that nothing underflows.
     prior : (H,), sums to 1      log_likelihood : (N, H), log p(x_i given h)
     """
-    prior = _one_distribution("prior", prior)
-    log_likelihood = matrix("log_likelihood", log_likelihood, len(prior), np.float64)
     # log 0 = -inf: what was impossible stays impossible
     log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])
     joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
     return joint / joint.sum(axis=1, keepdims=True)
 
 
-def _one_distribution(name, value):
-    table = distribution(name, value)
-    if table.ndim != 1:
-        raise ValueError(f"{name}: want shape (H,), got {table.shape}")
-    return table
-
-
-def distribution(name, value):
-    """`value` as a table (..., C) of probabilities: >= 0, summing to 1 over the last axis within 1e-9."""
-    table = real_array(name, value, np.float64)
-    if table.ndim == 0 or table.min() < 0 or table.max() > 2 or np.abs(table.sum(axis=-1) - 1).max() > 1e-9:
-        raise ValueError(f"{name}: want probabilities >= 0 that sum to 1, got {table}")
-    return table
-
-
 # ---- one formula, two readings ------------------------------------------------------------------------------------
 
-@finite("k", "n", "p")
+@door("k", "n", "p", n=whole, k=counts_up_to_n,
+      p=lambda name, value, k: broadcastable(name, open_unit(name, value), k=k))
 def binomial_log_prob(k, n, p):
     """log p(k ones among n throws of a coin), in nats: a probability over k = 0 ... n, a likelihood of p in (0, 1).
 
@@ -99,29 +82,25 @@ def binomial_log_prob(k, n, p):
 
     k and p broadcast. Summed over k it is 1 for every p; integrated over p it is 1 / (n + 1) for every k.
     """
-    k, p, n = real_array("k", k, np.float64), real_array("p", p, np.float64), integer("n", n, low=0)
-    if k.min() < 0 or k.max() > n or (k != np.round(k)).any() or p.min() <= 0 or p.max() >= 1:
-        raise ValueError(f"k, p: want integers k in 0..{n} and p in (0, 1), got k = {k}, p = {p}")
-    broadcastable(k=k, p=p)
     log_choices = lgamma(n + 1) - _lgamma(k + 1) - _lgamma(n - k + 1)
     return log_choices + k * np.log(p) + (n - k) * np.log1p(-p)
 
 
 # ---- maximum likelihood -------------------------------------------------------------------------------------------
 
-@finite("x")
+@door(x=real_matrix)
 def gaussian_mle(x):
     """Normal(mean (D,), variance (D,)) under which x (N, D) is most likely: variance = sum (x - mean)^2 / N."""
-    x = matrix("x", x, dtype=np.float64)
     return Normal(x.mean(axis=0), x.var(axis=0))
 
 
+@entry(x=binary_matrix)
 def bernoulli_mle(x):
     """The probabilities of a one (D,) under which x (N, D) in {0, 1} is most likely: the share of ones."""
-    x = matrix("x", x, dtype=np.float64)
-    return every("x", x, lambda x: (x == 0) | (x == 1), "want every value 0 or 1, got {}").mean(axis=0)
+    return x.mean(axis=0)
 
 
+@entry(observation=an_observation, x=observed, start=params_or_zeros)
 def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, tolerance=1e-12):
     """The params (n_params,), the same for every example, under which x (N, D) is most likely, by gradient ascent.
 
@@ -130,29 +109,21 @@ def mle_by_ascent(observation, x, *, start=None, lr=0.5, n_steps=10_000, toleran
     observation : an observation model, as `Bernoulli()`      start : (n_params,), 0 if not given
     ValueError if it does not settle: lr is too large, or there is no maximum (an x that is always 0 wants logit -inf).
     """
-    if isinstance(observation, type) or not hasattr(observation, "log_prob_and_grad"):
-        raise TypeError(f"observation: want an observation model such as Bernoulli(), got {observation!r}")
-    x = observation.check(x, dtype=np.float64)
-    if x.ndim != 2:
-        raise TypeError(f"observation: want a model of x (N, D), got {observation!r}; of labels the shares are most likely")
-    n_params = observation.n_params(x.shape[1])
-    start = np.zeros(n_params) if start is None else real_array("start", start, np.float64)
-    if start.shape != (n_params,):
-        raise ValueError(f"start: want shape ({n_params},), as x has {x.shape[1]} features, got {start.shape}")
-    return ascend(lambda params: observation.evaluate(x, np.broadcast_to(params, (len(x), n_params)))[1].mean(axis=0),
-                  start, lr=lr, n_steps=n_steps, tolerance=tolerance)
+    def gradient(params):
+        return observation.value_and_grad(x, np.broadcast_to(params, (len(x), len(params))))[1].mean(axis=0)
+
+    return ascend(gradient, start, lr=lr, n_steps=n_steps, tolerance=tolerance)
 
 
+@entry(gradient=function, theta=reals, lr=positive, n_steps=integer, tolerance=number)
 def ascend(gradient, theta, *, lr, n_steps=10_000, tolerance=1e-12):
     """theta (P,) where `gradient(theta)` (P,) is at most `tolerance`, by theta = theta + lr * gradient(theta).
 
     ValueError if n_steps steps do not lead there.
     """
-    theta = np.array(real_array("theta", theta, np.float64))
-    function("gradient", gradient)
-    lr, tolerance = number("lr", lr, open_low=True), number("tolerance", tolerance)
+    theta = theta.copy()
     with np.errstate(all="ignore"):  # a diverging step overflows, and is refused below
-        for _ in range(integer("n_steps", n_steps)):
+        for _ in range(n_steps):
             grad = gradient(theta)
             if np.abs(grad).max() <= tolerance:
                 return theta
@@ -163,7 +134,7 @@ def ascend(gradient, theta, *, lr, n_steps=10_000, tolerance=1e-12):
 
 # ---- MAP with conjugate priors ------------------------------------------------------------------------------------
 
-@finite("n", "mean", "variance", "prior")
+@door("n", "mean", "variance", "prior", n=whole, mean=any_number, variance=positive, prior=a_normal)
 def gaussian_posterior(n, mean, variance, prior):
     """The posterior Normal of an unknown mean after n values with this mean; its mean is the MAP estimate.
 
@@ -173,46 +144,31 @@ def gaussian_posterior(n, mean, variance, prior):
     Limits: v0 -> infinity or n -> infinity give the MLE, n = 0 gives the prior.
     Source: Bishop 2006, equations 2.141 and 2.142.
     """
-    instance("prior", prior, Normal, "Normal(mean, variance)")
-    m0, v0 = number("prior.mean", prior.mean, low=-np.inf), number("prior.variance", prior.variance, open_low=True)
-    n, mean = integer("n", n, low=0), number("mean", mean, low=-np.inf)
-    variance = number("variance", variance, open_low=True)
+    m0, v0 = prior
     posterior_variance = 1 / (1 / v0 + n / variance)
     return Normal(posterior_variance * (m0 / v0 + n * mean / variance), posterior_variance)
 
 
+@entry(prior=a_beta, n=whole, n_ones=lambda name, value, n: integer(name, value, low=0, high=n))
 def beta_posterior(n_ones, n, prior):
     """The posterior Beta of an unknown probability after n_ones ones among n: Beta(a + n_ones, b + n - n_ones).
 
     Source: Bishop 2006, equation 2.18.
     """
-    prior, n = _beta("prior", prior), integer("n", n, low=0)
-    n_ones = integer("n_ones", n_ones, low=0, high=n)
     return Beta(prior.a + n_ones, prior.b + n - n_ones)
 
 
-@finite("beta")
+@door(beta=lambda name, value: peaked(name, a_beta(name, value)))
 def beta_mode(beta):
     """Where Beta(a, b) is highest, (a - 1) / (a + b - 2): the MAP estimate. Beta(1, 1) is flat and has no mode."""
-    beta = _beta("beta", beta)
-    if min(beta) < 1 or sum(beta) <= 2:
-        raise ValueError(f"beta: want a, b >= 1 and not both 1, for a single finite mode, got {beta}")
     return (beta.a - 1) / (beta.a + beta.b - 2)
 
 
-@finite("p", "beta")
+@door(p=open_unit, beta=a_beta)
 def beta_log_prob(p, beta):
     """log of the density of Beta(a, b) at p in (0, 1), in nats, p of any shape.
 
         (a - 1) log p + (b - 1) log(1 - p) - log B(a, b)        B(a, b) = G(a) G(b) / G(a + b), G the gamma function
     """
-    beta = _beta("beta", beta)
-    p = every("p", real_array("p", p, np.float64), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
     log_b = lgamma(beta.a) + lgamma(beta.b) - lgamma(beta.a + beta.b)
     return (beta.a - 1) * np.log(p) + (beta.b - 1) * np.log1p(-p) - log_b
-
-
-def _beta(name, value):
-    """A Beta of two positive numbers."""
-    instance(name, value, Beta, "Beta(a, b)")
-    return Beta(number(f"{name}.a", value.a, open_low=True), number(f"{name}.b", value.b, open_low=True))

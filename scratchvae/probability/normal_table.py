@@ -12,19 +12,22 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scratchvae.checking import broadcastable, number, real_array
+from scratchvae.checking import broadcastable, door, entry, number, reals
+from scratchvae.checking.probability import positives
 from scratchvae.probability.gaussian import standardize
 
 
+@entry(z=reals)
 def normal_cdf(z):
     """Phi(z) = P(Z <= z) of the standard normal, z of any shape; no digits are lost in the lower tail."""
     # Phi(z) = erfc(-z / sqrt 2) / 2
-    return 0.5 * _erfc(-real_array("z", z, np.float64) / sqrt(2))
+    return 0.5 * _erfc(-z / sqrt(2))
 
 
+@entry(probability=lambda name, value: number(name, value, high=1, open_low=True, open_high=True))
 def normal_quantile(probability):
     """The z with Phi(z) = probability in (0, 1) : the normal table, read backwards."""
-    return NormalDist().inv_cdf(number("probability", probability, 0, 1, open_low=True, open_high=True))
+    return NormalDist().inv_cdf(probability)
 
 
 def normal_table():
@@ -32,6 +35,8 @@ def normal_table():
     return normal_cdf((10 * np.arange(40)[:, None] + np.arange(10)) / 100)
 
 
+@door(low=reals, high=reals, mu=reals, sigma=lambda name, value, low, high, mu: broadcastable(
+    name, positives(name, value), low=low, high=high, mu=mu))
 def normal_interval(low, high, mu, sigma):
     """P(low <= X <= high) of X ~ N(mu, sigma^2): standardise both ends, look both up, subtract. One point has 0.
 
@@ -40,9 +45,6 @@ def normal_interval(low, high, mu, sigma):
     >>> normal_interval([85, 70], [115, 130], mu=100, sigma=15)  # within one sigma, within two
     array([0.68268949, 0.95449974])
     """
-    low, high, mu, sigma = (real_array(name, value, np.float64) for name, value in (
-        ("low", low), ("high", high), ("mu", mu), ("sigma", sigma)))
-    broadcastable(low=low, high=high, mu=mu, sigma=sigma)
     a, b = standardize(low, mu, sigma), standardize(high, mu, sigma)
     if np.any(a > b):
         raise ValueError(f"low, high: want low <= high, got {low} and {high}")

@@ -1,10 +1,15 @@
 """What may come in? The checks at every public door.
 
-A door either gives back an array that the mathematics can use as it is, or raises `TypeError` (the wrong
-kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and what it wants.
-Values are looked at in blocks, so that a check never needs a second copy of the data.
+Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the result
+must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an observation
+model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other, never a pair of both.
+
+A check is a function of an argument's name and value. It gives back what the mathematics can use as it is, or raises
+`TypeError` (the wrong kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and
+what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that many
+need and the decorators; the other files of this folder have those of one room each.
 """
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from os import PathLike
 from pathlib import Path
@@ -61,13 +66,36 @@ def every(name, array, good, complaint):
     return array
 
 
-def real_array(name, value, dtype=None):
-    """`value` as an array of finite real numbers, converted to `dtype` if given (a copy only if it must be)."""
+def only(name, value, good, complaint, error=ValueError):
+    """`value`, if it is good; else the error with the complaint, a text with {0} for the value."""
+    if not good(value):
+        raise error(f"{name}: {complaint.format(value)}")
+    return value
+
+
+def real_array(name, value, dtype=None, shape=None):
+    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, if given."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
         array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
-    return every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
+    every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
+    if shape not in (None, array.shape):
+        raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
+    return array
+
+
+def reals(name, value, shape=None):
+    """`value` as finite float64 numbers, of this shape if given."""
+    return real_array(name, value, np.float64, shape)
+
+
+def vector(name, value, n=None):
+    """`value` as finite float64 numbers (N,), with N = `n` if given."""
+    array = reals(name, value)
+    if array.ndim != 1 or n not in (None, len(array)):
+        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
+    return array
 
 
 def matrix(name, value, n_columns=None, dtype=None):
@@ -76,6 +104,23 @@ def matrix(name, value, n_columns=None, dtype=None):
     if array.ndim != 2 or n_columns not in (None, array.shape[1]):
         raise ValueError(f"{name}: want shape (N, {n_columns or 'D'}), got {array.shape}")
     return array
+
+
+def float_matrix(name, value, n_columns=None):
+    """`value` as a finite (N, D) array of floats: float32 as it is, else float64."""
+    array = matrix(name, value, n_columns)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def binary(name, array, wants="want", hint=""):
+    """`array`, if it holds nothing but 0 and 1."""
+    return every(name, array, lambda x: (x == 0) | (x == 1), f"{wants} every value 0 or 1, got {{}}{hint}")
+
+
+def unit_interval(name, array, wants="want", hint=""):
+    """`array`, if all its numbers are in [0, 1]."""
+    return every(name, array, lambda x: (x >= 0) & (x <= 1),
+                 f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255{hint}")
 
 
 def order_of_one(name, x, mean, variance):
@@ -130,7 +175,7 @@ def sizes(name, value):
     """`value` as a tuple of integers >= 1, which may be empty."""
     if not isinstance(value, (tuple, list, range, np.ndarray)) or getattr(value, "ndim", 1) != 1:
         raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}")
-    return tuple(integer(name, n, each=1) for n in value)
+    return tuple(size(name, n) for n in value)
 
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
@@ -147,20 +192,22 @@ def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False
     return got
 
 
-def same_shape(**arrays):
-    """Nothing, if the arrays' shapes are equal."""
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"{', '.join(arrays)}: want equal shapes, got {shapes}")
-
-
-def broadcastable(**arrays):
-    """Nothing, if the arrays broadcast together."""
-    shapes = {name: array.shape for name, array in arrays.items()}
+def broadcastable(name, array, **others):
+    """`array`, if it and the others broadcast together."""
+    shapes = {**{other: a.shape for other, a in others.items()}, name: array.shape}
     try:
         np.broadcast_shapes(*shapes.values())
     except ValueError:
-        raise ValueError(f"{', '.join(arrays)}: want shapes that broadcast together, got {shapes}") from None
+        raise ValueError(f"{', '.join(shapes)}: want shapes that broadcast together, got {shapes}") from None
+    return array
+
+
+def fields(kind, **checks):
+    """The check of a namedtuple of this `kind`: each field by a check of its own."""
+    def check(name, value):
+        instance(name, value, kind, f"{kind.__name__}({', '.join(kind._fields)})")
+        return kind(**{field: check(f"{name}.{field}", getattr(value, field)) for field, check in checks.items()})
+    return check
 
 
 def instance(name, value, kind, example):
@@ -187,7 +234,7 @@ def path(name, value):
 
 
 def not_too_large(result):
-    """An intermediate `result`, if it is finite; else FloatingPointError, to which `finite` adds the arguments to blame."""
+    """An intermediate `result`, if it is finite; else FloatingPointError, to which a `door` adds the arguments to blame."""
     if not np.isfinite(result).all():
         raise FloatingPointError("an intermediate result is not finite")
     return result
@@ -200,32 +247,56 @@ def choice(name, value, options):
     return value
 
 
-def door(*blamed, **checks):
+def admission(function, checks):
+    """(arguments, named) -> the call's arguments bound to the function's parameters, those of `checks` checked."""
+    parameters = signature(function)
+    others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
+              for argument, check in checks.items()}
+
+    def admit(arguments, named):
+        try:
+            bound = parameters.bind(*arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{function.__qualname__}: {error}") from None
+        bound.apply_defaults()
+        values = bound.arguments
+        with np.errstate(all="ignore"):
+            for argument, check in checks.items():
+                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+        return bound
+    return admit
+
+
+def entry(**checks):
     """Decorator: what may come in, declared beside a function's name, so that its body is its mathematics alone.
 
-        @door(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
+        @entry(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
         def f(x, y, *, rng): ...
 
     A check is called with an argument's name and value, and by name with any others that it asks for: those above it,
-    checked already, and self. What it gives back is what the body gets. Finite arguments can be too large for the
-    arithmetic: what comes out must be finite, else FloatingPointError with the arguments to blame, all arrays and numbers
-    that were checked if they are not named.
+    checked already, and self. What it gives back is what the body gets.
     """
     def decorate(function):
-        parameters = signature(function)
-        others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
-                  for argument, check in checks.items()}
+        admit = admission(function, checks)
 
         @wraps(function)
         def checked(*arguments, **named):
-            try:
-                bound = parameters.bind(*arguments, **named)
-            except TypeError as error:
-                raise TypeError(f"{function.__qualname__}: {error}") from None
-            bound.apply_defaults()
-            values = bound.arguments
-            for argument, check in checks.items():
-                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+            bound = admit(arguments, named)
+            return function(*bound.args, **bound.kwargs)
+        return checked
+    return decorate
+
+
+def door(*blamed, **checks):
+    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite, else
+    FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
+    """
+    def decorate(function):
+        admit = admission(function, checks)
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            bound = admit(arguments, named)
             try:
                 with np.errstate(all="ignore"):
                     result = function(*bound.args, **bound.kwargs)
@@ -233,17 +304,13 @@ def door(*blamed, **checks):
                     if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
                         raise FloatingPointError("the result is not finite")
             except (FloatingPointError, np.linalg.LinAlgError) as error:
+                values = bound.arguments
                 names = blamed or [name for name in checks if isinstance(values[name], (np.ndarray, float, tuple))]
                 raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
                                          f"{error}") from None
             return result
         return checked
     return decorate
-
-
-def finite(*names):
-    """A door that checks nothing but that the results are finite."""
-    return door(*names)
 
 
 def optional(check):
@@ -270,3 +337,52 @@ def float_type(name, value):
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: want float32 or float64, got {value!r}")
     return dtype.type
+
+
+def doubles(name, value, n=None):
+    """`value` if it is a vector of `n` float64 already, at least one."""
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or n not in (None, value.size):
+        got = value.shape if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"{name}: want a vector (P,), got {got}{'' if n is None else f' beside P = {n}'}")
+    if value.dtype != np.float64:
+        raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {value.dtype}")
+    return value
+
+
+def tensors(name, value, theta):
+    """`value` as tensor name -> array; all of theta, if it is None."""
+    if value is None:
+        return {"theta": theta}
+    if not isinstance(value, dict) or not all(isinstance(view, np.ndarray) for view in value.values()):
+        raise TypeError(f"{name}: want tensor name -> array, as model.named_parameters() gives, got {value!r}")
+    return value
+
+
+def floats(name, value):
+    """`value` if it is an array of floats already."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
+    return value
+
+
+def writeable(name, value):
+    """`value` if it is an array of floats that can be changed in place."""
+    if not floats(name, value).flags.writeable:
+        raise ValueError(f"{name}: it is changed in place, and is read-only")
+    return value
+
+
+def like(name, value, other, what):
+    """`value`, an array, if it has the shape and dtype of the `other`, which is `what`."""
+    if (np.shape(value), value.dtype) != (other.shape, other.dtype):
+        raise ValueError(f"{name}: want {other.dtype} {other.shape} as {what}, got {value.dtype} {np.shape(value)}")
+    return value
+
+
+real_matrix = partial(matrix, dtype=np.float64)
+any_number = partial(number, low=-np.inf)
+whole = partial(integer, low=0)
+size = partial(integer, each=1)                            # a number of numbers that are held at once
+positive = partial(number, open_low=True)
+share = partial(number, high=1, open_high=True)            # from 0 to below 1
+a_bool = partial(instance, kind=bool, example="True or False")

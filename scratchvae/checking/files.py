@@ -4,10 +4,43 @@ Nothing is unpickled, nothing unpacked, and no class of ours built that is large
 """
 import os
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 
-from scratchvae.extending import class_name
+from scratchvae.extending import CLASSES, class_name
+
+NEEDS = ("config", "arrays", "load_arrays", "from_config")  # of a class whose things `save` and `load` take
+
+
+def storable(name, value):
+    """`value`, if it is of a class that `load` can build."""
+    cls = type(value)
+    if class_name(cls) not in CLASSES or not all(hasattr(cls, each) for each in NEEDS):
+        raise TypeError(f"{name}: want a model, as a VAE, or a thing of a class decorated with @scratchvae.saveable "
+                        f"that has {', '.join(NEEDS)}; got {cls.__name__}")
+    return value
+
+
+def storable_arrays(name, arrays):
+    """The arrays by name, if they hold numbers and texts, and none is called header, which is the file's own."""
+    if "header" in arrays:
+        raise ValueError(f"{name}: want another name than 'header', which is the file's own")
+    for key, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"{key}: a file holds arrays of numbers and texts, never pickled objects, got {array!r}")
+    return arrays
+
+
+@contextmanager
+def blaming(path, what):
+    """A context: whatever fails in it, and a damaged file can fail in a dozen ways, is a ValueError that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file; want one that scratchvae.save wrote") from None
+    except Exception as error:
+        raise ValueError(f"{path}: {what} ({type(error).__name__}: {error})") from error
 
 
 def read_members(path):
@@ -51,8 +84,3 @@ def _read_array(archive, name):
             raise ValueError(f"{name} promises another number of bytes than it has")
     with archive.open(name) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def reason(error):
-    """The error in words."""
-    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,85 @@
+"""What may come into an analysis? A VAE that is a likelihood, data that it accepts, a q and noise of their shape; codes."""
+import numpy as np
+
+from scratchvae.checking import class_labels, only, real_array, real_matrix
+from scratchvae.models.autoencoder import CodeModel
+from scratchvae.models.vae import VAE
+from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
+
+
+# ---- a VAE and what belongs to it -----------------------------------------------------------------------------------
+
+def likelihood_vae(name, value):
+    """`value`, if it is a VAE whose observation model is a likelihood."""
+    if not isinstance(value, VAE):
+        raise TypeError(f"{name}: want a VAE, got {type(value).__name__}")
+    if value.observation.measure is None:
+        raise ValueError(f"{name}: {value.observation!r} is a loss, not a likelihood; it gives x no probability")
+    return value
+
+
+def q_of(name, value, vae, X):
+    """`value` as a q's (mu, log_var), each (N, K); the encoder's for None."""
+    is_pair = isinstance(value, (tuple, list)) and len(value) == 2 or np.shape(value)[:1] == (2,)
+    if value is not None and not is_pair:
+        raise TypeError(f"{name}: want (mu, log_var), got {value!r}")
+    mu, log_var = vae.encode(X) if value is None else value
+    return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
+
+
+noise = lambda name, value, vae, X: only(
+    name, real_array(name, value, vae.dtype), lambda eps: eps.ndim == 3 and eps.shape[1:] == (len(X), vae.n_latent),
+    f"want shape (S, N, K) = (S, {len(X)}, {vae.n_latent}), got {{0.shape}}")
+data = lambda name, X, vae: vae.accept(X, name=name)[0]
+rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
+
+
+# ---- codes and samples ----------------------------------------------------------------------------------------------
+
+two_rows = lambda name, value, n_columns=None: only(
+    name, real_matrix(name, value, n_columns), lambda rows: len(rows) > 1, "want at least 2 rows, got {0.shape}")
+beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
+beside_features = lambda name, value, features: two_rows(name, value, features.shape[1])
+
+
+def labels_of_many(name, value, z, n_classes=1):
+    """`value` as the labels (N,) of codes z (N, K), more than K of each class, of n_classes or more."""
+    labels, K = class_labels(name, value, len(z)), z.shape[1]
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() <= K:
+        raise ValueError(f"{name}: want more than {K} codes of each class, got {counts.min()} of class "
+                         f"{classes[counts.argmin()]}")
+    if len(classes) < n_classes:
+        raise ValueError(f"{name}: want two classes or more to compare, got {len(classes)}")
+    return labels
+
+
+def fittable(name, value, self):
+    """`value` as codes (N, K) with more rows than columns and components, not all equal."""
+    Z = real_matrix(name, value)
+    (N, K), C = Z.shape, self.n_components
+    if N <= K or N < C:
+        raise ValueError(f"{name}: want more rows than its {K} columns and at least {C}, one a component, got {N}")
+    if np.trace(np.cov(Z.T).reshape(K, K)) == 0:
+        raise ValueError(f"{name}: all codes are equal; a Gaussian needs codes that differ")
+    return Z
+
+
+labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_classes=2)
+
+
+# ---- a decoder of logits, and a sampler for its codes ---------------------------------------------------------------
+
+def decoder_of_logits(name, value):
+    """`value`, if it is a model of two latents whose log p(x given a) is x^T a - A(a)."""
+    if not isinstance(value, CodeModel) or not isinstance(value.observation, (Bernoulli, ContinuousBernoulli)):
+        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} under "
+                        f"{getattr(value, 'observation', None)!r}")
+    if value.n_latent != 2:
+        raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
+    return value
+
+
+sampler_with_grid = lambda name, value: only(
+    name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
+    "want a GaussianMixture, got {0!r}", TypeError)

@@ -1,0 +1,82 @@
+"""What may come into a picture? Images that fit their shape and scale, texts, and numbers that an axis can show."""
+from math import isqrt
+
+import numpy as np
+
+from scratchvae.checking import any_number, class_labels, every, instance, matrix, sizes
+from scratchvae.checking import vector as finite_vector
+
+MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
+
+
+def labels_of(name, value, n=None):
+    """`value` as a list of texts, at least one, or n of them."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise TypeError(f"{name}: want a list of texts, got {value!r}")
+    if len(value) != (n or max(1, len(value))):
+        raise ValueError(f"{name}: want {n or 'one or more'}, got {len(value)}")
+    return list(value)
+
+
+def vector(name, value, n=None, positive=False):
+    """`value` as a finite (n,) array, of positive numbers if a logarithmic axis wants them."""
+    array = finite_vector(name, value, n)
+    return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array
+
+
+text = lambda name, value: instance(name, value, str, "a text")
+labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), None if names is None else len(names))
+
+
+# ---- images ---------------------------------------------------------------------------------------------------------
+
+def height_and_width(name, value):
+    """`value` as (h, w)."""
+    if len(shape := sizes(name, value)) != 2:
+        raise ValueError(f"{name}: want (h, w), got {shape}")
+    return shape
+
+
+def paper_and_ink(name, value):
+    """`value` as two different numbers."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name}: want the values of paper and of ink, as (0, 255), got {value!r}")
+    low, high = (any_number(name, each) for each in value)
+    if low == high:
+        raise ValueError(f"{name}: want two different values, of paper and of ink, got {value!r}")
+    return low, high
+
+
+def tiles(name, value, shape, ink):
+    """`value`, rows of pixels (M, D), as tiles (M, h, w) in [0, 1]; D must be a square unless `shape` gives (h, w)."""
+    images = matrix(name, value)
+    n_pixels = images.shape[1]
+    h, w = shape or (isqrt(n_pixels),) * 2
+    if h * w != n_pixels:
+        raise ValueError(f"{name}: want {f'{h} * {w}' if shape else 'a square number of'} pixels, got {n_pixels}"
+                         + ("" if shape else "; give shape=(h, w)"))
+    low, high = ink or (0, 1)
+    grey = (images - low) / (high - low)
+    clipped = grey.clip(0, 1)
+    lost = np.abs(grey - clipped).mean()
+    if ink is None and lost > MOST_CLIPPED:
+        raise ValueError(f"{name}: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, "
+                         f"{images.max():g}], of which clipping would take {lost:.2g} a pixel; rescale them, as "
+                         "images / 255, or say ink=(value of paper, value of ink)")
+    return clipped.reshape(-1, h, w)
+
+
+def tiles_of_a_square(name, value, shape, ink):
+    """The same, a square number of them."""
+    images = tiles(name, value, shape, ink)
+    if isqrt(len(images)) ** 2 != len(images):
+        raise ValueError(f"{name}: want a square number of images, as manifold_grid gives codes, got {len(images)}")
+    return images
+
+
+def tiles_in_rows(name, value, values, shape, ink):
+    """The same, a whole number of rows with one for each of the values."""
+    images = tiles(name, value, shape, ink)
+    if len(images) % len(values):
+        raise ValueError(f"{name}: want {len(values)} a row, one for each of values, got {len(images)} in all")
+    return images

@@ -1,0 +1,99 @@
+"""What does `fit` refuse? Models, data, optimizers and callbacks before anything is changed, and numbers that are none."""
+from inspect import signature
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from scratchvae.checking import path
+from scratchvae.extending import not_given
+from scratchvae.nn.callbacks import Callback, Function
+from scratchvae.nn.model import Model
+from scratchvae.nn.optimizers import Adam, Optimizer
+
+
+def trainable(name, model):
+    """`model`, if it has what `fit` calls."""
+    needed = ("accept", "forward_backward")
+    if isinstance(model, type) or not all(hasattr(model, each) for each in (*needed, "theta", "grad")):
+        raise TypeError(f"{name}: want a model that `fit` can train, as VAE(...), got {model!r}")
+    for each in needed:
+        _refuse_missing(model, each)
+    return model
+
+
+def training_data(name, X, model, labels):
+    """What the model accepts: a tuple of arrays of one length, (x,) or (x, labels)."""
+    return _accepted(model, (X,) if labels is None else (X, labels), name)
+
+
+def validation_data(name, valid, model):
+    """The same of held-out X or (X, labels)."""
+    _refuse_missing(model, "evaluate")
+    return _accepted(model, valid if isinstance(valid, tuple) else (valid,), name)
+
+
+def list_of_callbacks(name, callbacks):
+    """The callbacks as a list, plain functions made into callbacks."""
+    if not isinstance(callbacks, (list, tuple)) or not all(
+            isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in callbacks):
+        raise TypeError(f"{name}: want a list of callbacks, such as Progress(), or functions, got {callbacks!r}")
+    return [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+
+
+def optimizer_for(name, optimizer, model):
+    """The optimizer, by default Adam; not one whose moments are another model's."""
+    optimizer = Adam() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{name}: want SGD(...), Adam(...) or a subclass of Optimizer, got {optimizer!r}")
+    if optimizer.t and optimizer.theta is not None and optimizer.theta is not model.theta:
+        raise ValueError(f"{name}: want a new one; this one has taken {optimizer.t} steps with another model, whose "
+                         "moments it would carry into this one")
+    return optimizer
+
+
+def path_in_a_folder(name, value):
+    """`value`, if it can name a file in a folder that is there."""
+    if not Path(path(name, value)).parent.is_dir():
+        raise ValueError(f"{name}: want a path in a folder that is there, got {value!r}")
+    return value
+
+
+def refuse_not_finite(run, terms, where, arrays=()):
+    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with the epoch, `where` in it and the tensor.
+
+    TypeError, if `terms` are no loss terms at all: the model is someone's own, and new.
+    """
+    if "loss" not in getattr(terms, "_fields", ()):
+        raise TypeError(f"model: want a namedtuple with a `loss` from {type(run.model).__name__}, got {terms!r:.80}")
+    if not (isfinite(terms.loss) and all(np.isfinite(array).all() for array in arrays)):
+        raise FloatingPointError(
+            f"the loss is {terms.loss} at epoch {run.epoch + 1}, {where}; first tensor that is not finite: {culprit(run)}; "
+            "try a smaller learning rate, or data on a smaller scale")
+
+
+def culprit(run):
+    """The name of the first tensor that is not finite: a parameter, a gradient, a moment, else the loss alone."""
+    views = run.model.named_parameters()
+    gradients = np.split(run.model.grad, np.cumsum([view.size for view in views.values()])[:-1])
+    tensors = {**views, **{f"gradient of {name}": part for name, part in zip(views, gradients)},
+               **{f"optimizer.{name}": array for name, array in run.optimizer.state().items()}}
+    return next((name for name, array in tensors.items() if not np.isfinite(array).all()), "the loss alone")
+
+
+def _refuse_missing(model, method):
+    if getattr(type(model), method, None) is getattr(Model, method):
+        raise not_given(model, getattr(Model, method))
+
+
+def _accepted(model, data, name):
+    if len(data) != 1 and "labels" not in signature(model.accept).parameters:
+        raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
+    if not 1 <= len(data) <= 2:
+        raise TypeError(f"{name}: want X or (X, labels), got {len(data)} things")
+    arrays = model.accept(*data, name=name)
+    if not (isinstance(arrays, tuple) and all(isinstance(array, np.ndarray) for array in arrays)
+            and len({len(array) for array in arrays}) == 1):
+        raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.accept, "
+                        f"got {arrays!r:.80}")
+    return arrays
