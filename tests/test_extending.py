@@ -2,6 +2,9 @@
 
 Everything here uses only what `import scratchvae as sv` gives, as a stranger would.
 """
+import importlib
+import inspect
+import re
 import subprocess
 import sys
 from collections import namedtuple
@@ -558,3 +561,49 @@ def test_what_a_history_is_in_one_line():
     history = sv.fit(vae(), reals(), epochs=3, rng=rng(), valid=reals())
     assert repr(history) == ("History(3 epochs; train loss, elbo, reconstruction, kl; "
                              "valid loss, elbo, reconstruction, kl)")
+
+
+# ---- CONTRIBUTING.md ------------------------------------------------------------------------------------------------
+
+def contributed():
+    """What the page's blocks define, as a stranger would who copies them."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    names = {"np": np, "sv": sv, "namedtuple": namedtuple, "__name__": "elsewhere"}
+    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        exec(block, names)
+    return names
+
+
+def test_the_page_on_contributing_works(tmp_path):
+    made = contributed()
+    x, y = reals(40, 4), reals(40, 4, 1)[:, 0]
+    model = sv.VAE(4, hidden=(6,), n_latent=2, observation=made["Laplace"](), activation=made["LeakyReLU"], rng=rng(),
+                   dtype=np.float64)
+    eps = reals(40, 2, 2)
+    model.loss_and_grad(x, eps=eps)
+    sv.check_gradient(lambda _: model.loss_and_grad(x, eps=eps).loss, model.theta, model.grad.copy(),
+                      model.named_parameters())
+    losses = sv.fit(model, x, epochs=30, optimizer=sv.Adam(1e-2), rng=rng()).train["loss"]
+    assert losses[-1] < losses[0]
+    sv.save(model, tmp_path / "vae.npz")
+    np.testing.assert_array_equal(sv.load(tmp_path / "vae.npz").decode(eps), model.decode(eps))
+    # integrates to one: the density of one x over a wide grid
+    grid = np.linspace(-30, 30, 60_001)[:, None]
+    assert np.exp(made["Laplace"]().log_prob(grid, np.full_like(grid, 0.3))).sum() * 1e-3 == pytest.approx(1, abs=1e-5)
+
+    model = made["Regression"](4, rng=rng())
+    model.forward_backward(x, y)
+    sv.check_gradient(lambda _: model.forward_backward(x, y).loss, model.theta, model.grad.copy(), model.named_parameters())
+    history = sv.fit(model, x, y, epochs=500, optimizer=sv.Adam(1e-2), rng=rng(), callbacks=[made["Stop"](0.5)])
+    assert len(history.train["loss"]) < 500 and history.train["loss"][-1] < 0.5 <= history.train["loss"][-2]
+    sv.save(model, tmp_path / "regression.npz")
+    np.testing.assert_array_equal(sv.load(tmp_path / "regression.npz").theta, model.theta)
+
+
+def test_the_page_on_contributing_names_what_is_there():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in re.findall(r"`((?:scratchvae|tests|demos|nn|probability)/[\w/.]*)`", page):
+        assert "NAME" in path or (ROOT / path).exists() or (ROOT / "scratchvae" / path).exists(), path
+    edit = re.search(r'\("(nn\.\w+):(\w+)\.(\w+)", "(.*?)", ', page)
+    source = inspect.getsource(getattr(getattr(importlib.import_module(f"scratchvae.{edit[1]}"), edit[2]), edit[3]))
+    assert source.count(edit[4]) == 1
