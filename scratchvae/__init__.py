@@ -58,6 +58,7 @@ Data, pictures, doors
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
     checking/__init__.py              What may come in?
+    checking/door.py                  How does a function say what may come in?
     checking/probability.py           What may come into this room?
     checking/analysis.py              What may come into an analysis?
     checking/data.py                  What may come in as data?

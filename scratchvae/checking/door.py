@@ -1,0 +1,79 @@
+"""How does a function say what may come in? By decorators that hand its arguments to checks, one line above its name."""
+from functools import wraps
+from inspect import signature
+
+import numpy as np
+
+
+def admission(function, checks):
+    """(arguments, named) -> the call's arguments bound to the function's parameters, those of `checks` checked."""
+    parameters = signature(function)
+    others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
+              for argument, check in checks.items()}
+
+    def admit(arguments, named):
+        try:
+            bound = parameters.bind(*arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{function.__qualname__}: {error}") from None
+        bound.apply_defaults()
+        values = bound.arguments
+        with np.errstate(all="ignore"):
+            for argument, check in checks.items():
+                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+        return bound
+    return admit
+
+
+def entry(**checks):
+    """Decorator: what may come in, declared beside a function's name, so that its body is its mathematics alone.
+
+        @entry(x=matrix, y=lambda name, value, x: matrix(name, value, x.shape[1]), rng=generator)
+        def f(x, y, *, rng): ...
+
+    A check is called with an argument's name and value, and by name with any others that it asks for: those above it,
+    checked already, and self. What it gives back is what the body gets.
+    """
+    def decorate(function):
+        admit = admission(function, checks)
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            bound = admit(arguments, named)
+            return function(*bound.args, **bound.kwargs)
+        return checked
+    return decorate
+
+
+def door(*blamed, **checks):
+    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite, else
+    FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
+    """
+    def decorate(function):
+        admit = admission(function, checks)
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            bound = admit(arguments, named)
+            try:
+                with np.errstate(all="ignore"):
+                    result = function(*bound.args, **bound.kwargs)
+                for part in result if isinstance(result, tuple) else (result,):
+                    if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
+                        raise FloatingPointError("the result is not finite")
+            except (FloatingPointError, np.linalg.LinAlgError) as error:
+                values = bound.arguments
+                names = blamed or [name for name in checks if isinstance(values[name], (np.ndarray, float, tuple))]
+                raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
+                                         f"{error}") from None
+            return result
+        return checked
+    return decorate
+
+
+def optional(check):
+    """The check of an argument that may be None."""
+    @wraps(check)
+    def checked(name, value, *more, **others):
+        return value if value is None else check(name, value, *more, **others)
+    return checked
