@@ -359,7 +359,7 @@ def test_the_occasions_of_an_epoch():
 
     diary = Full()
     train(diary, epochs=1, valid=binary(9))
-    assert diary.lines == ["begin", 0, "trained ['elbo'] 0", "end of 1", "end"]
+    assert diary.lines == ["begin", 0, "trained [] 0", "end of 1", "end"]
 
 
 # ---- what is watched --------------------------------------------------------------------------------------------

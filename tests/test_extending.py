@@ -575,7 +575,7 @@ def contributed():
 
 
 def test_the_page_on_contributing_works(tmp_path):
-    made = contributed()
+    made = contributed()  # with the page's own gradient check of its layer
     x, y = reals(40, 4), reals(40, 4, 1)[:, 0]
     model = sv.VAE(4, hidden=(6,), n_latent=2, observation=made["Laplace"](), activation=made["LeakyReLU"], rng=rng(),
                    dtype=np.float64)

@@ -486,3 +486,14 @@ def test_names_must_hold_as_many_numbers_as_grad(names):
 def test_a_function_of_theta_that_gives_more_than_a_number_is_refused():
     with pytest.raises(ValueError, match=r"^f: want one number for a theta, got ndarray of shape \(2,\)"):
         gradcheck.check_gradient(lambda t: t, np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e8])
+def test_a_function_whose_rounding_hides_its_derivative_is_said_so(offset):
+    theta, slope = np.zeros(2), np.array([1e-3, 2e-3])
+    for grad in (slope, 1.1 * slope):
+        with pytest.raises(AssertionError, match="^f: rounding in its value"):
+            sv.check_gradient(lambda t: offset + slope @ t, theta, grad)
+    sv.check_gradient(lambda t: 10 + slope @ t, theta, slope)
+    with pytest.raises(AssertionError, match="relative error"):
+        sv.check_gradient(lambda t: 10 + slope @ t, theta, 1.01 * slope)

@@ -67,9 +67,10 @@ def refuse_not_finite(run, terms, where, arrays=()):
     if "loss" not in getattr(terms, "_fields", ()):
         raise TypeError(f"model: want a namedtuple with a `loss` from {type(run.model).__name__}, got {terms!r:.80}")
     if not (isfinite(terms.loss) and all(np.isfinite(array).all() for array in arrays)):
+        after = " before the step and its result is not finite" if isfinite(terms.loss) else ""
         raise FloatingPointError(
-            f"the loss is {terms.loss} at epoch {run.epoch + 1}, {where}; first tensor that is not finite: {culprit(run)}; "
-            "try a smaller learning rate, or data on a smaller scale")
+            f"the loss is {terms.loss}{after} at epoch {run.epoch + 1}, {where}; first tensor that is not finite: "
+            f"{culprit(run)}; try a smaller learning rate, or data on a smaller scale")
 
 
 def culprit(run):

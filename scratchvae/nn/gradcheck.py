@@ -31,7 +31,8 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
     names : tensor name -> array, as `model.named_parameters()`; one tensor "theta" by default
     returns : tensor name -> relative error (see `relative_errors`), and as `.kinks` how many kinks of f were met; at a
     kink the error is the distance to the slopes between left and right. What rounding in f explains is no error.
-    AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step.
+    AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step; and
+    where rounding in f could hide a hundredth of the largest derivative.
     """
     slope = slopes(f, theta, h)
     numeric, at_kink, floor = look_again(f, theta, h, grad, slope, names, tolerance, floor)
@@ -131,6 +132,9 @@ def look_again(f, theta, h, analytic, slope, names, tolerance, floor):
     doubtful = np.flatnonzero((np.abs(analytic - numeric) >= tolerance * size) | (np.ptp(slope, axis=0) > 0.01 * size))
     if len(doubtful):
         noise = SIGMAS * rounding(f, theta)
+        if noise / max(h, 1e-6) > 0.01 * size.max():
+            raise AssertionError(f"f: rounding in its value adds up to {noise / h:.2g} to a slope, and the largest derivatives "
+                                 f"are of size {size.max():.2g}; want an f of smaller numbers, or a larger h")
         numeric[doubtful], at_kink[doubtful] = second_look(doubtful, f, theta, h, analytic, slope, noise / h)
         floor = max(floor, noise / max(h, 1e-6) / tolerance)  # a step smaller still pays for its rounding itself
     return numeric, at_kink, floor

@@ -1,5 +1,6 @@
 """How is a model trained? Minibatches, a loop, its history, and a checkpoint to continue from.
 
+    model.start(x)                                outputs as the data are, before the first step
     for every epoch:                              one pass over the data, in a new random order
         for every minibatch x:
             model.forward_backward(x)             fills model.grad
@@ -45,15 +46,16 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
     checkpoint.load()
     with begun(callbacks, run):
-        if run.epoch == 0 < epochs and hasattr(model, "start"):
+        if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
             model.start(*data)
         model.history = run.history
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
-            run.history.append("train", train_epoch(run, data, batch_size))
+            trained = train_epoch(run, data, batch_size)
             run.tell("epoch_trained")
-            if run.has_valid:
-                run.history.append("valid", validate(run, valid))
+            validated = validate(run, valid) if run.has_valid else {}
+            run.history.append("train", trained)
+            run.history.append("valid", validated)
             run.epoch += 1
             run.tell("epoch_end")
             checkpoint.save()
