@@ -127,7 +127,7 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best, boxes):
             centre, reach = (points.max(axis=0) + points.min(axis=0)) / 2, 0.75 * np.ptp(points, axis=0).max() + 0.25
             ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach),
                    aspect="equal",
-                   title=f"class {labels[i]}, gap {gap[i]:.2f} nats")
+                   title=f"class {images.names[labels[i]]}, gap {gap[i]:.2f} nats")
             inset = ax.inset_axes((0.02, 0.74, 0.24, 0.24))
             inset.imshow(X[i].reshape(images.shape), cmap="gray_r", vmin=0, vmax=1)
             inset.set(xticks=[], yticks=[])
