@@ -26,7 +26,8 @@ from scratchvae.nn.threads import threads_for
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
-    X : (N, D)            checked once, and converted once to the model's dtype if it has another
+    X : (N, D)            checked once, and converted once to the model's dtype if it has another; an untrained model
+                          then starts where X is (`model.start`): its outputs at the best p(x) that ignores its input
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
     rng                   the same seed gives the same bits on one machine, for one number of BLAS threads
