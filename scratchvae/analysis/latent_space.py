@@ -90,7 +90,8 @@ def isolated_share(z, codes, quantile=0.99):
 
 
 @threads_for(0)
-@door("model", "X", "sampler", model=decoder_of_logits, X=lambda name, value, model: model.accept(value, name=name)[0], sampler=sampler_with_grid, n_nodes=integer)
+@door("model", "X", "sampler", model=decoder_of_logits, sampler=sampler_with_grid, n_nodes=integer,
+      X=lambda name, value, model: model.accept(value, name=name)[0])
 def grid_log_prob(model, X, sampler, n_nodes=40000):
     """log p(x) : (N,), in nats, when z is drawn from `sampler` and x from the model's decoder, by quadrature.
 

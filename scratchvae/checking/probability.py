@@ -85,4 +85,5 @@ def params_or_zeros(name, value, observation, x):
     """`value` as params (n_params,) for x, or 0 for None."""
     shape, D = (observation.n_params(x.shape[1]),), x.shape[1]
     return np.zeros(shape) if value is None else only(
-        name, reals(name, value), lambda start: start.shape == shape, f"want shape {shape}, as x has {D} features, got {{0.shape}}")
+        name, reals(name, value), lambda start: start.shape == shape,
+        f"want shape {shape}, as x has {D} features, got {{0.shape}}")

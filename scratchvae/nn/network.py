@@ -128,9 +128,10 @@ def mlp(n_in, hidden, n_out, *, activation="relu", n_shared=0, rng, dtype=np.flo
 
 
 def start_outputs(network, params, spread):
-    """Let a network's outputs start at `params` (n_out,) whatever its input is, varying with it `spread` (n_out,) times as much.
+    """Let a network's outputs start at `params` (n_out,) whatever its input is, varying with it `spread` (n_out,) times
+    as much as they would.
 
-    returns : False, and nothing is done, if the network is trained; untrained it is while its last bias is 0, as `mlp` leaves it
+    returns : False, and nothing is done, if it is trained; untrained it is while its last bias is 0, as `mlp` leaves it
     """
     n = 1 + isinstance(network.layers[-1], Append)
     dense, *append = network.layers[-n:]
