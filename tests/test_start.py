@@ -123,6 +123,7 @@ def test_no_epochs_start_nothing():
 
 WRONG_SCALES = {"bytes": lambda x: 255 * x, "hundreds": lambda x: 100 * x, "far off": lambda x: x + 1000,
                 "divided twice": lambda x: x / 255, "one column": lambda x: np.where(np.arange(64) == 20, 1e3 * x, x),
+                "off centre": lambda x: x + 6 * np.where(np.arange(64) == 20, 1, 0),
                 "one small column": lambda x: np.where(np.arange(64) == 20, 1e-3 * x, x)}
 
 
@@ -250,6 +251,8 @@ def test_irises_end_well_in_every_seed():
     """As probable as under probabilistic PCA of as many latents. Other tables: benchmarks/tables.py."""
     digits = np.frombuffer(IRISES.replace("\n", "").encode(), np.uint8).reshape(-1, 2) - ord("0")
     x = (digits @ [1, 0.1]).reshape(150, 4)  # centimetres
+    with pytest.raises(ValueError, match=r"^X: .*column 0 has mean 5.84 .*sv\.Standardizer\(\)"):
+        trained(x, sv.Gaussian("diagonal"))
     x = sv.Standardizer().fit(x).transform(x)
     best = sv.ProbabilisticPCA(2).fit(x).log_prob(x).mean()
     for seed in range(5):

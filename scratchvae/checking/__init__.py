@@ -128,14 +128,15 @@ def order_of_one(name, x, mean, variance):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
     A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
-    it does nothing. Refused are a root mean square above 30, and a column of varied values with a deviation below 0.01
+    it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a root mean square
+    above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and beyond 5 deviations
     (in fewer than 30 rows values are alike by chance).
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
     wrong = size > 30
-    small = (deviation < 0.01) & (variance > 0) & (len(x) >= 30)
-    for j in np.flatnonzero(small):  # rare pixels have small deviations, too: most are equal
+    off = np.abs(mean) > np.maximum(2, 5 * deviation)
+    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):  # most of a rare pixel are equal
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
