@@ -51,12 +51,12 @@ class Images(namedtuple("Images", "train valid test train_labels valid_labels te
 
 
 def read(source=None, names=None, quick=False):
-    """The Images of a source: None or "digits" for the bundled ones, else a folder of MNIST-format files.
+    """The Images of a source: "digits" (or None) and "mnist" for the bundled ones, else a folder of MNIST-format files.
 
     names : of the classes, separated by commas, or a file of them      ValueError for what no lesson can look at
     """
     if source in SOURCES:
-        parts = SOURCES[source]()
+        parts = bundled(*SOURCES[source], quick)
     else:
         parts = from_folder(source, quick)
     shapes = {X.shape[1:] for X, _ in parts}
@@ -70,10 +70,11 @@ def read(source=None, names=None, quick=False):
     return checked(Images(*images, *labels, (h, w), class_names(names, classes)))
 
 
-def bundled():
-    """Training, validation and test part of the 8 x 8 digits, 1000 / 297 / 500."""
-    X, labels = sv.load_digits()
-    return [(X[rows].astype(np.float32).reshape(-1, 8, 8), labels[rows]) for rows in sv.split(labels)]
+def bundled(load, side, sizes, quick):
+    """Training, validation and test part of a bundled set, in so many images each."""
+    X, labels = load()
+    sizes = [min(n, QUICK * n // sizes[0]) for n in sizes] if quick else sizes
+    return [(X[rows].astype(np.float32).reshape(-1, side, side), labels[rows]) for rows in sv.split(labels, sizes)]
 
 
 def from_folder(folder, quick):
@@ -88,7 +89,9 @@ def from_folder(folder, quick):
             for rows in sv.split(labels, sizes)]
 
 
-SOURCES = {None: bundled, "digits": bundled}
+DIGITS = sv.load_digits, 8, (1000, 297, 500)       # how to load them, their side in pixels, the parts' sizes
+MNIST = sv.load_mnist, 28, (8000, 1000, 1000)
+SOURCES = {None: DIGITS, "digits": DIGITS, "mnist": MNIST}
 
 
 def checked(images, treated=" "):

@@ -68,9 +68,38 @@ def test_digits_are_fresh_each_time():
     check_digits()
 
 
+def check_mnist():
+    X, labels = data.load_mnist()
+    assert X.shape == (10_000, 784) and X.dtype == np.float32 and X.flags.c_contiguous and X.flags.writeable
+    assert labels.shape == (10_000,) and labels.dtype == np.intp and np.bincount(labels).tolist() == [1000] * 10
+    assert X.min() == 0 and X.max() == 1
+    grey = np.round(X.astype(np.float64) * 255)
+    np.testing.assert_array_equal((grey / 255).astype(np.float32), X)
+    assert 0.12 < X.mean() < 0.14                              # MNIST's mean is 0.1307
+    ink = X.reshape(-1, 28, 28).sum(axis=0)
+    assert ink[4:24, 4:24].sum() > 0.98 * ink.sum()
+
+
+def test_mnist_is_mnist():
+    check_mnist()
+
+
+def test_mnist_is_the_digits_on_more_pixels():
+    """The mean images of the two sets agree on which digit is which: nothing is mirrored, turned or mislabelled."""
+    def means(X, labels, side):
+        return np.array([X[labels == c].mean(axis=0) for c in range(10)]).reshape(10, side, side)
+    small, large = means(*data.load_digits(), 8), means(*data.load_mnist(), 28)
+    large = large[:, 2:26, 2:26].reshape(10, 8, 3, 8, 3).mean(axis=(2, 4))
+    correlation = np.corrcoef(small.reshape(10, -1) - small.mean(axis=0).ravel(),
+                              large.reshape(10, -1) - large.mean(axis=0).ravel())[:10, 10:]
+    assert (correlation.argmax(axis=1) == np.arange(10)).sum() >= 8
+
+
 def test_the_attribution_travels_with_the_digits():
     text = Path(data.__file__).with_name("ATTRIBUTION.md").read_text(encoding="ascii")
-    for words in ("E. Alpaydin and C. Kaynak (1998)", "https://doi.org/10.24432/C50P49", "CC BY 4.0", "repacked"):
+    for words in ("E. Alpaydin and C. Kaynak (1998)", "https://doi.org/10.24432/C50P49", "CC BY 4.0", "repacked",
+                  "Y. LeCun, C. Cortes, C. J. C. Burges, 1998", "Attribution-Share Alike 3.0", "licenses/by-sa/3.0",
+                  "1,000 images of each digit drawn from the training set"):
         assert words in text
 
 

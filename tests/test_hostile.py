@@ -355,7 +355,8 @@ DOORS = {
     "latent_space.frechet_distance": function(
         latent_space.frechet_distance, ("features", "others"), features=reals(N, K), others=reals(9, K)),
     # data
-    "load_digits": function(sv.load_digits), "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
+    "load_digits": function(sv.load_digits), "load_mnist": function(sv.load_mnist),
+    "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
     "binarize": function(sv.binarize, X=reals(N, D), threshold=0.5),
     "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
     "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),

@@ -1,4 +1,4 @@
-"""What does a written digit look like in 64 numbers? The 1797 bundled 8 x 8 images (see ATTRIBUTION.md)."""
+"""What does a written digit look like in numbers? Bundled images, 8 x 8 and 28 x 28 pixels (see ATTRIBUTION.md)."""
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +6,6 @@ import numpy as np
 from scratchvae.checking import entry, real_array
 from scratchvae.checking.data import threshold_for
 
-DIGITS = Path(__file__).with_name("digits.npz")
 
 
 def load_digits():
@@ -15,9 +14,25 @@ def load_digits():
     returns : X (1797, 64) float64, multiples of 1/16 in [0, 1]; labels (1797,) integers 0..9
     Source: Alpaydin & Kaynak 1998.
     """
-    with np.load(DIGITS, allow_pickle=False) as file:
+    images, labels = bundled("digits")
+    return images / 16, labels
+
+
+def load_mnist():
+    """10,000 of MNIST's training images, 1,000 of each digit, shuffled; one image a row, 0 for paper and 1 for ink.
+
+    returns : X (10000, 784) float32, multiples of 1/255 in [0, 1]; labels (10000,) integers 0..9
+    Source: LeCun, Cortes & Burges 1998. These images are under CC BY-SA 3.0, not under the licence of the code.
+    """
+    images, labels = bundled("mnist")
+    return images / np.float32(255), labels
+
+
+def bundled(name):
+    """The images (N, h w) in bytes, and the labels (N,), of a file beside this one."""
+    with np.load(Path(__file__).with_name(f"{name}.npz"), allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
-    return images.reshape(len(images), -1) / 16, labels.astype(np.intp)
+    return images.reshape(len(images), -1), labels.astype(np.intp)
 
 
 @entry(X=real_array, threshold=threshold_for)
