@@ -48,7 +48,7 @@ What a trained model is worth
     analysis/gaussian_mixture.py      How can one draw codes like those of the data?
 
 Data, pictures, doors
-    data/digits.py                    What does a written digit look like in 64 numbers?
+    data/digits.py                    What does a written digit look like in numbers?
     data/split.py                     Which examples train, which choose, which judge?
     data/idx.py                       How are MNIST and its kin stored?
     data/curves.py                    Where is the truth in plain sight?

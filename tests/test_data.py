@@ -77,7 +77,7 @@ def check_mnist():
     np.testing.assert_array_equal((grey / 255).astype(np.float32), X)
     assert 0.12 < X.mean() < 0.14                              # MNIST's mean is 0.1307
     ink = X.reshape(-1, 28, 28).sum(axis=0)
-    assert ink[4:24, 4:24].sum() > 0.98 * ink.sum()
+    assert ink[4:24, 4:24].sum() > 0.96 * ink.sum()
 
 
 def test_mnist_is_mnist():
@@ -85,14 +85,20 @@ def test_mnist_is_mnist():
 
 
 def test_mnist_is_the_digits_on_more_pixels():
-    """The mean images of the two sets agree on which digit is which: nothing is mirrored, turned or mislabelled."""
-    def means(X, labels, side):
-        return np.array([X[labels == c].mean(axis=0) for c in range(10)]).reshape(10, side, side)
-    small, large = means(*data.load_digits(), 8), means(*data.load_mnist(), 28)
-    large = large[:, 2:26, 2:26].reshape(10, 8, 3, 8, 3).mean(axis=(2, 4))
-    correlation = np.corrcoef(small.reshape(10, -1) - small.mean(axis=0).ravel(),
-                              large.reshape(10, -1) - large.mean(axis=0).ravel())[:10, 10:]
-    assert (correlation.argmax(axis=1) == np.arange(10)).sum() >= 8
+    """Nothing is mirrored, turned or mislabelled: so the classes' mean images agree best with the small digits'."""
+    (small, small_labels), (large, labels) = data.load_digits(), data.load_mnist()
+    small = small.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4))
+    large = large.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 4, 5, 4, 5).mean(axis=(2, 4))
+
+    def agreement(images, labels):
+        means = [np.stack([A[y == c].mean(axis=0) for c in range(10)]).reshape(10, -1) - A.mean(axis=0).ravel()
+                 for A, y in ((images, labels), (small, small_labels))]
+        return np.corrcoef(*(m.ravel() for m in means))[0, 1]
+    right = agreement(large, labels)
+    assert right > 0.4
+    for wrong in (large.transpose(0, 2, 1), large[:, ::-1], large[:, :, ::-1]):
+        assert agreement(wrong, labels) < right - 0.2
+    assert agreement(large, (labels + 1) % 10) < 0.2
 
 
 def test_the_attribution_travels_with_the_digits():
