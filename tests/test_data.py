@@ -97,7 +97,7 @@ def test_mnist_is_the_digits_on_more_pixels():
     right = agreement(large, labels)
     assert right > 0.4
     for wrong in (large.transpose(0, 2, 1), large[:, ::-1], large[:, :, ::-1]):
-        assert agreement(wrong, labels) < right - 0.2
+        assert agreement(wrong, labels) < right - 0.15
     assert agreement(large, (labels + 1) % 10) < 0.2
 
 
