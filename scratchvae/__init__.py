@@ -15,6 +15,7 @@ What a number means
 How a network learns
     nn/layers.py                      How does one layer pass values forward and derivatives backward?
     nn/threads.py                     How many threads should a product have?
+    nn/flow.py                        What is a model made of?
     nn/network.py                     How do layers become one function of one vector?
     nn/model.py                       What does every trainable model have?
     nn/gradcheck.py                   Is backward the derivative of forward?
@@ -57,6 +58,7 @@ Data, pictures, doors
     plotting/page.py                  How does a page look?
     plotting/images.py                What does the model see and make?
     plotting/charts.py                What do the numbers say?
+    plotting/diagram.py               How does the machine look?
     checking/__init__.py              What may come in?
     checking/door.py                  How does a function say what may come in?
     checking/probability.py           What may come into this room?
@@ -102,3 +104,10 @@ from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_fun
 from scratchvae.data import mu_law
 from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like, split,
                              windows)
+
+def __getattr__(name):
+    """`plotting`, when it is first asked for: it takes Matplotlib, for which others need not wait."""
+    if name == "plotting":
+        from importlib import import_module
+        return import_module("scratchvae.plotting")
+    raise AttributeError(f"module 'scratchvae' has no attribute {name!r}")

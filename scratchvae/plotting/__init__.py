@@ -5,10 +5,11 @@ draws there instead, and the title becomes that panel's. Titles are plain text, 
 fit. `save` writes and closes. In a notebook end the line with a semicolon, or the figure is shown twice.
 """
 from scratchvae.plotting.charts import bars, latent_scatter, lines, training_curves
+from scratchvae.plotting.diagram import diagram
 from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, house_style,
-                                      panels, save)
+                                      panels, save, WIDTH)
 
-__all__ = ["image_grid", "manifold", "manifold_grid", "traversal", "latent_scatter", "lines", "bars", "training_curves",
+__all__ = ["image_grid", "manifold", "manifold_grid", "traversal", "latent_scatter", "lines", "bars", "training_curves", "diagram",
            "panels", "save", "house_style", "COLOURS", "DIGIT_COLOURS", "OTHER_COLOURS", "GREY", "HALO", "INK", "PALE",
-           "STYLE"]
+           "STYLE", "WIDTH"]

@@ -18,6 +18,7 @@ class Observation(Saveable):
     """
 
     measure = None  # "counting" or "lebesgue"; None where log p is no log-probability, and compared with nothing
+    params = "params"  # what a network that gives them calls them
     n_shared = 0  # how many of params are one learned number for all examples, not a function of z
 
     def value_and_grad(self, x, params):

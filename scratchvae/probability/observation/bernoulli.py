@@ -46,6 +46,7 @@ class Bernoulli(Observation):
     """
 
     measure = "counting"
+    params = "logits"
 
     def value_and_grad(self, x, params):
         return bernoulli_terms(x, params)

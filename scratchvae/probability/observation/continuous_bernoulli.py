@@ -35,6 +35,7 @@ class ContinuousBernoulli(Observation):
     """
 
     measure = "lebesgue"
+    params = "logits"
 
     def value_and_grad(self, x, params):
         log_scaled, langevin = log_sinhc(0.5 * params)

@@ -48,6 +48,10 @@ class Gaussian(Observation):
         """Whether the variance is learned, and so part of params."""
         return isinstance(self.variance, str)
 
+    @property
+    def params(self):
+        return "m, s" if self.is_learned else "m"
+
     def n_params(self, n_features):
         return {"shared": n_features + 1, "diagonal": 2 * n_features}.get(self.variance, n_features)
 
