@@ -59,16 +59,18 @@ class Lesson:
         wanted = self.pick(full, quick)
         return int(np.clip(round(wanted * 1000 / len(X)), 1, wanted))
 
-    def images(self, binary=False, most=None, classes=1):
+    def images(self, binary=False, most=None, classes=1, default=None):
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
 
         binary : pixels of at least one half become 1, the others 0      most : so many training images at most
-        classes : ValueError if fewer have 10 training images. What --data holds is said when it is first read.
+        classes : ValueError if fewer have 10 training images      default : the source where there is no --data, as "mnist"
+        What --data or the default holds is said when it is first read.
         """
         if self._images is None:
-            self._images = read(self.data, self.names, self.quick)
-            if self.data is not None:
-                self.say(f"{self.data}: {self._images.described()}")
+            source = default if self.data is None else self.data
+            self._images = read(source, self.names, self.quick)
+            if source is not None:
+                self.say(f"{source}: {self._images.described()}")
             if most is not None and len(self._images.train) > most:
                 self.say(f"To save time this lesson trains on {most} of the {len(self._images.train)} training images.")
         images = self._images if most is None else self._images.some(most)
