@@ -114,7 +114,7 @@ def gradient_check_fails(kind):
 
 # ---- the catalogue --------------------------------------------------------------------------------------------------
 
-STEP, KL_STANDARD = "models.vae:VAE.forward_backward", "probability.gaussian:kl_standard"
+VAE, KL_STANDARD = "models.vae:VAE", "probability.gaussian:kl_standard"
 KL_GRAD, SAMPLER_GRAD = "probability.gaussian:kl_standard_grad", "probability.gaussian:reparameterize_grad"
 BERNOULLI_TERMS = "probability.observation.bernoulli:bernoulli_terms"
 GAUSSIAN = "probability.observation.gaussian:Gaussian"
@@ -355,10 +355,10 @@ MISTAKES = (
          "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (STEP, "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
+        (f"{VAE}.through_z", "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
-        (STEP, "dmu += self.beta / N * dkl_dmu", "pass"), (STEP, "dlog_var += self.beta / N * dkl_dlog_var", "pass"),
+        (f"{VAE}.forward_backward", "dmu + dmu_kl, dlog_var + dlog_var_kl", "dmu, dlog_var"),
     ], "test_vae.check_gradients", "VAE", "the ELBO rises, turns, and falls without end as the KL grows"),
     Mistake("VAE", "dz/dlog_var without its 1/2", [
         (SAMPLER_GRAD, "(0.5 * sigma)", "sigma"),
@@ -377,7 +377,7 @@ MISTAKES = (
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
         ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "log_w.mean(), log_w_true"),
-        ("models.vae:IWAE.forward_backward", "np.exp(log_w - log_w.max(axis=0))", "np.ones_like(log_w)"),
+        ("models.vae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
         ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
@@ -391,7 +391,7 @@ MISTAKES = (
     ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
         "the bound rises, turns, and falls as codes move away"),
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
-        ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
+        ("probability.log_space:shares", "w / w.sum(axis=0)", "w * len(w) / w.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
         ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
@@ -448,7 +448,7 @@ MISTAKES = (
         ("analysis.gaussian_mixture:_log_joint", " + np.log(weights)[:, None]", ""),
     ], "test_latent_space.check_density_of_a_mixture", None, "clusters come out right; the density sums to C"),
     Mistake("Gaussian mixture", "covariances divided by N, not by a share of it", [
-        ("analysis.gaussian_mixture:GaussianMixture.fit", "/ total[:, None, None]", "/ len(Z)"),
+        ("analysis.gaussian_mixture:maximisation", "/ total[:, None, None]", "/ len(Z)"),
     ], "test_latent_space.check_em_never_loses", None,
         "right for one component; with several the likelihood falls"),
     Mistake("Gaussian mixture", "a floor by the sum of the variances, not by their mean", [
