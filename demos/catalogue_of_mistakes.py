@@ -229,7 +229,8 @@ MISTAKES = (
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
-    ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),
+    ], "test_network.check_start_outputs", "VAE", 
+        "nothing, until a trained model is trained on: its outputs are thrown away"),
     Mistake("network", "layers that compute with a copy of theta", [
         ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),
@@ -355,7 +356,8 @@ MISTAKES = (
          "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (f"{VAE}.through_z", "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
+        (f"{VAE}.through_z", "(dz, log_var, eps)",
+         "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
         (f"{VAE}.forward_backward", "dmu + dmu_kl, dlog_var + dlog_var_kl", "dmu, dlog_var"),
