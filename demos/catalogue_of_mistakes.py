@@ -197,7 +197,7 @@ MISTAKES = (
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
     Mistake("observation", "a shared log variance counted once, not D times", [
-        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[1])", ""),
+        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[-1])", ""),
         (f"{GAUSSIAN}.value_and_grad", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [

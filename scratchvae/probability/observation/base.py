@@ -24,6 +24,16 @@ class Observation(Saveable):
         """log p(x given params) : (N,), and its derivative in params : (N, n_params), of what was checked."""
         raise not_given(self, Observation.value_and_grad)
 
+    def value(self, x, params):
+        """log p(x given params) : (...), without the derivative, for x (..., D) and params (..., n_params), broadcast."""
+        shape = np.broadcast_shapes(x.shape[:-1], params.shape[:-1])
+        x, params = (np.broadcast_to(a, (*shape, a.shape[-1])).reshape(-1, a.shape[-1]) for a in (x, params))
+        return self.value_and_grad(x, params)[0].reshape(shape)
+
+    def value_of_pairs(self, x, params):
+        """log p of each x (N, D) under each of params (G, n_params) : (N, G)."""
+        return np.stack([self.value(row, params) for row in x])
+
     def mean(self, params):
         """E[x] : (N, D), for params (N, n_params)."""
         raise not_given(self, Observation.mean)
@@ -51,7 +61,7 @@ class Observation(Saveable):
     @door("x", "params", params=float_matrix, x=beside_params)
     def log_prob(self, x, params):
         """log p(x given params) : (N,), in nats, of x (N, D) under params (N, n_params)."""
-        return self.value_and_grad(x, params)[0]
+        return self.value(x, params)
 
     @door("x", "params", params=float_matrix, x=beside_params)
     def log_prob_and_grad(self, x, params):
@@ -70,6 +80,19 @@ class Observation(Saveable):
 
     def __repr__(self):
         return in_one_line(self)
+
+
+class ExponentialFamily(Observation):
+    """Where params are logits a and log p(x given a) = x^T a - A(a): with -A(a) = log p(0 given a), x enters by a product.
+
+    Its `value_and_grad` broadcasts, and leaves out the derivative (None) for need_grad=False.
+    """
+
+    def value(self, x, params):
+        return self.value_and_grad(x, params, need_grad=False)[0]
+
+    def value_of_pairs(self, x, params):
+        return x @ params.T + self.value(np.zeros_like(x[:1]), params)
 
 
 def comparable(*observations):

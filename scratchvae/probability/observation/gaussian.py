@@ -56,17 +56,20 @@ class Gaussian(Observation):
         n = params.shape[1]
         return {"shared": n - 1, "diagonal": n // 2}.get(self.variance, n)
 
-    def value_and_grad(self, x, params):
-        D = x.shape[1]
-        m, s = params[:, :D], params[:, D:]
+    def value(self, x, params):
+        return self.value_and_grad(x, params, need_grad=False)[0]
+
+    def value_and_grad(self, x, params, need_grad=True):
+        D = x.shape[-1]
+        m, s = params[..., :D], params[..., D:]
         v, dlog_v = self.variance_terms(s)
         r = x - m
         dm = r / v
         squares = r * dm  # (x - m)^2 / v
         # -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
-        log_v = np.log(v).sum(axis=1) * (D // v.shape[1])
-        log_p = -0.5 * (squares.sum(axis=1) + log_v + D * LOG_2PI)
-        if not self.is_learned:
+        log_v = np.log(v).sum(axis=-1) * (D // v.shape[-1])
+        log_p = -0.5 * (squares.sum(axis=-1) + log_v + D * LOG_2PI)
+        if not (self.is_learned and need_grad):
             return log_p, dm
         # ds_j = 1/2 ((x_j - m_j)^2 / v_j - 1) dlog v_j / ds_j, summed over the features that share one s
         ds = 0.5 * (squares - 1) * dlog_v
