@@ -375,12 +375,13 @@ MISTAKES = (
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(trained).mean(), log_mean_exp(log_w)", "trained.mean(), log_w"),
+        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+         "log_w.mean(), log_w_true"),
         ("models.vae:IWAE.forward_backward", "np.exp(log_w - log_w.max(axis=0))", "np.ones_like(log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(trained).mean(), log_mean_exp(log_w)",
-         "np.logaddexp.reduce(trained).mean(), np.logaddexp.reduce(log_w)"),
+        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+         "np.logaddexp.reduce(log_w).mean(), np.logaddexp.reduce(log_w_true)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
     Mistake("multi-sample bound", "log q's gradient without its -1/2", [
         ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
@@ -394,7 +395,7 @@ MISTAKES = (
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
         ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
-        ("models.vae:IWAE.evaluate", "(z, log_var, eps[:, block])", "(z, log_var, eps[:, :len(log_var)])"),
+        ("models.vae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),

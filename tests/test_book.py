@@ -224,7 +224,7 @@ def test_turned_axis(angle):
 
 
 def check_autoencoder_is_a_vae_without_noise_and_kl():
-    """(9.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
+    """(10.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
     x, how = digits(binary=True), {"hidden": (6,), "n_latent": 3, "activation": "tanh", "dtype": np.float64}
     ae = sv.Autoencoder(64, rng=np.random.default_rng(0), **how)
     for beta in (0.0, 1.0):
@@ -246,7 +246,7 @@ def test_autoencoder_is_a_vae_without_noise_and_kl():
 
 
 def check_radius_of_the_codes(seed):
-    """(9.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
+    """(10.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
     rng = np.random.default_rng(seed)
     mu, log_var = rng.standard_normal((2, 7, 4))
     squares = [w * sv.gaussian.reparameterize(mu, log_var, np.full((7, 4), node)) ** 2
@@ -260,7 +260,7 @@ def test_radius_of_the_codes(seed):
 
 
 def check_decoder_that_ignores_z():
-    """(10.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
+    """(12.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
     x = digits(binary=True)
     vae = sv.VAE(64, hidden=(), n_latent=3, rng=np.random.default_rng(0), dtype=np.float64)
     vae.theta[:] = 0
@@ -281,7 +281,7 @@ def test_decoder_that_ignores_z():
 
 
 def check_predicted_kl():
-    """(16.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
+    """(19.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
     X = digits()
     values = observation.eigenvalues(X)
     model = sv.ProbabilisticPCA(observation.K).fit(X)
@@ -296,7 +296,7 @@ def test_predicted_kl():
 
 
 def check_squared_error_is_a_variance(beta):
-    """(16.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
+    """(19.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
     x, eps, grads = digits(), np.random.default_rng(0).standard_normal((100, 3)), []
     for variance, weight in ((0.5, beta), (beta / 2, 1.0)):  # at variance 1/2 the loss is the squared error itself
         vae = sv.VAE(64, hidden=(6,), n_latent=3, activation="tanh", observation=sv.Gaussian(variance), beta=weight,
@@ -326,7 +326,7 @@ def trained_vae():
 
 
 def check_what_a_wrong_sampler_reports():
-    """(19.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
+    """(22.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
     vae, x, eps = trained_vae()
     log_var = vae.encode(x)[1]
     with planted("sigma is exp(log_var), the variance"):
@@ -343,7 +343,7 @@ def test_what_a_wrong_sampler_reports():
 
 
 def check_what_a_wrong_kl_reports():
-    """(19.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
+    """(22.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
     vae, x, eps = trained_vae()
 
     def gradient():
