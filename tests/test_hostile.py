@@ -376,7 +376,7 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
@@ -399,7 +399,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
     r"network\.(pack|share_out|start_outputs|layers_once|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
-    r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
+    r"gaussian_mixture\.(spread_points|expectation|maximisation)|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
 }
 
 

@@ -60,18 +60,11 @@ class GaussianMixture:
         weights, means = np.full(C, 1 / C), spread_points(Z, C, rng)
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
-            # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            joint = _log_joint(Z, weights, means, covariances)                  # (N, C)
-            log_s = np.logaddexp.reduce(joint, axis=1)
-            r = np.exp(joint - log_s[:, None])
+            r, log_s = expectation(Z, weights, means, covariances)
             log_likelihood = np.append(log_likelihood, log_s.mean())
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
-            # M:  w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c likewise
-            total = r.sum(axis=0) + 1e-10
-            weights, means = total / total.sum(), r.T @ Z / total[:, None]
-            d = Z - means[:, None]                                             # (C, N, K)
-            covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+            weights, means, covariances = maximisation(Z, r, floor)
         self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
         return self
 
@@ -107,6 +100,31 @@ class GaussianMixture:
         log_n -= np.logaddexp.reduce(log_n)
         z = self.means_[:, None] + u @ np.swapaxes(np.linalg.cholesky(self.covariances_), 1, 2)
         return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
+
+
+def expectation(Z, weights, means, covariances):
+    """E: the responsibilities r_nc = w_c N(z_n; m_c, S_c) / s(z_n) : (N, C), and log s(z_n) : (N,), of codes Z (N, K).
+
+    weights : (C,)      means : (C, K)      covariances : (C, K, K)
+    """
+    joint = _log_joint(Z, weights, means, covariances)                         # (N, C)
+    # log s(z_n) = log sum_c w_c N(z_n; m_c, S_c)
+    log_s = np.logaddexp.reduce(joint, axis=1)
+    return np.exp(joint - log_s[:, None]), log_s
+
+
+def maximisation(Z, r, floor):
+    """M: weights (C,), means (C, K) and covariances (C, K, K) of codes Z (N, K) whose responsibilities are r (N, C).
+
+        w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
+
+    d_nc = z_n - m_c      floor : (K, K)
+    """
+    total = r.sum(axis=0) + 1e-10                                              # a component may have lost all its codes
+    means = r.T @ Z / total[:, None]
+    d = Z - means[:, None]                                                     # (C, N, K)
+    covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+    return total / total.sum(), means, covariances
 
 
 def _log_joint(Z, weights, means, covariances):

@@ -74,37 +74,29 @@ def only(name, value, good, complaint, error=ValueError):
     return value
 
 
-def real_array(name, value, dtype=None, shape=None):
-    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, if given."""
+def shaped(name, array, shape):
+    """`array`, if it has this shape: each axis's length, or a name where any will do; `...` first for any axes before."""
+    got = array.shape[max(0, array.ndim + 1 - len(shape)):] if ... in shape else array.shape
+    wanted = shape[1:] if ... in shape else shape
+    if len(wanted) != len(got) or any(axis != n for axis, n in zip(wanted, got) if not isinstance(axis, str)):
+        words = ", ".join("..." if axis is ... else str(axis) for axis in shape) + "," * (len(shape) == 1)
+        raise ValueError(f"{name}: want shape ({words}), got {array.shape}")
+    return array
+
+
+def real_array(name, value, dtype=None, shape=(...,)):
+    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, as for `shaped`."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
         array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
     every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
-    if shape not in (None, array.shape):
-        raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
-    return array
-
-
-def reals(name, value, shape=None):
-    """`value` as finite float64 numbers, of this shape if given."""
-    return real_array(name, value, np.float64, shape)
-
-
-def vector(name, value, n=None):
-    """`value` as finite float64 numbers (N,), with N = `n` if given."""
-    array = reals(name, value)
-    if array.ndim != 1 or n not in (None, len(array)):
-        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
-    return array
+    return shaped(name, array, shape)
 
 
 def matrix(name, value, n_columns=None, dtype=None):
     """`value` as a finite (N, D) array, N and D at least 1, with D = `n_columns` if given."""
-    array = real_array(name, value, dtype)
-    if array.ndim != 2 or n_columns not in (None, array.shape[1]):
-        raise ValueError(f"{name}: want shape (N, {n_columns or 'D'}), got {array.shape}")
-    return array
+    return real_array(name, value, dtype, ("N", n_columns or "D"))
 
 
 def float_matrix(name, value, n_columns=None):
@@ -146,9 +138,7 @@ def order_of_one(name, x, mean, variance):
 
 def class_labels(name, value, n_rows=None, n_classes=None):
     """`value` as an (N,) integer array of classes 0, 1, ..., below `n_classes` and as long as `n_rows`, if given."""
-    array = real_array(name, value)
-    if array.ndim != 1 or n_rows not in (None, len(array)):
-        raise ValueError(f"{name}: want shape ({n_rows or 'N'},), got {array.shape}")
+    array = real_array(name, value, shape=(n_rows or "N",))
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
     end = np.iinfo(np.intp).max if n_classes is None else n_classes
@@ -214,25 +204,13 @@ def fields(kind, **checks):
 
 def instance(name, value, kind, example):
     """`value` if it is a `kind`; the error names an `example`."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{name}: want {example}, got {value!r}")
-    return value
-
-
-def function(name, value):
-    """`value` if it can be called."""
-    if not callable(value):
-        raise TypeError(f"{name}: want a function, got {value!r}")
-    return value
+    return only(name, value, lambda v: isinstance(v, kind), f"want {example}, got {{0!r}}", TypeError)
 
 
 def path(name, value):
     """`value` as it is, if it can name a file."""
-    if not isinstance(value, (str, PathLike)) or not str(value):
-        raise TypeError(f"{name}: want a path, got {value!r}")
-    if "\0" in str(value) or not Path(value).name:
-        raise ValueError(f"{name}: want the path of a file, got {value!r}")
-    return value
+    only(name, value, lambda v: isinstance(v, (str, PathLike)) and str(v), "want a path, got {0!r}", TypeError)
+    return only(name, value, lambda v: "\0" not in str(v) and Path(v).name, "want the path of a file, got {0!r}")
 
 
 def not_too_large(result):
@@ -244,16 +222,7 @@ def not_too_large(result):
 
 def choice(name, value, options):
     """`value` if it is one of the `options`, texts."""
-    if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name}: want one of {', '.join(options)}, got {value!r}")
-    return value
-
-
-def generator(name, value):
-    """`value` if it is a `numpy.random.Generator`; nothing here draws from a global state."""
-    if not isinstance(value, np.random.Generator):
-        raise TypeError(f"{name}: want a numpy.random.Generator, as numpy.random.default_rng(0), got {value!r}")
-    return value
+    return only(name, value, lambda v: isinstance(v, str) and v in options, f"want one of {', '.join(options)}, got {{0!r}}")
 
 
 def float_type(name, value):
@@ -267,36 +236,10 @@ def float_type(name, value):
     return dtype.type
 
 
-def doubles(name, value, n=None):
-    """`value` if it is a vector of `n` float64 already, at least one."""
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or n not in (None, value.size):
-        got = value.shape if isinstance(value, np.ndarray) else type(value).__name__
-        raise ValueError(f"{name}: want a vector (P,), got {got}{'' if n is None else f' beside P = {n}'}")
-    if value.dtype != np.float64:
-        raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {value.dtype}")
-    return value
-
-
-def tensors(name, value, theta):
-    """`value` as tensor name -> array; all of theta, if it is None."""
-    if value is None:
-        return {"theta": theta}
-    if not isinstance(value, dict) or not all(isinstance(view, np.ndarray) for view in value.values()):
-        raise TypeError(f"{name}: want tensor name -> array, as model.named_parameters() gives, got {value!r}")
-    return value
-
-
 def floats(name, value):
     """`value` if it is an array of floats already."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
-    return value
-
-
-def writeable(name, value):
-    """`value` if it is an array of floats that can be changed in place."""
-    if not floats(name, value).flags.writeable:
-        raise ValueError(f"{name}: it is changed in place, and is read-only")
     return value
 
 
@@ -307,10 +250,25 @@ def like(name, value, other, what):
     return value
 
 
+# ---- the same in a line ---------------------------------------------------------------------------------------------
+
+reals = lambda name, value, shape=(...,): real_array(name, value, np.float64, shape)
 real_matrix = partial(matrix, dtype=np.float64)
+vector = lambda name, value, n=None: reals(name, value, shape=(n or "N",))
+writeable = lambda name, value: only(
+    name, floats(name, value), lambda a: a.flags.writeable, "it is changed in place, and is read-only")
 any_number = partial(number, low=-np.inf)
 whole = partial(integer, low=0)
 size = partial(integer, each=1)                            # a number of numbers that are held at once
 positive = partial(number, open_low=True)
 share = partial(number, high=1, open_high=True)            # from 0 to below 1
+doubles = lambda name, value, n="P": only(  # already
+    name, shaped(name, instance(name, value, np.ndarray, "a vector (P,)"), (n,)), lambda v: v.dtype == np.float64,
+    "want float64, in which a central difference has ten digits, got {0.dtype}", TypeError)
 a_bool = partial(instance, kind=bool, example="True or False")
+function = partial(only, good=callable, complaint="want a function, got {0!r}", error=TypeError)
+tensors = lambda name, value, theta: {"theta": theta} if value is None else only(  # by name; all of theta for None
+    name, value, lambda views: isinstance(views, dict) and all(isinstance(view, np.ndarray) for view in views.values()),
+    "want tensor name -> array, as model.named_parameters() gives, got {0!r}", TypeError)
+# Nothing here draws from a global state.
+generator = partial(instance, kind=np.random.Generator, example="a numpy.random.Generator, as numpy.random.default_rng(0)")

@@ -27,9 +27,7 @@ def q_of(name, value, vae, X):
     return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
 
 
-noise = lambda name, value, vae, X: only(
-    name, real_array(name, value, vae.dtype), lambda eps: eps.ndim == 3 and eps.shape[1:] == (len(X), vae.n_latent),
-    f"want shape (S, N, K) = (S, {len(X)}, {vae.n_latent}), got {{0.shape}}")
+noise = lambda name, value, vae, X: real_array(name, value, vae.dtype, ("S", len(X), vae.n_latent))
 data = lambda name, X, vae: vae.accept(X, name=name)[0]
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 

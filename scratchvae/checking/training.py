@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import path
+from scratchvae.checking import only, path
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.model import Model
@@ -52,11 +52,8 @@ def optimizer_for(name, optimizer, model):
     return optimizer
 
 
-def path_in_a_folder(name, value):
-    """`value`, if it can name a file in a folder that is there."""
-    if not Path(path(name, value)).parent.is_dir():
-        raise ValueError(f"{name}: want a path in a folder that is there, got {value!r}")
-    return value
+path_in_a_folder = lambda name, value: only(
+    name, path(name, value), lambda v: Path(v).parent.is_dir(), "want a path in a folder that is there, got {0!r}")
 
 
 def refuse_not_finite(run, terms, where, arrays=()):

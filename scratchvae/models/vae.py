@@ -21,7 +21,7 @@ from scratchvae.checking import BLOCK, door, entry, generator, integer, number, 
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.model import accepted, new_rows, rows
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
-from scratchvae.probability.log_space import log_mean_exp
+from scratchvae.probability.log_space import log_mean_exp, shares
 from scratchvae.probability.observation import Bernoulli
 
 IN_CACHE = 1 << 16  # numbers of a layer that a processor's second cache holds: where only values are wanted, a block
@@ -80,18 +80,30 @@ class VAE(CodeModel):
         mu, log_var, log_px, dparams = made.mu, made.log_var, made.log_px, made.dparams
         kl = kl_standard(mu, log_var)                                         # (N,)
 
-        # backward, first road: from log p(x given z) through the decoder to z, then to mu and log_var
-        dparams *= -1 / (S * N)
-        dz = self.decoder.backward(dparams, made.decoder_cache).reshape(S, N, K)
-        dmu, dlog_var = reparameterize_grad(dz, log_var, eps)                 # dz/dmu = 1, dz/dlog_var = 1/2 sigma eps
-
-        # backward, second road: from the KL; the roads' derivatives add up
-        dkl_dmu, dkl_dlog_var = kl_standard_grad(mu, log_var)                 # mu, 1/2 (sigma^2 - 1)
-        dmu += self.beta / N * dkl_dmu
-        dlog_var += self.beta / N * dkl_dlog_var
-        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), made.encoder_cache, need_dx=False)
+        # backward: two roads lead to mu and log_var, and their derivatives add up
+        dmu, dlog_var = self.through_z(dparams, log_var, eps, made.decoder_cache)
+        dmu_kl, dlog_var_kl = self.through_kl(mu, log_var)
+        self.encoder.backward(np.concatenate([dmu + dmu_kl, dlog_var + dlog_var_kl], axis=1),
+                              made.encoder_cache, need_dx=False)
 
         return self._terms(log_px.sum() / (S * N), kl.sum() / N)
+
+    def through_z(self, dlog_px, log_var, eps, decoder_cache):
+        """dloss/dmu, dloss/dlog_var, each (N, K), by the first road: log p(x given z), the decoder, z; fills its gradient.
+
+            loss = -1/(S N) sum_ns log p(x_n given z_ns) + ...        dz/dmu = 1        dz/dlog_var = 1/2 sigma eps
+
+        dlog_px : (S N, n_params), dlog p(x given z)/dparams      log_var : (N, K)      eps : (S, N, K)
+        """
+        S, N, K = eps.shape
+        dparams = dlog_px * (-1 / (S * N))
+        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
+        return reparameterize_grad(dz, log_var, eps)
+
+    def through_kl(self, mu, log_var):
+        """dloss/dmu, dloss/dlog_var, each (N, K), by the second road.        loss = ... + beta/N sum_n KL_n"""
+        dmu, dlog_var = kl_standard_grad(mu, log_var)                         # mu, 1/2 (sigma^2 - 1)
+        return self.beta / len(mu) * dmu, self.beta / len(mu) * dlog_var
 
     @door("X", "eps", X=accepted)
     def elbo(self, X, *, rng=None, eps=None):
@@ -196,8 +208,7 @@ class IWAE(VAE):
         log_w = log_px + self.beta * log_ratio
 
         # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s, its normalised importance weight
-        share = np.exp(log_w - log_w.max(axis=0))
-        share /= share.sum(axis=0)                                            # (S, N), sums to 1 over the samples
+        share = shares(log_w)                                                 # (S, N), sums to 1 over the samples
 
         # backward, through log p(x given z) and log p(z) to z, then to mu and log_var
         dparams *= -1 / N * share.reshape(S * N, 1)
