@@ -308,8 +308,8 @@ DOORS = {
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth
-    "log_evidence": function(sv.log_evidence, ("X",), vae=REAL, X=reals(N, D), method="defensive", **SMALL),
-    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
+    "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
+    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), progress=None, vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
                                    method="importance"),
     "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
     "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),

@@ -77,7 +77,7 @@ class DiscretizedLogistic(LocationScale):
         e, floor = np.exp(t), 1 / (30 * (self.n_levels - 1))
         return floor + e, e / (floor + e)
 
-    @entry(params=of_some_features)
+    @door("params", params=of_some_features)
     def mean(self, params):
         """E[x] = sum over levels l > 0 of p(x >= l) / (L - 1) : (N, D)."""
         D, L = self.n_features(params), self.n_levels
