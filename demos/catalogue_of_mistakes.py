@@ -209,16 +209,17 @@ MISTAKES = (
     ], "test_observation.check_normalised", "VAE, Gaussian",
         "the same training, an ELBO too high by 0.92 nats a feature"),
     Mistake("observation", "grey levels without the tails beyond the first and last", [
-        (LEVELS, "np.where(first, 1, above_a), np.where(first, 0, below_a), np.where(first | last, 1, width)",
-         "above_a, below_a, width"),
+        (LEVELS, "np.where(first, 1, above_a), np.where(first, 0, below_a)", "above_a, below_a"),
         (LEVELS, "np.where(last, 1, below_b), np.where(last, 0, above_b)", "below_b, above_b"),
-    ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and greys appear in their place"),
+        (LEVELS, "np.where(first | last, 1, width)", "width"),
+    ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
     Mistake("observation", "the bin of a grey level twice as wide as the level", [
         (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
-    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to 0.69 nats a pixel: the levels sum to two"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high, by up to log 2 a pixel: the levels sum to two"),
     Mistake("observation", "the scale's gradient without that of the bin's width", [
         (LEVELS, " - q * (1 - width) / width", ""),
-    ], "test_observation.check_observation_gradient", "VAE, levels", "it learns, blurred: nothing draws the scale together"),
+    ], "test_observation.check_observation_gradient", "VAE, levels",
+        "it learns, worse: the scale comes out wrong"),
     Mistake("observation", "softmax without taking out the largest logit", [
         ("probability.observation.categorical:softmax_terms", "a - a.max(axis=1, keepdims=True)", "a - 0"),
     ], "test_observation.check_nothing_overflows", "classifier", "nothing, until a logit passes 88 and all is NaN"),
@@ -244,7 +245,8 @@ MISTAKES = (
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
-    ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),
+    ], "test_network.check_start_outputs", "VAE", 
+        "nothing, until a trained model is trained on: its outputs are thrown away"),
     Mistake("network", "layers that compute with a copy of theta", [
         ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),
@@ -370,7 +372,8 @@ MISTAKES = (
          "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (f"{VAE}.through_z", "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
+        (f"{VAE}.through_z", "(dz, log_var, eps)",
+         "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
         (f"{VAE}.forward_backward", "dmu + dmu_kl, dlog_var + dlog_var_kl", "dmu, dlog_var"),

@@ -101,5 +101,6 @@ from scratchvae.analysis import latent_space
 from scratchvae.analysis.gaussian_mixture import GaussianMixture
 from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_function_gradient
 from scratchvae.data import mu_law
-from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like, split,
+from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like,
+                            split,
                              windows)

@@ -1,4 +1,4 @@
-"""What does `fit` refuse? Models, data, optimizers and callbacks before anything is changed, and numbers that are none."""
+"""What does `fit` refuse? Models, data, optimizers, callbacks before anything is changed, and numbers that are none."""
 from inspect import signature
 from math import isfinite
 from pathlib import Path
@@ -57,7 +57,7 @@ path_in_a_folder = lambda name, value: only(
 
 
 def refuse_not_finite(run, terms, where, arrays=()):
-    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with the epoch, `where` in it and the tensor.
+    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with epoch, `where` in it and tensor.
 
     TypeError, if `terms` are no loss terms at all: the model is someone's own, and new.
     """

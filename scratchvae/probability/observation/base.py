@@ -25,7 +25,7 @@ class Observation(Saveable):
         raise not_given(self, Observation.value_and_grad)
 
     def value(self, x, params):
-        """log p(x given params) : (...), without the derivative, for x (..., D) and params (..., n_params), broadcast."""
+        """log p(x given params) : (...), without the derivative, of x (..., D) under params (..., n_params), broadcast."""
         shape = np.broadcast_shapes(x.shape[:-1], params.shape[:-1])
         x, params = (np.broadcast_to(a, (*shape, a.shape[-1])).reshape(-1, a.shape[-1]) for a in (x, params))
         return self.value_and_grad(x, params)[0].reshape(shape)
@@ -83,7 +83,7 @@ class Observation(Saveable):
 
 
 class ExponentialFamily(Observation):
-    """Where params are logits a and log p(x given a) = x^T a - A(a): with -A(a) = log p(0 given a), x enters by a product.
+    """Logits a with log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a): x enters by a product.
 
     Its `value_and_grad` broadcasts, and leaves out the derivative (None) for need_grad=False.
     """
@@ -111,7 +111,7 @@ def of_some_features(name, value, self):
 
 
 class LocationScale(Observation):
-    """Where params are D means and a spread: one for all features ("shared"), one each ("diagonal"), or fixed, a number."""
+    """D means and a spread: one for all features ("shared"), one for each ("diagonal"), or a number, fixed."""
 
     spread = None  # a subclass's own name for it
 

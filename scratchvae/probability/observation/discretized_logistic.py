@@ -1,14 +1,14 @@
-"""How probable is a grey level? The logistic distribution, cut into bins: a probability, where grey models give densities.
+"""How probable is a grey level? The logistic distribution, cut into bins: a probability, where others give densities.
 
-A pixel stored in L levels is a number in {0, 1/(L-1), ..., 1} and nothing between, so it has a probability. Let v follow
-a logistic distribution, F(v) = sigmoid((v - m) / s), and let x be the level nearest to v; what is beyond the ends goes to
-the first and last level. With b and a the standardised ends of x's bin, a distance q = 1 / ((L - 1) s) apart,
+A pixel stored in L levels is a number in {0, 1/(L-1), ..., 1} and nothing between, so it has a probability. Let v be
+logistic, with distribution function F(v) = sigmoid((v - m) / s), and let x be the level nearest to v; what is beyond the
+ends goes to the first and last level. With a and b the standardised ends of x's bin, q = 1 / ((L - 1) s) apart,
 
     P(x) = sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - e^-q)
 
-where nothing cancels; the first level has only the first factor, the last only the second. A logistic's tails are thin: a
-pixel that was black in all of training and is white once would cost hundreds of nats. A small share of a uniform
-distribution over the levels bounds what it can cost, and the gradient with it.
+where nothing cancels; the first level has only the first factor, the last only the second. A logistic's tails are
+thin: a pixel that was black in all of training and is white once would cost hundreds of nats. A small share of a
+uniform distribution over the levels bounds what it can cost, and the gradient with it.
 Source: Salimans et al. 2017 (PixelCNN++), equation 2.
 """
 import numpy as np
@@ -53,8 +53,9 @@ class DiscretizedLogistic(LocationScale):
         (above_a, below_a), (below_b, above_b) = sigmoids(-a), sigmoids(b)
         # below the first bin there is nothing, nor above the last
         first, last, width = x < half, x > 1 - half, -np.expm1(-q)
-        above_a, below_a, width = np.where(first, 1, above_a), np.where(first, 0, below_a), np.where(first | last, 1, width)
+        above_a, below_a = np.where(first, 1, above_a), np.where(first, 0, below_a)
         below_b, above_b = np.where(last, 1, below_b), np.where(last, 0, above_b)
+        width = np.where(first | last, 1, width)
         # P = sigmoid(b) sigmoid(-a) (1 - e^-q)
         P = (1 - self.uniform) * below_b * above_a * width
         p = P + self.uniform / self.n_levels
