@@ -25,7 +25,7 @@ class Observation(Saveable):
         raise not_given(self, Observation.value_and_grad)
 
     def value(self, x, params):
-        """log p(x given params) : (...), without the derivative, of x (..., D) under params (..., n_params), broadcast."""
+        """log p(x given params) : (...), no derivative, of x (..., D) under params (..., n_params), broadcast."""
         shape = np.broadcast_shapes(x.shape[:-1], params.shape[:-1])
         x, params = (np.broadcast_to(a, (*shape, a.shape[-1])).reshape(-1, a.shape[-1]) for a in (x, params))
         return self.value_and_grad(x, params)[0].reshape(shape)

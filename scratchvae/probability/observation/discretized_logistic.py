@@ -1,8 +1,8 @@
 """How probable is a grey level? The logistic distribution, cut into bins: a probability, where others give densities.
 
 A pixel stored in L levels is a number in {0, 1/(L-1), ..., 1} and nothing between, so it has a probability. Let v be
-logistic, with distribution function F(v) = sigmoid((v - m) / s), and let x be the level nearest to v; what is beyond the
-ends goes to the first and last level. With a and b the standardised ends of x's bin, q = 1 / ((L - 1) s) apart,
+logistic, with distribution function F(v) = sigmoid((v - m) / s), and let x be the level nearest to v; what is beyond
+the ends goes to the first and last level. With a and b the standardised ends of x's bin, q = 1 / ((L - 1) s) apart,
 
     P(x) = sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - e^-q)
 
