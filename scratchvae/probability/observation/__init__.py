@@ -14,6 +14,3 @@ from scratchvae.probability.observation.bernoulli import Bernoulli, CrossEntropy
 from scratchvae.probability.observation.categorical import Categorical
 from scratchvae.probability.observation.continuous_bernoulli import ContinuousBernoulli
 from scratchvae.probability.observation.gaussian import Gaussian
-
-__all__ = ["Observation", "Bernoulli", "CrossEntropy", "ContinuousBernoulli", "Gaussian", "Categorical", "comparable",
-           "sigmoid"]
