@@ -5,8 +5,8 @@ it answers, and `python -m demos` the lessons that use them. The book: demos/REA
 """
 from scratchvae.extending import saveable
 from scratchvae.probability import divergence, gaussian, inference, normal_table
-from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
-                                                Observation, comparable)
+from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy,
+                                                DiscretizedLogistic, Gaussian, Observation, comparable)
 from scratchvae.nn.layers import Append, Dense, Layer, ReLU, Sigmoid, Tanh
 from scratchvae.nn.network import Network
 from scratchvae.nn.model import Model

@@ -44,9 +44,8 @@ def class_name(cls):
 def class_named(name, kind=object):
     """The class of this name, a subclass of `kind`; ValueError if none is defined."""
     if not isinstance(name, str) or name not in CLASSES:
-        hint = ("it stood in the program that was run, and has that name nowhere else; keep it in a module that you import"
-                if str(name).startswith("__main__.") else
-                "define a class of your own, its module imported, before loading")
+        hint = ("it stood in the program that was run, and is found nowhere else; keep it in a module that you import"
+                if str(name).startswith("__main__.") else "define your own, or import its module, before loading")
         raise ValueError(f"no class {name!r} is known here: {hint}")
     if not issubclass(CLASSES[name], kind):
         raise ValueError(f"{name} is no {kind.__name__}")
