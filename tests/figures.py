@@ -1,4 +1,4 @@
-"""What is wrong with a figure? Texts that overprint or are cut off, and legends that hide what is drawn: by their boxes."""
+"""What is wrong with a figure? Texts that overprint or are cut off, legends that hide points: by their boxes."""
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox

@@ -6,6 +6,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from numpy.testing import assert_array_equal
 
 import scratchvae as sv
@@ -97,8 +98,7 @@ def layers_of(network):
 
 def test_a_bar_grows_with_the_logarithm_of_its_width():
     ax, = plotting.diagram(sv.Network([sv.Dense(999, 99, rng=rng()), sv.Dense(99, 9, rng=rng())])).axes
-    bars = [patch.get_xy() for patch in ax.patches if np.ptp(patch.get_xy()[:, 0]) < 0.1]
-    heights = [np.ptp(bar[:, 1]) for bar in bars]
+    heights = [patch.get_height() for patch in ax.patches if isinstance(patch, Rectangle)]
     assert len(heights) == 3 and heights[0] - heights[1] == pytest.approx(heights[1] - heights[2]) and heights[2] > 0
 
 

@@ -107,7 +107,8 @@ class Classifier(Model):
         return self._terms(logits, labels, self.observation.value_and_grad(labels, logits)[0])
 
     def flow(self):
-        return [*self.network.flow()[:-1], Array("logits", ("N", self.n_classes)), Node("Categorical\np(label given x)", kind="result")]
+        return [*self.network.flow()[:-1], Array("logits", ("N", self.n_classes)),
+                Node("Categorical\np(label given x)", kind="result")]
 
     @staticmethod
     def _terms(logits, labels, log_p):

@@ -128,7 +128,8 @@ class VAE(CodeModel):
     def flow(self):
         lead, K = "N" if self.n_samples == 1 else f"{self.n_samples}, N", self.n_latent
         return super().flow(
-            Array("x", ("N", self.n_features)), *through(self.encoder)[0], (Array("mu", ("N", K)), Array("log_var", ("N", K))),
+            Array("x", ("N", self.n_features)), *through(self.encoder)[0],
+            (Array("mu", ("N", K)), Array("log_var", ("N", K))),
             Node("mu +\nsigma * eps", f"eps ~ N(0, I)\n({lead}, {K})", "noise"), lead=lead)
 
     def log_likelihood(self, x, z):

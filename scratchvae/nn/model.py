@@ -97,7 +97,7 @@ class Model(Bound, Saveable):
         return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
 
     def flow(self):
-        """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks in turn, and what comes out of each."""
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks, and what comes out of each."""
         parts = []
         for name, network in self.networks.items():
             x, *inside, y = network.flow()

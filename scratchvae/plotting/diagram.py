@@ -1,4 +1,4 @@
-"""How does the machine look? A model's parts from left to right: layers, the arrays that flow between them, noise, masks.
+"""How does the machine look? A model's parts from left to right: layers, arrays that flow between them, noise, masks.
 
 Which parts there are a model says itself, in `model.flow()` (nn/flow.py), and nothing is placed by hand: a bar's height
 grows with the logarithm of its width, letters are measured, and a model too long for one row goes on in the next.
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Polygon
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.textpath import TextPath
 
 from scratchvae.checking import entry, optional
@@ -23,7 +23,7 @@ TINTS = {"layer": "#D6E6F4", "noise": "#FBE0CC", "result": "#D5EFE4", "": "#ECEC
 def diagram(model, title=None):
     """The machine of a network, a model, or whatever has `flow()`: layers, arrays with their shapes, noise, masks.
 
-    A mask stands below its layer, one row for each number that goes in, one column for each that comes out; dark passes.
+    A mask stands below its layer: a row for each number that goes in, a column for each that comes out; dark passes.
     """
     rows = in_rows(model.flow())
     reach = [above_and_below(row) for row in rows]
@@ -90,7 +90,7 @@ def width(part):
 
 
 def places(row):
-    """Where each part begins and ends, from 0 on, and the whole length; words below neighbouring arrays do not touch."""
+    """Where each part begins and ends, from 0 on, and the whole length; words of neighbouring arrays do not touch."""
     x, spans, words_end = 0, [], -0.1
     for part in row:
         if arrays_of(part):
@@ -103,7 +103,7 @@ def places(row):
 
 
 def in_rows(parts):
-    """The parts in as few rows as fit on a page; a row ends with the array that begins the next, one as narrow as can be."""
+    """The parts in as few rows as fit on a page; a row ends with the array that begins the next, a narrow one."""
     ends = [i for i, part in enumerate(parts) if hasattr(part, "shape") and i] + [len(parts) - 1]
 
     def filled(limit):
@@ -125,7 +125,8 @@ def above_and_below(row):
     below = max([half + 0.6 for half, _ in bars])
     for part in row:
         if source := source_of(part):
-            above = max(above, letters(part.text)[1] / 2 + 0.7 + letters(source[0])[1] + (MASK + 0.4) * (source[1] is not None))
+            mask = (MASK + 0.4) * (source[1] is not None)
+            above = max(above, letters(part.text)[1] / 2 + 0.7 + letters(source[0])[1] + mask)
     masks = any(getattr(part, "mask", None) is not None for part in row)
     return above + 0.15, below + (MASK + 0.3) * masks + 0.15
 
@@ -181,14 +182,15 @@ def _middles(y, arrays):
 def _bars(ax, x, y, arrays, lower):
     for i, (array, middle) in enumerate(zip(arrays, _middles(y, arrays))):
         half = height(array) / len(arrays) / 2
-        ax.add_patch(Polygon([(x - BAR / 2, middle - half), (x - BAR / 2, middle + half), (x + BAR / 2, middle + half),
-                              (x + BAR / 2, middle - half)], color=INK, linewidth=0))
+        ax.add_patch(Rectangle((x - BAR / 2, middle - half), BAR, 2 * half, color=INK, linewidth=0))
         over = len(arrays) > 1 and i == 0
-        _words(ax, x, middle + half + 0.06 + lower if over else middle - half - 0.06 - lower, shown(array), "bottom" if over else "top")
+        edge = half + 0.06 + lower
+        _words(ax, x, middle + (edge if over else -edge), shown(array), "bottom" if over else "top")
 
 
 def _arrow(ax, start, end):
-    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1, "shrinkA": 0, "shrinkB": 0})
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1, "shrinkA": 0,
+                                            "shrinkB": 0})
 
 
 def _words(ax, x, y, words, va="center", **style):
@@ -203,5 +205,4 @@ def _node(ax, x, y, words, tint):
 def _mask(ax, x, top, mask):
     _words(ax, x, top + 0.04, "mask: dark passes", "bottom")
     ax.imshow(mask, cmap="gray_r", vmin=0, vmax=1, extent=(x - MASK / 2, x + MASK / 2, top - MASK, top))
-    ax.add_patch(Polygon([(x - MASK / 2, top - MASK), (x - MASK / 2, top), (x + MASK / 2, top), (x + MASK / 2, top - MASK)],
-                         fill=False, edgecolor=GREY, linewidth=0.8))
+    ax.add_patch(Rectangle((x - MASK / 2, top - MASK), MASK, MASK, fill=False, edgecolor=GREY, linewidth=0.8))

@@ -52,7 +52,7 @@ def house_style():
 
 
 class Page(Figure):
-    """A figure that a notebook shows once: pyplot at the end of the cell that drew it, and afterwards who asks for it."""
+    """A figure that a notebook shows once: pyplot at the end of the cell that drew it, later where it is asked for."""
 
     def _ipython_display_(self):
         if not (plt.isinteractive() and plt.fignum_exists(getattr(self, "number", -1))):
