@@ -19,8 +19,10 @@ How a network learns
     nn/model.py                       What does every trainable model have?
     nn/gradcheck.py                   Is backward the derivative of forward?
     nn/optimizers.py                  How does a gradient become a step?
+    nn/examples.py                    Where do the examples of an epoch come from?
     nn/training.py                    How is a model trained?
     nn/callbacks.py                   What else happens between epochs?
+    nn/schedules.py                   What changes with the epochs?
     nn/progress.py                    How far is the training, and how long will it take?
     nn/checkpoint.py                  How does a model survive the end of the program?
     nn/resume.py                      How does a stopped run go on?
@@ -78,10 +80,11 @@ from scratchvae.probability.observation import (Bernoulli, Categorical, Continuo
 from scratchvae.nn.layers import Append, Dense, Layer, ReLU, Sigmoid, Tanh
 from scratchvae.nn.network import Network
 from scratchvae.nn.model import Model
-from scratchvae.nn.optimizers import SGD, Adam, Optimizer
+from scratchvae.nn.optimizers import SGD, Adagrad, Adam, Optimizer
 from scratchvae.nn.gradcheck import check_gradient
 from scratchvae.nn.training import History, fit
-from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay
+from scratchvae.nn.callbacks import Callback, EarlyStopping
+from scratchvae.nn.schedules import KLWarmup, LearningRateDecay, StepDecay
 from scratchvae.nn.progress import Progress
 from scratchvae.nn.checkpoint import load, save
 from scratchvae.models.standardizer import Standardizer
@@ -101,4 +104,4 @@ from scratchvae.analysis.gaussian_mixture import GaussianMixture
 from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_function_gradient
 from scratchvae.data import mu_law
 from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like, split,
-                             windows)
+                             stochastic_binarization, windows)

@@ -251,6 +251,8 @@ DOORS = {
                       dtype=np.float64),
     "Optimizer": function(sv.Optimizer, lr=0.1, weight_decay=0.1),
     "SGD": function(sv.SGD, lr=0.1, momentum=0.5, weight_decay=0.1),
+    "Adagrad": function(sv.Adagrad, lr=0.1, eps=1e-8, weight_decay=0.1),
+    "Adagrad.step": method(lambda: sv.Adagrad(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam": function(sv.Adam, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1),
     "SGD.step": method(lambda: sv.SGD(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam.step": method(lambda: sv.Adam(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
@@ -260,13 +262,13 @@ DOORS = {
         tolerance=1e-7, floor=1e-8),
     "History": function(sv.History),
     "fit": function(sv.fit, ("X", "model"), model=VAE, X=X, labels=None, epochs=2, batch_size=4,
-                    optimizer=Fresh(sv.Adam),
-                    rng=RNG, valid=X, callbacks=(), checkpoint=None),
+                    optimizer=Fresh(sv.Adam), clip_norm=1.0,
+                    rng=RNG, valid=X, callbacks=(), checkpoint=None, changed=()),
     "fit with labels": function(  # an X that is too large shows in the loss, which is then what is named
         sv.fit, ("X", "labels", "model", "loss"),
         model=Kept(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64)), X=reals(N, D),
-        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), rng=RNG,
-        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None),
+        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), clip_norm=0.5, rng=RNG,
+        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None, changed=()),
     "network.mlp": function(
         lambda n_in, hidden, activation, rng, dtype: network.mlp(n_in, hidden, 4, activation=activation, n_shared=1,
                                                                  rng=rng, dtype=dtype),
@@ -275,6 +277,7 @@ DOORS = {
     "Callback": function(sv.Callback), "Progress": function(sv.Progress, interval=1.0),
     "KLWarmup": function(sv.KLWarmup, epochs=3),
     "EarlyStopping": function(sv.EarlyStopping, ("monitor", "direction"), patience=3, monitor="loss", direction="fall"),
+    "StepDecay": function(sv.StepDecay, epochs=(1, 3), factor=0.5),
     "LearningRateDecay": function(sv.LearningRateDecay, start=0.5),
     # models
     "Standardizer": function(sv.Standardizer),
@@ -358,6 +361,7 @@ DOORS = {
     "load_digits": function(sv.load_digits), "load_mnist": function(sv.load_mnist),
     "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
     "binarize": function(sv.binarize, X=reals(N, D), threshold=0.5),
+    "stochastic_binarization": function(lambda X, rng: sv.stochastic_binarization(X)(rng), X=rng(4).random((N, D)), rng=RNG),
     "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
     "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),
     **{name: function(getattr(sv, name), n=3, noise=0.1, rng=RNG) for name in ("circle", "spiral", "s_curve")},
@@ -381,8 +385,9 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
+    r".*\.accept_rows": "`accept`, inside `fit`",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
-    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
+    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings|of|multiplier|fits)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",

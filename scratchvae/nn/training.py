@@ -12,18 +12,20 @@ from hashlib import blake2b
 
 import numpy as np
 
-from scratchvae.checking import entry, generator, integer, optional
-from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
+from scratchvae.checking import entry, generator, integer, optional, positive
+from scratchvae.checking.training import (list_of_callbacks, names_of_settings, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
                                           training_data, validation_data)
-from scratchvae.nn.callbacks import begun
+from scratchvae.nn.callbacks import begun, is_foreign
+from scratchvae.nn.optimizers import clip
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
 
 
-@entry(model=trainable, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
-       batch_size=integer, optimizer=optimizer_for, rng=generator, callbacks=list_of_callbacks,
-       checkpoint=optional(path_in_a_folder))
-def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
+@entry(model=trainable, rng=generator, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
+       batch_size=integer, optimizer=optimizer_for, clip_norm=optional(positive), callbacks=list_of_callbacks,
+       checkpoint=optional(path_in_a_folder), changed=names_of_settings)
+def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_norm=None, rng, valid=None, callbacks=(),
+        checkpoint=None, changed=()):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
     X : (N, D)            checked once, and converted once to the model's dtype if it has another; an untrained model
@@ -42,38 +44,42 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
     epochs that were done are in `model.history`.
     """
-    data = X  # as the model accepted them: a tuple, (x,) or (x, labels)
-    run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None)
-    checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
+    data = X  # where examples come from, by now: `examples.py`
+    run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None, clip_norm=clip_norm)
+    checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size, changed)
     checkpoint.load()
+    run.watch(data, valid)
     with begun(callbacks, run):
         if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
-            model.start(*data)
+            model.start(*data.some())
         model.history = run.history
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
-            trained = train_epoch(run, data, batch_size)
+            trained = train_epoch(run, data.of_epoch(run), batch_size)
             run.tell("epoch_trained")
             validated = validate(run, valid) if run.has_valid else {}
             run.history.append("train", trained)
             run.history.append("valid", validated)
             run.epoch += 1
             run.tell("epoch_end")
+            run.watch(data, valid)
             checkpoint.save()
     return run.history
 
 
 def train_epoch(run, data, batch_size):
     """One pass over the data in a random order; the average of every loss term."""
-    model, optimizer, n = run.model, run.optimizer, len(data[0])
+    model, optimizer, n = run.model, run.optimizer, len(data)
     order = run.rng.permutation(n)
     sums = 0.0
     # A diverging step overflows before its loss is found not to be finite, below.
     with threads_for(min(n, batch_size) * model.theta.size), np.errstate(all="ignore"):
         for batch, start in enumerate(range(0, n, batch_size)):
             rows = order[start:start + batch_size]
-            terms = model.forward_backward(*(array.take(rows, axis=0) for array in data), rng=run.rng)
+            terms = model.forward_backward(*data.take(rows), rng=run.rng)
             refuse_not_finite(run, terms, f"batch {batch + 1}")
+            if run.clip_norm is not None:
+                clip(model.grad, run.clip_norm)
             optimizer.step(model.theta, model.grad)
             sums += len(rows) * np.array(terms, dtype=np.float64)
     # The last step's loss is never computed; and where a gradient's square overflows, Adam only stands still.
@@ -84,7 +90,7 @@ def train_epoch(run, data, batch_size):
 def validate(run, valid):
     """The loss terms of the held-out data, always with the same noise."""
     with np.errstate(all="ignore"):  # as in train_epoch
-        terms = run.model.evaluate(*valid, rng=np.random.default_rng(run.valid_seed))
+        terms = run.model.evaluate(*valid.arrays, rng=np.random.default_rng(run.valid_seed))
     refuse_not_finite(run, terms, "validation")
     return terms._asdict()
 
@@ -93,14 +99,15 @@ class History:
     """Loss terms by epoch: `train` and `valid` map each term's name to an array (epochs,), in nats (accuracy: a share).
 
     The training terms are averages over the epoch's minibatches, taken while the parameters moved.
+    `changes` lists the settings that were changed when the run was continued, and after which epoch.
     """
 
     def __init__(self):
-        self.train, self.valid = {}, {}
+        self.train, self.valid, self.changes = {}, {}, []
 
     def __repr__(self):
         n = len(next(iter(self.train.values()), ()))
-        parts = "".join(f"; {part} {', '.join(terms)}" for part, terms in vars(self).items() if terms)
+        parts = "".join(f"; {part} {', '.join(entries)}" for part, entries in vars(self).items() if entries)
         return f"History({n} epochs{parts})"
 
     def append(self, part, terms):
@@ -113,13 +120,19 @@ class History:
 class Run:
     """A training run: everything that a callback may look at and a checkpoint must hold."""
 
-    def __init__(self, model, optimizer, rng, epochs, callbacks, has_valid):
+    def __init__(self, model, optimizer, rng, epochs, callbacks, has_valid, clip_norm=None):
         self.model, self.optimizer, self.rng, self.epochs = model, optimizer, rng, epochs
-        self.callbacks, self.has_valid = callbacks, has_valid
+        self.callbacks, self.has_valid, self.clip_norm = callbacks, has_valid, clip_norm
         self.epoch, self.stop, self.history = 0, False, History()
         # Validation always uses the same noise, so that epochs differ by the model alone, and draws nothing from rng.
         state = json.dumps(rng.bit_generator.state, default=np.ndarray.tolist)
         self.valid_seed = int.from_bytes(blake2b(state.encode(), digest_size=7).digest(), "big")
+
+    def watch(self, *sources):
+        """Call `watch` of what was given, if there is a callback that might have written into it."""
+        if any(is_foreign(callback) for callback in self.callbacks):
+            for examples in filter(None, sources):
+                examples.watch()
 
     def tell(self, occasion):
         """Call every callback's method of this name."""
