@@ -63,7 +63,7 @@ class Lesson:
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
 
         binary : pixels of at least one half become 1, the others 0      most : so many training images at most
-        classes : ValueError if fewer have 10 training images      default : the source where there is no --data, as "mnist"
+        classes : ValueError if fewer have 10 training images      default : without --data, as "mnist"
         What --data or the default holds is said when it is first read.
         """
         if self._images is None:

@@ -2,9 +2,9 @@
 
     s(z) = sum_c w_c N(z; m_c, S_c)
 
-An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
-first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
-by turns, never lowering it (but for the floor, below):
+An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to
+them first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the
+codes by turns, never lowering it (but for the floor, below):
 
     E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the responsibility of component c for code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
@@ -53,7 +53,7 @@ class GaussianMixture:
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, *, rng):
-        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
         floor = self.floor * np.trace(spread) / K * np.eye(K)
@@ -65,7 +65,8 @@ class GaussianMixture:
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
             weights, means, covariances = maximisation(Z, r, floor)
-        self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
+        self.weights_, self.means_, self.covariances_ = weights, means, covariances
+        self.log_likelihood_ = log_likelihood
         return self
 
     @threads_for(0)
@@ -116,7 +117,7 @@ def expectation(Z, weights, means, covariances):
 def maximisation(Z, r, floor):
     """M: weights (C,), means (C, K) and covariances (C, K, K) of codes Z (N, K) whose responsibilities are r (N, C).
 
-        w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
+        w_c = mean_n r_nc      m_c = sum_n r_nc z_n / sum_n r_nc      S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
 
     d_nc = z_n - m_c      floor : (K, K)
     """

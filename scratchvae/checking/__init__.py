@@ -1,13 +1,14 @@
 """What may come in? The checks at every public door.
 
-Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the result
-must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an observation
-model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other, never a pair of both.
+Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the
+result must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an
+observation model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other,
+never a pair of both.
 
 A check is a function of an argument's name and value. It gives back what the mathematics can use as it is, or raises
 `TypeError` (the wrong kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and
-what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that many
-need, in `door.py` the decorators; the other files of this folder have the checks of one room each.
+what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that
+many need, in `door.py` the decorators; the other files of this folder have the checks of one room each.
 """
 from functools import partial
 from os import PathLike
@@ -23,7 +24,7 @@ MAX_NUMBERS = 1 << 31  # no array has more: refused before room is made for them
 
 
 def row_blocks(X, size=BLOCK, width=None):
-    """The array's rows in slices of about `size` numbers, at least one row each; a row takes `width`, or what it holds."""
+    """The array's rows in slices of about `size` numbers, at least a row each, of `width` or what it holds."""
     step = max(1, size // (width or max(1, X[:1].size)))
     return (slice(start, start + step) for start in range(0, len(X), step))
 
@@ -51,7 +52,7 @@ def place(index):
 
 
 def every(name, array, good, complaint):
-    """`array`, if `good` holds for all its numbers, asked block by block; else ValueError with the first that breaks it.
+    """`array`, if `good` holds for all its numbers, asked by blocks; else ValueError with the first that breaks it.
 
     complaint : a text with {} for that number and its row and column
     """
@@ -75,7 +76,7 @@ def only(name, value, good, complaint, error=ValueError):
 
 
 def shaped(name, array, shape):
-    """`array`, if it has this shape: each axis's length, or a name where any will do; `...` first for any axes before."""
+    """`array`, if it has this shape: each axis's length, a name where any will do, `...` first for any axes before."""
     got = array.shape[max(0, array.ndim + 1 - len(shape)):] if ... in shape else array.shape
     wanted = shape[1:] if ... in shape else shape
     if len(wanted) != len(got) or any(axis != n for axis, n in zip(wanted, got) if not isinstance(axis, str)):
@@ -85,7 +86,7 @@ def shaped(name, array, shape):
 
 
 def real_array(name, value, dtype=None, shape=(...,)):
-    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, as for `shaped`."""
+    """`value` as an array of finite real numbers, of this dtype (copied only if need be) and shape, as for `shaped`."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
@@ -119,21 +120,22 @@ def unit_interval(name, array, wants="want", hint=""):
 def order_of_one(name, x, mean, variance):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
-    A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
-    it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a root mean square
-    above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and beyond 5 deviations
-    (in fewer than 30 rows values are alike by chance).
+    A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of
+    thousandths it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a
+    root mean square above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and
+    beyond 5 deviations (in fewer than 30 rows values are alike by chance).
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
     wrong = size > 30
     off = np.abs(mean) > np.maximum(2, 5 * deviation)
-    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):  # most of a rare pixel are equal
+    # The median, for most numbers of a rare pixel are equal.
+    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
-        raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and standard "
-                         f"deviation {deviation[j]:.2g}; standardise it: sv.Standardizer().fit(X).transform(X)")
+        raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and "
+                         f"standard deviation {deviation[j]:.2g}; standardise: sv.Standardizer().fit(X).transform(X)")
 
 
 def class_labels(name, value, n_rows=None, n_classes=None):
@@ -172,7 +174,7 @@ def sizes(name, value):
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
     """`value` as a finite float in [low, high]; an open end is left out."""
-    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.number)):
         raise TypeError(f"{name}: want a number, got {value!r}")
     if isinstance(value, int) and abs(value) > 2**1023:
         raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
@@ -214,7 +216,7 @@ def path(name, value):
 
 
 def not_too_large(result):
-    """An intermediate `result`, if it is finite; else FloatingPointError, to which a `door` adds the arguments to blame."""
+    """An intermediate `result`, if it is finite; else FloatingPointError; a `door` adds the arguments to blame."""
     if not np.isfinite(result).all():
         raise FloatingPointError("an intermediate result is not finite")
     return result
@@ -222,7 +224,9 @@ def not_too_large(result):
 
 def choice(name, value, options):
     """`value` if it is one of the `options`, texts."""
-    return only(name, value, lambda v: isinstance(v, str) and v in options, f"want one of {', '.join(options)}, got {{0!r}}")
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name}: want one of {', '.join(options)}, got {value!r}")
+    return value
 
 
 def float_type(name, value):
@@ -271,4 +275,5 @@ tensors = lambda name, value, theta: {"theta": theta} if value is None else only
     name, value, lambda views: isinstance(views, dict) and all(isinstance(view, np.ndarray) for view in views.values()),
     "want tensor name -> array, as model.named_parameters() gives, got {0!r}", TypeError)
 # Nothing here draws from a global state.
-generator = partial(instance, kind=np.random.Generator, example="a numpy.random.Generator, as numpy.random.default_rng(0)")
+generator = partial(
+    instance, kind=np.random.Generator, example="a numpy.random.Generator, as numpy.random.default_rng(0)")

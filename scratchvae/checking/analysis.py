@@ -1,4 +1,4 @@
-"""What may come into an analysis? A VAE that is a likelihood, data that it accepts, a q and noise of their shape; codes."""
+"""What may come into an analysis? A VAE that is a likelihood, its data, a q and noise of their shape; codes."""
 import numpy as np
 
 from scratchvae.checking import class_labels, only, real_array, real_matrix
@@ -71,8 +71,8 @@ labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_clas
 def decoder_of_logits(name, value):
     """`value`, if it is a model of two latents whose log p(x given a) is x^T a - A(a)."""
     if not isinstance(value, CodeModel) or not isinstance(value.observation, (Bernoulli, ContinuousBernoulli)):
-        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} under "
-                        f"{getattr(value, 'observation', None)!r}")
+        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} "
+                        f"under {getattr(value, 'observation', None)!r}")
     if value.n_latent != 2:
         raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
     return value

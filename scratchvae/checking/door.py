@@ -1,4 +1,4 @@
-"""How does a function say what may come in? By decorators that hand its arguments to checks, one line above its name."""
+"""How does a function say what may come in? By decorators that hand its arguments to checks, above its name."""
 from functools import wraps
 from inspect import signature
 
@@ -19,8 +19,8 @@ def admission(function, checks):
         bound.apply_defaults()
         values = bound.arguments
         with np.errstate(all="ignore"):
-            for argument, check in checks.items():
-                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+            for name, check in checks.items():
+                values[name] = check(name, values[name], **{other: values[other] for other in others[name]})
         return bound
     return admit
 
@@ -50,8 +50,8 @@ def entry(**checks):
 
 
 def door(*blamed, **checks):
-    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite, else
-    FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
+    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite,
+    else FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
     """
     def call(function, bound):
         try:

@@ -1,7 +1,7 @@
-"""What if MNIST's files are not what they say, or not where? A header is a promise, held against what the file can hold.
+"""What if MNIST's files are not what they say, or not where? A header is a promise, held against the file.
 
-It is compared before memory is set aside, and no more is ever read, or inflated, than was promised plus the one byte that
-shows there is more.
+It is compared before memory is set aside, and no more is ever read, or inflated, than was promised plus the one byte
+that shows there is more.
 """
 import gzip
 import math
@@ -48,7 +48,7 @@ def find_files(directory, split):
             return found["images"], found["labels"]
     stem = WORDS[split][0]
     raise ValueError(f"{directory}: want a folder with {stem}-images-idx3-ubyte and {stem}-labels-idx1-ubyte, plain or "
-                     f".gz, {'found no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
+                     f".gz, {'no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
 
 
 @contextmanager

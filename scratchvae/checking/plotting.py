@@ -25,12 +25,13 @@ def vector(name, value, n=None, positive=False):
 
 
 text = lambda name, value: instance(name, value, str, "a text")
-labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), None if names is None else len(names))
+labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), names and len(names))
 
 
 # ---- images ---------------------------------------------------------------------------------------------------------
 
-height_and_width = lambda name, value: only(name, sizes(name, value), lambda shape: len(shape) == 2, "want (h, w), got {0}")
+height_and_width = lambda name, value: only(
+    name, sizes(name, value), lambda shape: len(shape) == 2, "want (h, w), got {0}")
 
 
 def paper_and_ink(name, value):

@@ -1,4 +1,4 @@
-"""What does `fit` refuse? Models, data, optimizers and callbacks before anything is changed, and numbers that are none."""
+"""What does `fit` refuse? Models, data, optimizers, callbacks before anything is changed, and numbers that are none."""
 import re
 from inspect import signature
 from math import isfinite
@@ -25,7 +25,7 @@ def trainable(name, model):
 
 
 def training_data(name, X, model, labels, rng):
-    """Where the examples come from: X, and labels if any, as arrays, a function of the generator, or rows by index."""
+    """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
     labels = () if labels is None else (labels,)
     if is_function(X):
         return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
@@ -51,9 +51,10 @@ def is_function(X):
 
 
 def is_by_row(X):
-    """Whether it is read by row: a memory map, or a thing in two dimensions that is no array but has rows X[indices]."""
-    return isinstance(X, np.memmap) and X.ndim == 2 or not isinstance(X, np.ndarray) and isinstance(
-        getattr(X, "dtype", None), np.dtype) and len(getattr(X, "shape", ())) == 2 and hasattr(X, "__getitem__")
+    """Whether it is read by row: a memory map, or what is no array but has a shape (N, D), a dtype and X[indices]."""
+    if isinstance(X, np.ndarray):
+        return isinstance(X, np.memmap) and X.ndim == 2
+    return isinstance(getattr(X, "dtype", None), np.dtype) and len(X.shape) == 2 and hasattr(X, "__getitem__")
 
 
 def list_of_callbacks(name, callbacks):
@@ -88,7 +89,7 @@ path_in_a_folder = lambda name, value: only(
 
 
 def refuse_not_finite(run, terms, where, arrays=()):
-    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with the epoch, `where` in it and the tensor.
+    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with epoch, `where` in it and tensor.
 
     TypeError, if `terms` are no loss terms at all: the model is someone's own, and new.
     """
@@ -121,10 +122,10 @@ def _examples(name, X, labels, model):
 
     def look(*data, rows):
         try:
-            return tuple(shaped(f"{name}[{len(rows)} indices]", array, (len(rows), *array.shape[1:])) for array in _accepted(
-                model, data, name, getattr(model, "accept_rows", model.accept)))
-        except ValueError as error:  # which counts from the first row that was read
-            raise ValueError(re.sub(r"at row (\d+)", lambda found: f"at row {rows[int(found[1])]}", str(error))) from None
+            accepted = _accepted(model, data, name, getattr(model, "accept_rows", model.accept))
+            return [shaped(f"{name}[{len(rows)} indices]", each, (len(rows), *each.shape[1:])) for each in accepted]
+        except ValueError as error:  # which counts rows from the first that was read
+            raise ValueError(re.sub(r"at row (\d+)", lambda row: f"at row {rows[int(row[1])]}", str(error))) from None
 
     only(name, X.shape, all, "got an empty array of shape {0}")
     examples = ByRow(X, [shaped("labels", numeric_array("labels", each), (X.shape[0],)) for each in labels], look)

@@ -1,4 +1,4 @@
-"""What does a written digit look like in numbers? Bundled images of 8 x 8 and of 28 x 28 pixels (see ATTRIBUTION.md)."""
+"""What does a written digit look like in numbers? Bundled images of 8 x 8 and 28 x 28 pixels (see ATTRIBUTION.md)."""
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +46,12 @@ def binarize(X, threshold=None):
 
 @entry(X=grey)
 def stochastic_binarization(X):
-    """A function of a generator that draws each pixel anew, 1 with the probability x: for `fit`, new data in every epoch.
+    """A function of a generator that draws each pixel, 1 with the probability x: for `fit`, new data in every epoch.
 
         p(b_j = 1) = x_j,  so that  E[b] = x
 
     X : of any shape, floats in [0, 1]      returns : rng -> b, of X's shape and dtype
-    One draw that stays, as tests and published fixed sets want it: stochastic_binarization(X)(np.random.default_rng(0)).
+    For one draw that stays, as published fixed sets are: stochastic_binarization(X)(np.random.default_rng(0)).
     Source: Salakhutdinov & Murray 2008; drawn anew every epoch in Burda et al. 2016.
     """
     @entry(rng=generator)

@@ -38,7 +38,8 @@ class Checkpoint:
             self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
         except TypeError as error:
             raise TypeError(f"callbacks: want `settings` that JSON can hold ({error}), got {settings}") from None
-        self.settings = {key.split(", ")[-1] for key in one_by_one(self.setup) if ", " in key} | {"batch_size", "clip_norm"}
+        named = [key.split(", ")[-1] for key in one_by_one(self.setup) if ", " in key]
+        self.settings = {"batch_size", "clip_norm", *named}
         for each in changed:
             choice("changed", each, sorted(self.settings))
 
@@ -47,14 +48,15 @@ class Checkpoint:
         if self.path is None:
             return
         run = self.run
-        header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "changes": run.history.changes, "valid_seed": run.valid_seed,
+        header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "changes": run.history.changes,
+                  "valid_seed": run.valid_seed,
                   "rng": json.dumps(run.rng.bit_generator.state, default=np.ndarray.tolist)}
         parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid}
         for i, callback in enumerate(run.callbacks):
             parts[f"callback{i}"] = state = callback.state()
             if not isinstance(state, dict) or any(np.asarray(array).dtype.hasobject for array in state.values()):
                 raise TypeError(f"callbacks[{i}]: want arrays of numbers or texts by name from "
-                                f"{type(callback).__name__}.state, for a file never holds pickled objects; got {state!r}")
+                                f"{type(callback).__name__}.state, as files never hold pickled objects; got {state!r}")
         write_arrays(self.path, header, {**run.model.arrays(), **{
             f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}})
 
@@ -74,12 +76,12 @@ class Checkpoint:
                     raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {before.get(key)}, "
                                      f"this one's {value}{on_purpose}")
                 changes.append(f"{key} from {before.get(key)} to {value} after epoch {header.get('epoch')}")
-        # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file changes
-        # nothing.
+        # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file
+        # changes nothing.
         optimizer, rng = deepcopy((run.optimizer, run.rng))
         with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
+            run.history.changes = [*header.get("changes", ()), *changes]
             self._take_up(header, arrays, optimizer, rng)
-        run.history.changes = [*header.get("changes", ()), *changes]
         vars(run.optimizer).update(vars(optimizer))
         run.rng.bit_generator.state = rng.bit_generator.state
 
@@ -99,7 +101,7 @@ class Checkpoint:
                 raise ValueError(f"{name}: want {run.epoch} values, one an epoch, got shape {values.shape}")
         optimizer.load_state(part("optimizer"))
         for name in set(optimizer.moments) & set(optimizer.state()):
-            real_array(f"optimizer.{name}", like(f"optimizer.{name}", optimizer.state()[name], run.model.theta, "theta"))
+            real_array(f"optimizer.{name}", like(name, optimizer.state()[name], run.model.theta, "theta"))
         rng.bit_generator.state = json.loads(header["rng"])
         for i, callback in enumerate(run.callbacks):
             callback.load_state(part(f"callback{i}"))

@@ -18,9 +18,9 @@ class Schedule(Callback):
         self.value = getattr(self.of(run), self.name)
         trained_before = getattr(getattr(run.model, "history", None), "train", {})
         if run.epoch == 0 and trained_before and not self.fits(run):
-            warn(f"{self!r} is not over after the {run.epochs} epochs of this run, and the model was trained before: every call "
-                 "of fit begins its schedules again. Give one call all the epochs (a callback does what stands between two "
-                 "calls), or continue by `checkpoint=`")
+            warn(f"{self!r} is not over after the {run.epochs} epochs of this run, and the model was trained before: "
+                 "every call of fit begins its schedules again. Give one call all the epochs (a callback does what "
+                 "stands between two calls), or continue by `checkpoint=`")
 
     def epoch_begin(self, run):
         setattr(self.of(run), self.name, self.value * self.multiplier(run))
@@ -86,7 +86,8 @@ class LearningRateDecay(Schedule):
 
 def increasing(name, value):
     """`value` as a list of whole numbers >= 1, each larger than the one before."""
-    only(name, value, lambda v: isinstance(v, (list, tuple, range)) and v, "want epochs, as (30, 60), got {0!r}", TypeError)
+    only(name, value, lambda v: isinstance(v, (list, tuple, range)) and v, "want epochs, as (30, 60), got {0!r}",
+         TypeError)
     epochs = [integer(f"{name}[{i}]", epoch) for i, epoch in enumerate(value)]
     return only(name, epochs, lambda v: v == sorted(set(v)), "want them in increasing order, got {0}")
 

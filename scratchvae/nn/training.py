@@ -13,34 +13,41 @@ from hashlib import blake2b
 import numpy as np
 
 from scratchvae.checking import entry, generator, integer, optional, positive
-from scratchvae.checking.training import (list_of_callbacks, names_of_settings, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
-                                          training_data, validation_data)
+from scratchvae.checking.training import (list_of_callbacks, names_of_settings, optimizer_for, path_in_a_folder,
+                                          refuse_not_finite, trainable, training_data, validation_data)
 from scratchvae.nn.callbacks import begun, is_foreign
 from scratchvae.nn.optimizers import clip
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
 
 
-@entry(model=trainable, rng=generator, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
-       batch_size=integer, optimizer=optimizer_for, clip_norm=optional(positive), callbacks=list_of_callbacks,
-       checkpoint=optional(path_in_a_folder), changed=names_of_settings)
+@entry(model=trainable, rng=generator, X=training_data, valid=optional(validation_data),
+       epochs=partial(integer, low=0), batch_size=integer, optimizer=optimizer_for, clip_norm=optional(positive),
+       callbacks=list_of_callbacks, checkpoint=optional(path_in_a_folder), changed=names_of_settings)
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_norm=None, rng, valid=None, callbacks=(),
         checkpoint=None, changed=()):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
     X : (N, D)            checked once, and converted once to the model's dtype if it has another; an untrained model
-                          then starts where X is (`model.start`): its outputs at the best p(x) that ignores its input
+                          then starts where X is (`model.start`): its outputs at the best p(x) that ignores its input.
+                          Or a function rng -> X, called with `rng` before each epoch, checked each time. Or a
+                          numpy.memmap, or what is no array but has shape, dtype and X[indices], as a data set of HDF5:
+                          never read as a whole, each batch is checked as it is read, and the start is from a sample
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
+    clip_norm             the whole gradient is shortened to this norm where it is longer
     rng                   the same seed gives the same bits on one machine, for one number of BLAS threads
     valid                 held-out X, or (X, labels): its terms are recorded after every epoch; training does not
-                          depend on it, but through callbacks
+                          depend on it, but through callbacks. A function is called once, with default_rng(0): every
+                          epoch of every run is judged by the same draw
     callbacks             `Callback`s, or functions of the run; without one that speaks, training is silent
     checkpoint : path     written after every epoch; if it exists, training continues from it (not from this `model`,
                           `optimizer` and `rng`), bit for bit as if it had never stopped and had had these `epochs` and
                           this patience from its start. ValueError, with what differs, if that cannot be: other data,
                           another model, optimizer, batch size or warm-up, less patience, fewer epochs, or more of them
                           with a learning rate that decays over them
+    changed               names of settings, as ["lr", "batch_size"], in which this run differs on purpose from the
+                          checkpoint: it goes on with its own, and the history's `changes` say so
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
     epochs that were done are in `model.history`.
     """
