@@ -53,8 +53,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
     """
     data = X  # where examples come from, by now: `examples.py`
     run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None, clip_norm=clip_norm)
-    checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size, changed)
-    checkpoint.load()
+    file = Checkpoint(checkpoint, run, data, valid, batch_size, changed)
+    file.load()
     run.watch(data, valid)
     with begun(callbacks, run):
         if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
@@ -70,7 +70,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
             run.epoch += 1
             run.tell("epoch_end")
             run.watch(data, valid)
-            checkpoint.save()
+            file.save()
     return run.history
 
 
