@@ -74,6 +74,8 @@ def _coded(cls, observation, binary=False, **how):
     """An autoencoder, VAE or IWAE, its data and its noise: N, D, H, K all different."""
     rng = np.random.default_rng(5)
     x = rng.random((4, 5))
+    if isinstance(observation, sv.DiscretizedLogistic):
+        x = np.round(x * (observation.n_levels - 1)) / (observation.n_levels - 1)
     how = {"hidden": (3,), "n_latent": 2, "activation": "tanh", "observation": observation, **how}
     shape = (4, 5) if cls is sv.Autoencoder else (3, 4, 2)
     return _model(cls, 5, **how), (np.round(x) if binary else x,), {"eps": rng.standard_normal(shape)}
@@ -90,6 +92,7 @@ GRADIENTS = {
     "VAE, sigmoid": lambda: _coded(sv.VAE, sv.Bernoulli(), binary=True, activation="sigmoid"),
     "VAE, grey": lambda: _coded(sv.VAE, sv.ContinuousBernoulli()),
     "VAE, Gaussian": lambda: _coded(sv.VAE, sv.Gaussian("shared")),
+    "VAE, levels": lambda: _coded(sv.VAE, sv.DiscretizedLogistic(5)),
     "IWAE": lambda: _coded(sv.IWAE, sv.Bernoulli(), binary=True),
     "autoencoder": lambda: _coded(sv.Autoencoder, sv.Gaussian(0.3), noise=0.4),
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
@@ -119,6 +122,7 @@ KL_GRAD, SAMPLER_GRAD = "probability.gaussian:kl_standard_grad", "probability.ga
 BERNOULLI_TERMS = "probability.observation.bernoulli:bernoulli_terms"
 GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
+LEVELS = "probability.observation.discretized_logistic:DiscretizedLogistic.value_and_grad"
 ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
 
 MISTAKES = (
@@ -197,13 +201,25 @@ MISTAKES = (
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
     Mistake("observation", "a shared log variance counted once, not D times", [
-        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[1])", ""),
+        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[-1])", ""),
         (f"{GAUSSIAN}.value_and_grad", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [
         (f"{GAUSSIAN}.value_and_grad", " + D * LOG_2PI", ""),
     ], "test_observation.check_normalised", "VAE, Gaussian",
         "the same training, an ELBO too high by 0.92 nats a feature"),
+    Mistake("observation", "grey levels without the tails beyond the first and last", [
+        (LEVELS, "np.where(first, 1, above_a), np.where(first, 0, below_a)", "above_a, below_a"),
+        (LEVELS, "np.where(last, 1, below_b), np.where(last, 0, above_b)", "below_b, above_b"),
+        (LEVELS, "np.where(first | last, 1, width)", "width"),
+    ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
+    Mistake("observation", "the bin of a grey level twice as wide as the level", [
+        (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to two"),
+    Mistake("observation", "the scale's gradient without that of the bin's width", [
+        (LEVELS, " - q * (1 - width) / width", ""),
+    ], "test_observation.check_observation_gradient", "VAE, levels",
+        "it learns, worse: the scale comes out wrong"),
     Mistake("observation", "softmax without taking out the largest logit", [
         ("probability.observation.categorical:softmax_terms", "a - a.max(axis=1, keepdims=True)", "a - 0"),
     ], "test_observation.check_nothing_overflows", "classifier", "nothing, until a logit passes 88 and all is NaN"),
@@ -368,7 +384,7 @@ MISTAKES = (
     Mistake("VAE", "the KL summed but the reconstruction averaged over pixels", [
         ("models.vae:VAE.forward", "repeat(x, S), params)", "repeat(x, S), params)\n"
          "        log_px, dparams = log_px / x.shape[1], dparams / x.shape[1]"),
-        ("models.vae:VAE.log_likelihood", ".reshape(S, N)", ".reshape(S, N) / x.shape[1]"),
+        ("models.vae:VAE.log_likelihood", "return log_px", "return log_px / x.shape[1]"),
     ], "test_vae.check_linear_elbo", "VAE", "a small loss that soon stands still, and a KL of 0"),
     Mistake("VAE", "the ELBO reported with beta in it", [
         ("models.vae:VAE._terms", "reconstruction - kl, ", "reconstruction - self.beta * kl, "),

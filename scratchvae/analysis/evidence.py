@@ -26,9 +26,10 @@ from functools import partial
 
 import numpy as np
 
-from scratchvae.checking import (BLOCK, choice, door, entry, every, fields, generator, integer, number, positive, reals,
-                                 size)
+from scratchvae.checking import (BLOCK, choice, door, entry, every, fields, generator, instance, integer, number,
+                                 optional, positive, reals, size)
 from scratchvae.checking.analysis import data, likelihood_vae
+from scratchvae.nn.progress import Progress
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -38,6 +39,7 @@ Proposal = namedtuple("Proposal", "widen prior_share", defaults=(1.0, 0.0))
 
 PROPOSALS = {"importance": Proposal(), "widened": Proposal(widen=1.5), "defensive": Proposal(prior_share=0.1),
              "prior": Proposal(prior_share=1.0)}
+a_progress = partial(instance, kind=Progress, example='an sv.Progress("log p(x)")')
 
 
 def as_proposal(name, method):
@@ -47,8 +49,9 @@ def as_proposal(name, method):
     return PROPOSALS[choice(name, method, list(PROPOSALS))]
 
 
-@door("X", "method", vae=likelihood_vae, X=data, n_samples=size, rng=generator, method=as_proposal)
-def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
+@door("X", "method", vae=likelihood_vae, X=data, n_samples=size, rng=generator, method=as_proposal,
+      progress=optional(a_progress))
+def log_evidence(vae, X, *, n_samples=1000, rng, method="importance", progress=None):
     """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
 
         log p(x) ~ log 1/S sum_s p(x given z_s) p(z_s) / r(z_s)        z_s ~ r
@@ -56,19 +59,20 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance"):
 
     X : (N, D)      method : "importance" (r = q), "widened" (1.5 sigma), "defensive" (9 parts q, 1 of prior), "prior",
     or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
+    progress : an sv.Progress, which says how far it is; without one it is silent
     Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no
     likelihood.
     """
     value, ess = np.empty((2, len(X)))
-    for rows, log_w in _weight_blocks(vae, X, n_samples, method, rng):
+    for rows, log_w in _weight_blocks(vae, X, n_samples, method, rng, progress):
         value[rows] = log_mean_exp(log_w)
         ess[rows] = effective_sample_size(log_w)
     return Evidence(value, ess)
 
 
 @door("X", "method", vae=likelihood_vae, X=data, k=size, rng=generator, method=as_proposal,
-      n_repeats=lambda name, value, k: integer(name, value, low=2, each=k))
-def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
+      progress=optional(a_progress), n_repeats=lambda name, value, k: integer(name, value, low=2, each=k))
+def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance", progress=None):
     """The bound L_k on log p(x) of each example: Bound(value (N,), error (N,)), the standard error over the repeats.
 
         L_k = E[log 1/k sum_s w_s] ~ mean over n_repeats >= 2 independent draws of k weights
@@ -76,7 +80,7 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance"):
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
     value, error = np.empty((2, len(X)))
-    for rows, log_w in _weight_blocks(vae, X, n_repeats * k, method, rng):
+    for rows, log_w in _weight_blocks(vae, X, n_repeats * k, method, rng, progress):
         bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)
         value[rows], error[rows] = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_repeats)
     return Bound(value, error)
@@ -125,13 +129,13 @@ def effective_sample_size(log_w):
     return w.sum(axis=0) ** 2 / (w * w).sum(axis=0)
 
 
-def _weight_blocks(vae, x, n_samples, proposal, rng):
+def _weight_blocks(vae, x, n_samples, proposal, rng, progress):
     """Rows of x, and their log-weights (n_samples, rows) in float64, few enough at a time to stay small in memory."""
     pairs = max(1, BLOCK // vae.width)                     # (sample, image) pairs that the decoder sees at once
     n_rows = max(1, pairs // n_samples)
     step = max(1, pairs // n_rows)                         # samples at once
-    for start in range(0, len(x), n_rows):
-        rows = slice(start, start + n_rows)
+    blocks = (slice(start, start + n_rows) for start in range(0, len(x), n_rows))
+    for rows in blocks if progress is None else progress.along(blocks, len(x)):
         log_w = np.empty((n_samples, len(x[rows])))
         for s in range(0, n_samples, step):
             log_w[s:s + step] = log_weights(vae, x[rows], len(log_w[s:s + step]), proposal, rng)

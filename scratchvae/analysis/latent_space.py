@@ -107,11 +107,9 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
     for start in range(0, len(z), 4096):
         rows = slice(start, start + 4096)
         a = model.decoder.forward(z[rows])[0]                                  # (nodes, D)
-        # log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a)
-        log_p0 = model.observation.value_and_grad(np.zeros_like(a), a)[0]
-        terms = a @ X.T + (log_p0 + log_w[rows])[:, None]                      # (nodes, N)
-        top = terms.max(axis=0)
-        log_px = np.logaddexp(log_px, top + np.log(np.exp(terms - top).sum(axis=0, dtype=np.float64)))
+        terms = model.observation.value_of_pairs(X, a) + log_w[rows]           # (N, nodes)
+        top = terms.max(axis=1)
+        log_px = np.logaddexp(log_px, top + np.log(np.exp(terms - top[:, None]).sum(axis=1, dtype=np.float64)))
     return log_px
 
 

@@ -22,8 +22,9 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.analysis.gradient_estimators import pathwise_gradient
-from scratchvae.checking import BLOCK, any_number, door, entry, fields, generator, integer, positive, real_matrix
+from scratchvae.checking import any_number, door, entry, fields, generator, integer, positive, real_matrix, row_blocks
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
+from scratchvae.models.vae import IN_CACHE
 from scratchvae.nn.optimizers import Adam
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability import gaussian
@@ -68,14 +69,10 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
 @entry(vae=likelihood_vae, X=data, grid=grid_or_default)
 def grid_log_likelihood(vae, X, grid):
     """log p(x given z_g) of each example at each point of the grid : (N, G) float64; the decoder runs once."""
-    params = vae.decoder.forward(grid.z.astype(vae.dtype))[0]                    # (G, n_params)
-    log_px = np.empty((len(X), len(params)))
-    step = max(1, BLOCK // params.shape[1])
-    for n in range(len(X)):
-        for start in range(0, len(params), step):
-            points = slice(start, start + step)
-            same = np.broadcast_to(X[n], (len(params[points]), X.shape[1]))
-            log_px[n, points] = vae.observation.value_and_grad(same, params[points])[0]
+    x, log_px = X.astype(np.float64), np.empty((len(X), len(grid.z)))
+    for points in row_blocks(grid.z, IN_CACHE, vae.width):
+        params = vae.decoder.forward(grid.z[points].astype(vae.dtype))[0]        # (G of the block, n_params)
+        log_px[:, points] = vae.observation.value_of_pairs(x, params.astype(np.float64))
     return log_px
 
 

@@ -12,6 +12,3 @@ from scratchvae.data.digits import binarize, load_digits, load_mnist
 from scratchvae.data.idx import load_idx
 from scratchvae.data.split import split
 from scratchvae.data.waveform import speech_like, windows
-
-__all__ = ["load_digits", "load_mnist", "binarize", "split", "load_idx", "arc", "circle", "spiral", "s_curve", "mu_law",
-           "speech_like", "windows"]

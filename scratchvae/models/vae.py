@@ -24,6 +24,8 @@ from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, repar
 from scratchvae.probability.log_space import log_mean_exp, shares
 from scratchvae.probability.observation import Bernoulli
 
+IN_CACHE = 1 << 16  # numbers of a layer that a processor's second cache holds: where only values are wanted, a block
+
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
 Terms = namedtuple("Terms", "loss elbo reconstruction kl")
 BoundTerms = namedtuple("BoundTerms", "loss bound elbo")
@@ -124,9 +126,11 @@ class VAE(CodeModel):
 
     def log_likelihood(self, x, z):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
-        S, N, K = z.shape
-        params = self.decoder.forward(z.reshape(S * N, K))[0]
-        return self.observation.value_and_grad(repeat(x, S), params)[0].reshape(S, N)
+        log_px = np.empty(z.shape[:2], self.dtype)
+        for some in row_blocks(z, IN_CACHE, len(x) * self.width):
+            params = self.decoder.forward(z[some].reshape(-1, self.n_latent))[0]
+            log_px[some] = self.observation.value(x, params.reshape(-1, len(x), params.shape[1]))
+        return log_px
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient."""

@@ -45,8 +45,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     """
     data = X  # as the model accepted them: a tuple, (x,) or (x, labels)
     run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None)
-    checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
-    checkpoint.load()
+    file = Checkpoint(checkpoint, run, data, valid, batch_size)
+    file.load()
     with begun(callbacks, run):
         if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
             model.start(*data)
@@ -60,7 +60,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
             run.history.append("valid", validated)
             run.epoch += 1
             run.tell("epoch_end")
-            checkpoint.save()
+            file.save()
     return run.history
 
 
