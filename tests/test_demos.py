@@ -19,7 +19,7 @@ import scratchvae as sv
 from demos import LESSONS
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
-from demos.lesson import Lesson, Mean, number_text
+from demos.lesson import WIDTH, Lesson, Mean, number_text
 from demos.trained import joined, look, on_a_finer_grid, on_own_grids
 from scratchvae.analysis import elbo
 
