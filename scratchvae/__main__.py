@@ -8,7 +8,8 @@ CONTENTS = {  # part of the house -> folder and its files
         "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian "
         "categorical"),
     "How a network learns": (
-        "nn layers threads network model gradcheck optimizers training callbacks progress checkpoint resume",),
+        "nn layers threads network model gradcheck optimizers examples training callbacks schedules progress "
+        "checkpoint resume",),
     "Models": (
         "models fit_once standardizer pca kernel_pca autoencoder classifier vae probabilistic_pca autoregressive fvbn "
         "made",),
