@@ -7,5 +7,6 @@ fit. `save` writes and closes. Figures are pyplot's: in a script `plt.show()` op
 from scratchvae.plotting.charts import bars, latent_scatter, lines, training_curves
 from scratchvae.plotting.diagram import diagram
 from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal
+from scratchvae.plotting.labels import label
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, WIDTH,
                                       house_style, panels, save)

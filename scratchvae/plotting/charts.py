@@ -1,13 +1,14 @@
 """What do the numbers say? Codes by label, curves, bars, and the course of a training run."""
 from textwrap import fill
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
+from matplotlib.patches import Circle
 
 from scratchvae.checking import entry, every, integer, matrix, number, optional
-from scratchvae.checking.plotting import labels_of, labels_of_points, vector
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
+from scratchvae.checking.plotting import labels_of, labels_of_points, text, vector
+from scratchvae.plotting.labels import label
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of,
                                       house_style, panels, short_number)
 
 
@@ -16,31 +17,20 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, O
 def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     """Codes z (N, 2) coloured by their labels (N,), each class's name, or else its number, at its median.
 
-    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far
-    apart that two labels would overprint, both circles share one
+    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I)
     """
     ax = axes_of(ax, title, (6, 5.8))
-    for c in np.unique(labels):  # more than ten classes share colours; their names tell them apart
-        points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])
+    for c in np.unique(labels):  # beyond ten classes the colours come again, darker
+        points, colour = z[labels == c], 0.65 ** (c // 10) * np.array(to_rgb(DIGIT_COLOURS[c % 10]))
         ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
         name = str(c) if names is None else names[c]
-        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center",
-                va="center", color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
+        label(ax, *np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", color=0.6 * colour)
     for radius in (1, 2) if circles else ():
-        ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
-    for text, radius in _circle_labels(ax) if circles else ():
-        ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top",
-                    color=GREY, path_effects=HALO, zorder=5)  # above the classes' digits, which may lie there
+        ax.add_patch(Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
+        label(ax, 0, -radius, f"{radius} sigma", (0, -8), size=8.5, color=GREY)
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
-
-
-def _circle_labels(ax):
-    """What the circles of radius 1 and 2 are called, and where: a line of text wants 14 points between them."""
-    inches = ax.get_position(original=True).size * ax.figure.get_size_inches()
-    points = 72 * np.min(inches / ax.dataLim.size)  # for one unit of z; the axes have equal units
-    return (("1 sigma", 1), ("2 sigma", 2)) if points >= 14 else (("1 and 2 sigma", 2),)
 
 
 def _named(name, value, known=None):
@@ -148,30 +138,67 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
     return ax.figure
 
 
+@entry(title=optional(text))
 @house_style()
-def training_curves(train, valid, title, terms=("elbo", "reconstruction", "kl"), best=None, colour=COLOURS["VAE"]):
-    """A panel for each term, in nats per example over epochs 1, 2, ...: train solid, valid (or None) dashed.
+def training_curves(train, valid=None, title=None, terms=None, best=None, colour=COLOURS["VAE"]):
+    """A panel for each term over epochs 1, 2, ...: train solid, valid (or None) dashed; in nats per example, or a share.
 
-    train, valid : dicts of term -> (epochs,)      best : the epoch that early stopping chose
+    train, valid : dicts of term -> (epochs,); or what `fit` returned, for both      best : the epoch early stopping chose
+    terms : by default all, but the loss where another term is its negative
+    The axes show what follows the first twentieth of the epochs, where these would take more than half of the room.
     """
-    terms = labels_of("terms", terms)
+    if isinstance(getattr(train, "train", None), dict):
+        train, valid = train.train, (train.valid or None) if valid is None else valid
+    histories = {"train": train} if valid is None else {"train": train, "valid": valid}
+    for name, history in histories.items():
+        _named(name, history)
     _colour("colour", colour)
-    histories, curves, n_epochs = {"train": train, **({} if valid is None else {"valid": valid})}, {}, None
+    terms = labels_of("terms", _telling(train) if terms is None else terms)
+    curves, n_epochs = {}, None
     for name, history in histories.items():
         for term in terms:
-            if term not in _named(name, history):
+            if term not in history:
                 raise ValueError(f"{name}: want the term {term!r}, got {', '.join(history)}")
             curves[name, term] = vector(f"{name}[{term!r}]", history[term], n_epochs)
             n_epochs = len(curves[name, term])
     best = best if best is None else integer("best", best, 1, n_epochs)
+    called = {term: {"elbo": "ELBO", "kl": "KL"}.get(term, term.replace("_", " ")) for term in terms}
+    judge = curves[list(histories)[-1], terms[0]]
+    if title is None:
+        whose = "" if valid is None else " of the validation data"
+        title = (f"{called[terms[0]]}{whose}: {short_number(judge[0], '.4g')} after 1 epoch, "
+                 f"{short_number(judge[-1], '.4g')} after {n_epochs}")
     figure, axes = panels(len(terms), title)
     for term, ax in zip(terms, axes):
         for name, linestyle, shade in zip(histories, ("-", "--"), (colour, INK)):
             ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name)
         if best is not None:
             ax.axvline(best, color=GREY, linewidth=1.2, linestyle=":", label=f"best epoch: {best}")
-        ax.set(title={"elbo": "ELBO", "kl": "KL"}.get(term, term), xlabel="epoch")
+        off = _leave_out_the_start(ax, np.array([curves[name, term] for name in histories]))
+        ax.set(title=called[term], xlabel=f"epoch (first {off} off the scale)" if off else "epoch")
         ax.grid(color=PALE, linewidth=0.6)
-    axes[0].set_ylabel("nats per example")
+        if term == "accuracy":
+            ax.set_ylabel("share")
+        elif ax is axes[0]:
+            ax.set_ylabel("nats per example")
     axes[0].legend()
     return figure
+
+
+def _telling(train):
+    """The terms of a history but for the loss, where another is its negative."""
+    values = [vector(f"train[{term!r}]", train[term]) for term in train if term != "loss"]
+    loss = vector("train['loss']", train["loss"]) if "loss" in train else None
+    told = loss is None or any(len(v) == len(loss) and np.allclose(v, -loss, rtol=1e-4) for v in values)
+    return [term for term in train if term != "loss" or not told]
+
+
+def _leave_out_the_start(ax, curves):
+    """Scale the axes to curves (M, epochs) after the first twentieth, if it matters; returns how many epochs are off."""
+    later = curves[:, -(-curves.shape[1] // 20):] if curves.shape[1] >= 20 else curves
+    room = np.ptp(later)
+    if np.ptp(curves) <= 2 * room or room == 0:
+        return 0
+    low, high = later.min() - 0.06 * room, later.max() + 0.06 * room
+    ax.set_ylim(low, high)
+    return int(((curves < low) | (curves > high)).any(axis=0).sum())
