@@ -26,13 +26,15 @@ How a network learns
     nn/resume.py                      How does a stopped run go on?
 
 Models
-    models/fit_once.py                What do models share that are fitted once, in closed form?
+    models/fit_once.py                What do models share that are fitted once?
     models/standardizer.py            On which scale does a network learn?
+    models/linear_gaussian.py         What is known of x = z W + mean + noise, whoever fitted it?
     models/pca.py                     Which flat subspace lies closest to the data?
     models/kernel_pca.py              Can PCA follow a curve?
     models/autoencoder.py             How far can x be compressed and still be restored?
     models/classifier.py              Which class is it, and how sure?
     models/vae.py                     How can an autoencoder's code be made good to generate from?
+    models/missing_values.py          What does a linear-Gaussian model say of rows with values missing?
     models/probabilistic_pca.py       Which latent-variable model has PCA as its answer?
     models/autoregressive.py          Can p(x) be written down exactly?
     models/fvbn.py                    What is the simplest model with an exact p(x)?

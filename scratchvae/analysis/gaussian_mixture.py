@@ -16,31 +16,34 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
 from scratchvae.checking.analysis import fittable
-from scratchvae.extending import in_one_line
-from scratchvae.models.fit_once import fitted
+from scratchvae.models.fit_once import FitOnce, fitted, options
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
 
+codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
 
-class GaussianMixture:
+
+class GaussianMixture(FitOnce):
     """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
 
     n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
 
     After `fit(Z, rng=)`: weights_ (C,), means_ (C, K), covariances_ (C, K, K), log_likelihood_, the mean of log s(z) in
-    nats at each E step, that of the start first.
+    nats at each E step, that of the start first (not in files).
     """
 
-    FITTED = ("weights_", "means_", "covariances_", "log_likelihood_")
+    FITTED = ("weights_", "means_", "covariances_")
 
-    @entry(n_components=integer, floor=positive, max_iter=integer, tol=number)
+    @options(n_components=integer, floor=positive, max_iter=integer, tol=number)
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
 
-    def __repr__(self):
-        return in_one_line(self)
+    @property
+    def n_features_in_(self):
+        """The number of columns that `fit` saw."""
+        return self.means_.shape[1]
 
     @classmethod
     @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers
@@ -52,7 +55,7 @@ class GaussianMixture:
 
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
-    def fit(self, Z, *, rng):
+    def fit(self, Z, y=None, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
@@ -61,9 +64,7 @@ class GaussianMixture:
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
             # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            joint = _log_joint(Z, weights, means, covariances)                  # (N, C)
-            log_s = np.logaddexp.reduce(joint, axis=1)
-            r = np.exp(joint - log_s[:, None])
+            r, log_s = responsibilities(Z, weights, means, covariances)
             log_likelihood = np.append(log_likelihood, log_s.mean())
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
@@ -76,11 +77,26 @@ class GaussianMixture:
         return self
 
     @threads_for(0)
-    @door("Z", self=fitted, Z=lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64))
+    @door("Z", self=fitted, Z=codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        joint = _log_joint(Z, self.weights_, self.means_, self.covariances_)
-        return np.logaddexp.reduce(joint, axis=1)
+        return responsibilities(Z, self.weights_, self.means_, self.covariances_)[1]
+
+    score_samples = log_prob
+
+    def score(self, Z, y=None):
+        """The mean of log s(z), in nats per code."""
+        return float(self.log_prob(Z).mean())
+
+    @threads_for(0)
+    @door("Z", self=fitted, Z=codes)
+    def predict_proba(self, Z):
+        """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""
+        return responsibilities(Z, self.weights_, self.means_, self.covariances_)[0]
+
+    def predict(self, Z):
+        """The component (N,), from 0 to C - 1, that is most responsible for each of the codes Z (N, K)."""
+        return self.predict_proba(Z).argmax(axis=1)
 
     @entry(self=fitted, n=lambda name, value, self: integer(name, value, each=self.means_.size), rng=generator)
     def sample(self, n, *, rng):
@@ -89,6 +105,10 @@ class GaussianMixture:
         eps = rng.standard_normal((n, self.means_.shape[1]))
         # z = m_c + L_c eps
         return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
+
+    def _shapes(self, arrays):
+        C, K = matrix("means_", arrays["means_"]).shape
+        return {"weights_": (C,), "means_": (C, K), "covariances_": (C, K, K)}
 
     @entry(self=fitted, n_nodes=lambda name, value: integer(name, value, each=2))
     def grid(self, n_nodes=40000):
@@ -109,13 +129,15 @@ class GaussianMixture:
         return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
 
 
-def _log_joint(Z, weights, means, covariances):
-    """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
+def responsibilities(Z, weights, means, covariances):
+    """r_nc (N, C) = w_c N(z_n; m_c, S_c) / s(z_n), and log s(z_n) (N,)."""
     L = np.linalg.cholesky(covariances)                                        # S = L L^T
     u = np.linalg.solve(L, np.swapaxes(Z - means[:, None], 1, 2))              # (C, K, N), L u = z - m
     log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)             # 1/2 log det S
     log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
-    return (log_n + np.log(weights)[:, None]).T
+    joint = (log_n + np.log(weights)[:, None]).T                               # (N, C)
+    log_s = np.logaddexp.reduce(joint, axis=1)
+    return np.exp(joint - log_s[:, None]), log_s
 
 
 def spread_points(Z, C, rng):
