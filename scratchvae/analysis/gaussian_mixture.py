@@ -22,7 +22,7 @@ from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
 
-codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
+_codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
 
 
 class GaussianMixture(FitOnce):
@@ -77,7 +77,7 @@ class GaussianMixture(FitOnce):
         return self
 
     @threads_for(0)
-    @door("Z", self=fitted, Z=codes)
+    @door("Z", self=fitted, Z=_codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
         return responsibilities(Z, self.weights_, self.means_, self.covariances_)[1]
@@ -89,7 +89,7 @@ class GaussianMixture(FitOnce):
         return float(self.log_prob(Z).mean())
 
     @threads_for(0)
-    @door("Z", self=fitted, Z=codes)
+    @door("Z", self=fitted, Z=_codes)
     def predict_proba(self, Z):
         """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""
         return responsibilities(Z, self.weights_, self.means_, self.covariances_)[0]

@@ -48,8 +48,9 @@ def kernel_matrix(X, Y, kernel, gamma, degree, coef0):
 
 def by_function(kernel, X, Y):
     """k(x_n, y_m) : (N, M), by a function of two rows; or of two matrices at once, if it takes them and gives (N, M)."""
-    try:  # two rows of one and three of the other can be confused neither with each other nor with a number
-        at_once = np.shape(kernel(X[[0, -1]], Y[[0, -1, 0]])) == (2, 3)
+    n = 3 if X.shape[1] != 3 else 4  # rows, by which x y^T of two rows can be confused with no product of two matrices
+    try:
+        at_once = np.shape(kernel(X[[0, -1]], Y[[0] * n])) == (2, n)
     except Exception:  # it wants rows, or is wrong, which shows below
         at_once = False
     K = real_array("kernel", kernel(X, Y) if at_once else [[kernel(x, y) for y in Y] for x in X], np.float64)
@@ -114,9 +115,9 @@ class KernelPCA(Transformer):
         rows, mean = K.mean(axis=0), K.mean()
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
         eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
-        if eigenvalues[0] < -1e-5 * eigenvalues[-1]:
-            raise ValueError(f"kernel: its matrix has the eigenvalue {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}, so it "
-                             "is no inner product of features; want one that is positive semidefinite")
+        if eigenvalues[0] < -1e-5 * eigenvalues[-1]:  # a kernel of the house is one, but for rounding
+            raise ValueError(f"{'kernel' if callable(self.kernel) else 'X'}: want a kernel matrix of eigenvalues >= 0, as inner "
+                             f"products have it, got {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}")
         # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
         rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
         if rank == 0:
