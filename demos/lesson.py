@@ -21,11 +21,12 @@ from scratchvae import plotting
 class Lesson:
     """The options of one run, and how it speaks. As a context it prints the name first and the time taken last."""
 
-    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, names=None, show=False):
+    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, names=None, show=False,
+                 walk=False):
         if seed < 0:
             raise ValueError(f"--seed: want an integer >= 0, got {seed}")
         self.name, self.seed, self.quick, self.out, self.data, self.show = name, seed, quick, Path(out), data, show
-        self.names, self.transcript, self._images = names, [], None
+        self.names, self.walk, self.transcript, self._images = names, walk, [], None
 
     def __enter__(self):
         self._start = time.monotonic()
@@ -59,16 +60,18 @@ class Lesson:
         wanted = self.pick(full, quick)
         return int(np.clip(round(wanted * 1000 / len(X)), 1, wanted))
 
-    def images(self, binary=False, most=None, classes=1):
+    def images(self, binary=False, most=None, classes=1, default=None):
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
 
         binary : pixels of at least one half become 1, the others 0      most : so many training images at most
-        classes : ValueError if fewer have 10 training images. What --data holds is said when it is first read.
+        classes : ValueError if fewer have 10 training images      default : without --data, as "mnist"
+        What --data or the default holds is said when it is first read.
         """
         if self._images is None:
-            self._images = read(self.data, self.names, self.quick)
-            if self.data is not None:
-                self.say(f"{self.data}: {self._images.described()}")
+            source = default if self.data is None else self.data
+            self._images = read(source, self.names, self.quick)
+            if source is not None:
+                self.say(f"{source}: {self._images.described()}")
             if most is not None and len(self._images.train) > most:
                 self.say(f"To save time this lesson trains on {most} of the {len(self._images.train)} training images.")
         images = self._images if most is None else self._images.some(most)
@@ -86,6 +89,13 @@ class Lesson:
         """Print a paragraph, and keep it for the transcript."""
         self.transcript.append(text + "\n")
         print(text, flush=True)
+
+    def wait(self):
+        """With --walk, go on when Enter is pressed; where nobody can press it, go on."""
+        try:
+            self.walk and input()
+        except EOFError:
+            self.walk = False
 
     def table(self, title, headers, rows):
         """Print rows of text and numbers under their headers; numbers to the right, as given by `number_text`."""

@@ -9,15 +9,16 @@ import pytest
 
 import scratchvae as sv
 from demos import LESSONS, linear_autoencoder, observation
+from demos.book import CHAPTERS, FIGURES, PAGES, ROOT, renewed
 from demos.__main__ import parser
 from demos.catalogue_of_mistakes import MISTAKES, plant
 from demos.vae import independent_pixels
 from scratchvae.models.probabilistic_pca import linear_vae
 
-ROOT = Path(__file__).parent.parent
-FIGURES = ROOT / "demos" / "figures"
-PAGES = (ROOT / "README.md", ROOT / "demos" / "README.md")
-BOOK = PAGES[1].read_text()
+TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README, *BOOK_PAGES = PAGES
+BOOK = "\n".join(TEXT[page] for page in BOOK_PAGES)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
 # ---- reading the book -----------------------------------------------------------------------------------------------
@@ -29,9 +30,7 @@ def blocks(language, text):
 
 def chapters():
     """Lesson name -> its chapter's text."""
-    parts = re.split(r"^## (.+)$", BOOK, flags=re.MULTILINE)
-    numbered = [(re.match(r"\d+\. (\w+)$", heading), text) for heading, text in zip(parts[1::2], parts[2::2])]
-    return {heading[1]: text for heading, text in numbered if heading}
+    return {name: TEXT[page] for name, page in CHAPTERS.items()}
 
 
 def section(title):
@@ -92,59 +91,80 @@ def test_every_numbered_equation_is_in_the_map_once_and_in_order():
 
 
 def test_equations_carry_their_chapters_number():
-    for heading, text in re.findall(r"^## (\d+)\. \w+\n(.*?)(?=^## )", BOOK, re.MULTILINE | re.DOTALL):
+    for text in chapters().values():
+        chapter = re.match(r"# (\d+)\. ", text)[1]
         for n, number in enumerate(re.findall(r"\\tag\{(\S+?)\}", text), 1):
-            assert number == f"{heading}.{n}"
+            assert number == f"{chapter}.{n}"
 
 
 # ---- links, quotations, commands, tables, figures -------------------------------------------------------------------
 
-@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
+def anchors(page):
+    """The anchors of a page's headings."""
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_no_relative_link_is_dead(page):
-    text = page.read_text()
-    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif not target.startswith(("http://", "https://")):
-            assert (page.parent / target.split("#")[0]).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", TEXT[page], flags=re.MULTILINE | re.DOTALL)):
+        if not target.startswith(("http://", "https://")):
+            path, _, place = target.partition("#")
+            assert (page.parent / path).exists(), target
+            assert not place or place in anchors(page.parent / path if path else page), target
 
 
-def test_quoted_code_is_in_the_linked_file_line_by_line():
-    place = re.compile(r"\[`([\w.]+)`\]\(([\w./]+\.py)\)[^\[]*?\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    quotes = place.findall(BOOK)
-    assert len(quotes) == len(blocks("python", BOOK))
-    for name, path, quoted in quotes:
-        source = [line.strip() for line in (PAGES[1].parent / path).read_text().splitlines()]
-        assert re.search(rf"(def|class) {name.split('.')[-1]}\b", "\n".join(source)), name
-        for piece in quoted.split("...\n"):
-            lines = [line.strip() for line in piece.splitlines()]
-            assert any(source[i:i + len(lines)] == lines for i in range(len(source))), f"{path} has not:\n{piece}"
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_no_page_is_out_of_step(page):
+    assert TEXT[page] == renewed(page), "python -m demos.book puts the present code and tables into the pages"
+
+
+@pytest.mark.parametrize("page", BOOK_PAGES, ids=NAMES[1:])
+def test_every_table_and_every_quotation_stands_below_its_mark(page):
+    for before, language in re.findall(r"^(.*)\n```(text|python)$", TEXT[page], re.MULTILINE):
+        assert before.startswith("<!-- "), f"the {language} block after {before!r} has no mark"
+
+
+def test_a_mark_that_finds_nothing_or_too_much_is_refused(tmp_path, monkeypatch):
+    page = ROOT / "demos" / "book" / "a page.md"
+    for mark, complaint in (("table kl: no such words", "0 first lines"), ("table kl: 1", "first lines"),
+                            ("code demos/kl.py: nowhere", "0 definitions"), ("code demos/kl.py: run: def", "0 lines"),
+                            ("rows mistakes: no such words", "0 lines"), ("table nothing: x", "No such file")):
+        monkeypatch.setattr(Path, "read_text", lambda self, encoding, mark=mark, read=Path.read_text: (
+            f"<!-- {mark} -->\n```text\nold\n```\n" if self == page else read(self, encoding=encoding)))
+        with pytest.raises(ValueError, match=f"a page.md.*{complaint}"):
+            renewed(page)
+        monkeypatch.undo()
+
+
+def test_every_quotation_follows_a_link_to_its_file():
+    for page in BOOK_PAGES:
+        for before, path in re.findall(r"(.*?)<!-- code (\S+?): ", TEXT[page], re.DOTALL):
+            links = re.findall(r"\]\(([\w./]+\.py)\)", before.rpartition("```\n")[2])
+            assert ROOT / path in [(page.parent / link).resolve() for link in links], f"{page.name}: {path}"
 
 
 def test_every_lesson_has_a_chapter_with_question_and_command():
     assert list(chapters()) == list(LESSONS)
     for name, text in chapters().items():
-        assert re.match(r"\s*\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
+        assert re.search(r"\n\n\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
         assert [f"python -m demos {name}"] in [block[:1] for block in blocks("sh", text)]
         assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
 
 
 def test_a_lesson_asks_the_same_question_everywhere():
-    asked = dict(re.findall(r"^\| \[`(\w+)`\]\([^)]*\) \| (.*?) \|$", PAGES[0].read_text(), re.MULTILINE))
+    asked = dict(re.findall(r"^\| \[`(\w+)`\]\([^)]*\) \| (.*?) \|$", TEXT[README], re.MULTILINE))
     assert list(asked) == list(LESSONS)
     for name, text in chapters().items():
-        assert re.match(r"\s*\*([^*]+\?)\*\n", text)[1] == asked[name]
+        assert re.search(r"\n\n\*([^*]+\?)\*\n", text)[1] == asked[name]
         assert importlib.import_module(f"demos.{name}").__doc__.startswith(asked[name])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
-def test_every_command_names_a_lesson_or_the_package(page):
-    text = page.read_text()
+def test_every_command_names_a_lesson_or_the_package():
+    text = "\n".join(TEXT.values())
     commands = [line for block in blocks("sh", text) for line in block] + re.findall(r"`(python -m [^`]+)`", text)
     assert commands
     for command in commands:
-        for match in re.finditer(r"python3? -m (demos|scratchvae)\b([^&|;]*)", command):
+        for match in re.finditer(r"python3? -m (demos|scratchvae)(?![.\w])([^&|;]*)", command):
             package, arguments = match[1], shlex.split(match[2])
             if package == "scratchvae":
                 assert arguments == [] and (ROOT / "scratchvae" / "__main__.py").exists()
@@ -153,19 +173,8 @@ def test_every_command_names_a_lesson_or_the_package(page):
                 parser(arguments[0]).parse_args(arguments[1:])
 
 
-def test_every_table_is_in_its_lessons_transcript():
-    for name, text in chapters().items():
-        for block in blocks("text", text):
-            path = FIGURES / f"{name}.txt"
-            assert path.exists(), f"{path.relative_to(ROOT)} is missing: python -m demos {name} --out demos/figures"
-            printed = [line.rstrip() for line in path.read_text().splitlines()]
-            assert len(block) > 2, f"{name}: the table {block[0]!r} is empty"
-            assert any(printed[i:i + len(block)] == block for i in range(len(printed))), (
-                f"{name}: the book's table is not what the lesson printed:\n" + "\n".join(block))
-
-
 def test_every_figure_is_shown_in_its_chapter_and_every_shown_figure_is_there():
-    shown = {name: re.findall(r"!\[[^\]]+\]\(figures/([^)]+)\)", text) for name, text in chapters().items()}
+    shown = {name: re.findall(r"!\[[^\]]+\]\(\.\./figures/([^)]+)\)", text) for name, text in chapters().items()}
     drawn = {path.name for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")}
     for name, figures in shown.items():
         lesson = importlib.import_module(f"demos.{name}")
@@ -224,7 +233,7 @@ def test_turned_axis(angle):
 
 
 def check_autoencoder_is_a_vae_without_noise_and_kl():
-    """(9.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
+    """(10.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
     x, how = digits(binary=True), {"hidden": (6,), "n_latent": 3, "activation": "tanh", "dtype": np.float64}
     ae = sv.Autoencoder(64, rng=np.random.default_rng(0), **how)
     for beta in (0.0, 1.0):
@@ -246,7 +255,7 @@ def test_autoencoder_is_a_vae_without_noise_and_kl():
 
 
 def check_radius_of_the_codes(seed):
-    """(9.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
+    """(10.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
     rng = np.random.default_rng(seed)
     mu, log_var = rng.standard_normal((2, 7, 4))
     squares = [w * sv.gaussian.reparameterize(mu, log_var, np.full((7, 4), node)) ** 2
@@ -260,7 +269,7 @@ def test_radius_of_the_codes(seed):
 
 
 def check_decoder_that_ignores_z():
-    """(10.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
+    """(12.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
     x = digits(binary=True)
     vae = sv.VAE(64, hidden=(), n_latent=3, rng=np.random.default_rng(0), dtype=np.float64)
     vae.theta[:] = 0
@@ -281,7 +290,7 @@ def test_decoder_that_ignores_z():
 
 
 def check_predicted_kl():
-    """(16.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
+    """(19.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
     X = digits()
     values = observation.eigenvalues(X)
     model = sv.ProbabilisticPCA(observation.K).fit(X)
@@ -296,7 +305,7 @@ def test_predicted_kl():
 
 
 def check_squared_error_is_a_variance(beta):
-    """(16.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
+    """(19.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
     x, eps, grads = digits(), np.random.default_rng(0).standard_normal((100, 3)), []
     for variance, weight in ((0.5, beta), (beta / 2, 1.0)):  # at variance 1/2 the loss is the squared error itself
         vae = sv.VAE(64, hidden=(6,), n_latent=3, activation="tanh", observation=sv.Gaussian(variance), beta=weight,
@@ -326,7 +335,7 @@ def trained_vae():
 
 
 def check_what_a_wrong_sampler_reports():
-    """(19.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
+    """(22.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
     vae, x, eps = trained_vae()
     log_var = vae.encode(x)[1]
     with planted("sigma is exp(log_var), the variance"):
@@ -343,7 +352,7 @@ def test_what_a_wrong_sampler_reports():
 
 
 def check_what_a_wrong_kl_reports():
-    """(19.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
+    """(22.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
     vae, x, eps = trained_vae()
 
     def gradient():
@@ -363,9 +372,3 @@ def check_what_a_wrong_kl_reports():
 
 def test_what_a_wrong_kl_reports():
     check_what_a_wrong_kl_reports()
-
-
-def test_every_number_block_of_the_readme_was_printed_by_a_lesson():
-    printed = {line for path in FIGURES.glob("*.txt") for line in path.read_text().splitlines()}
-    shown = [line for block in blocks("text", PAGES[0].read_text()) for line in block]
-    assert len(shown) > 10 and [line for line in shown if line not in printed] == []

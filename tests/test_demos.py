@@ -121,6 +121,15 @@ def test_lessons_take_mnist_format_files(mnist_like, tmp_path, capsys):
 FAST = "explore", "few_labels", "kl", "pca"
 
 
+@pytest.mark.parametrize("data, default, n_pixels", [(None, None, 64), (None, "mnist", 784), ("digits", "mnist", 64),
+                                                     ("mnist", None, 784)])
+def test_a_lesson_may_have_images_of_its_own_unless_others_are_asked_for(data, default, n_pixels, tmp_path, capsys):
+    images = Lesson("vae", quick=True, out=tmp_path, data=data).images(default=default)
+    assert images.train.shape[1] == n_pixels
+    source = data or default
+    assert ("training" in capsys.readouterr().out) == (source is not None)
+
+
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
                                   for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
 def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys):

@@ -11,10 +11,12 @@ import scratchvae as sv
 
 X = np.random.default_rng(0).standard_normal((30, 4)) @ np.diag([3.0, 2, 1, 0.5]) + 1
 MODELS = {
-    "Standardizer": lambda: sv.Standardizer(), "PCA": lambda: sv.PCA(2, whiten=True), "PCA by share": lambda: sv.PCA(0.8),
+    "Standardizer": lambda: sv.Standardizer(), "PCA": lambda: sv.PCA(2, whiten=True),
+    "PCA by share": lambda: sv.PCA(0.8),
     "KernelPCA": lambda: sv.KernelPCA(np.int64(2), kernel="rbf", gamma=1, alpha=np.float32(0.5)),
     "KernelPCA by function": lambda: sv.KernelPCA(2, kernel=np.dot),
-    "ProbabilisticPCA": lambda: sv.ProbabilisticPCA(np.int64(2)), "GaussianMixture": lambda: sv.GaussianMixture(2, floor=1)}
+    "ProbabilisticPCA": lambda: sv.ProbabilisticPCA(np.int64(2)),
+    "GaussianMixture": lambda: sv.GaussianMixture(2, floor=1)}
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 

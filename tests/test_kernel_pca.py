@@ -181,8 +181,10 @@ RBF = {"kernel": "rbf", "gamma": 0.3}
 
 
 @pytest.mark.parametrize("kernel, named", [
-    (np.dot, {"kernel": "linear"}), (lambda x, y: x @ y, {"kernel": "linear"}), (lambda X, Y: X @ Y.T, {"kernel": "linear"}),
-    (lambda x, y: np.exp(-0.3 * np.sum((x - y)**2)), RBF), (lambda x, y: float(np.exp(-0.3 * ((x - y)**2).sum(-1))), RBF),
+    (np.dot, {"kernel": "linear"}), (lambda x, y: x @ y, {"kernel": "linear"}),
+    (lambda X, Y: X @ Y.T, {"kernel": "linear"}),
+    (lambda x, y: np.exp(-0.3 * np.sum((x - y)**2)), RBF),
+    (lambda x, y: float(np.exp(-0.3 * ((x - y)**2).sum(-1))), RBF),
     (lambda X, Y: np.exp(-0.3 * ((X[:, None] - Y)**2).sum(-1)), RBF),
     (lambda x, y: (0.5 * sum(a * b for a, b in zip(x, y)) + 1)**2, {"kernel": "poly", "gamma": 0.5, "degree": 2})],
     ids=["dot", "rows", "matrices", "rbf of rows", "rbf of rows, a float", "rbf of matrices", "poly of rows"])
@@ -202,8 +204,10 @@ def test_a_kernel_for_x_alone_need_not_take_codes():
 
 @pytest.mark.parametrize("kernel, error, told", [
     (lambda x, y: np.nan, ValueError, "kernel: contains NaN"), (lambda x, y: x, ValueError, "kernel: want shape"),
-    (lambda x, y: "one", TypeError, "kernel: want real numbers"), (lambda x, y: x[0] - y[0], ValueError, "kernel: want k"),
-    (lambda x, y: -x @ y, ValueError, "kernel: want a kernel matrix of eigenvalues >= 0"), (lambda X, Y: 1 / 0, ZeroDivisionError, "zero"),
+    (lambda x, y: "one", TypeError, "kernel: want real numbers"),
+    (lambda x, y: x[0] - y[0], ValueError, "kernel: want k"),
+    (lambda x, y: -x @ y, ValueError, "kernel: want a kernel matrix of eigenvalues >= 0"),
+    (lambda X, Y: 1 / 0, ZeroDivisionError, "zero"),
     (lambda x, y: 1.0, ValueError, "X: all rows have the same features")])
 def test_what_is_no_kernel_is_refused(kernel, error, told):
     with pytest.raises(error, match=told):

@@ -1,4 +1,4 @@
-"""Is a row with gaps worth what its observed values say? Against the D x D Gaussian, and a textbook EM written by loops.
+"""Is a row with gaps worth what its observed values say? Against the D x D Gaussian, and a textbook's EM in loops.
 
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
@@ -45,7 +45,7 @@ def log_likelihood(X, W, mean, v):
 
 
 def textbook_turn(X, W, mean, v):
-    """One turn of EM, row after row and column after column: Ilin & Raiko 2010, section 3, with W's columns w_j and mean."""
+    """One turn of EM, row after row and column after column: Ilin & Raiko 2010, section 3."""
     (N, D), K = X.shape, len(W)
     means, covariances = [], []
     for n in range(N):
@@ -97,7 +97,8 @@ def check_marginal_and_conditional(seed=0, d=6, k=2):
             o = ~np.isnan(x)
             C = np.linalg.inv(W[:, o].T @ W[:, o] + v * np.eye(o.sum()))
             np.testing.assert_allclose(m[n], (x[o] - mean[o]) @ C @ W[:, o].T, rtol=1e-9, atol=1e-10)
-            np.testing.assert_allclose(covariance[rows.pattern[n]], np.eye(k) - W[:, o] @ C @ W[:, o].T, rtol=1e-9, atol=1e-10)
+            np.testing.assert_allclose(covariance[rows.pattern[n]], np.eye(k) - W[:, o] @ C @ W[:, o].T, rtol=1e-9,
+                                       atol=1e-10)
             np.testing.assert_allclose(log_p[n], log_likelihood(x[None], W, mean, v), rtol=1e-10, atol=1e-10)
 
 
@@ -107,7 +108,7 @@ def test_marginal_and_conditional(seed, sizes):
 
 
 def check_turn(seed=0):
-    """Our turn is the textbook's, but for the scale and origin of the latents: the same v, and W and mean in the same subspace."""
+    """Our turn is the textbook's, but for scale and origin of the latents: the same v, and subspace of W and mean."""
     X, (W, mean, v) = with_gaps(low_rank(seed, n=30), seed), random_model(seed)
     ours, theirs = by_our_em(X, W, mean, v, 1), textbook_turn(X, W, mean, v)
     np.testing.assert_allclose(ours[3][0], log_likelihood(X, W, mean, v), rtol=1e-10)
@@ -195,11 +196,12 @@ def test_hidden_pixels_are_found_as_by_a_textbook():
 
 
 def check_fit_is_a_maximum(seed=0):
-    """No small move of any parameter is more likely, and `log_likelihood_` ends there; orthogonal rows, as in closed form."""
+    """No small move of any parameter is more likely; orthogonal rows, as in closed form."""
     X = with_gaps(low_rank(seed), seed)
     model, rng = sv.ProbabilisticPCA(2, tol=1e-13).fit(X), np.random.default_rng(seed)
     best = log_likelihood(X, model.W_, model.mean_, model.noise_variance_)
-    assert model.log_likelihood_[-1] == pytest.approx(best, abs=1e-10) and (np.diff(model.log_likelihood_) > -1e-12).all()
+    assert model.log_likelihood_[-1] == pytest.approx(best, abs=1e-10)
+    assert (np.diff(model.log_likelihood_) > -1e-12).all()
     assert model.log_prob(X).mean() == pytest.approx(best, abs=1e-10) == model.score(X)
     for size in (1e-3, 0.1):
         for moved in ((model.W_ + size * rng.standard_normal(model.W_.shape), model.mean_, model.noise_variance_),

@@ -293,7 +293,8 @@ def test_float32_stays_float32_and_is_accurate():
     X = sv.load_digits()[0]
     single, double = pca.PCA(5).fit(X.astype(np.float32)), pca.PCA(5).fit(X)  # multiples of 1/16: no rounding in X
     Z = single.transform(X.astype(np.float32))
-    arrays = [getattr(single, name) for name in pca.PCA.FITTED if name != "n_samples_"] + [Z, single.inverse_transform(Z)]
+    arrays = [getattr(single, name) for name in pca.PCA.FITTED if name != "n_samples_"]
+    arrays += [Z, single.inverse_transform(Z)]
     assert all(np.asarray(a).dtype == np.float32 for a in arrays)
     np.testing.assert_allclose(single.explained_variance_, double.explained_variance_, rtol=1e-5)
     np.testing.assert_allclose(projector(single.components_), projector(double.components_), rtol=0, atol=1e-5)

@@ -2,9 +2,9 @@
 
     s(z) = sum_c w_c N(z; m_c, S_c)
 
-An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
-first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
-by turns, never lowering it (but for the floor, below):
+An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to
+them first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the
+codes by turns, never lowering it (but for the floor, below):
 
     E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the responsibility of component c for code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
@@ -21,6 +21,7 @@ from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
+
 
 _codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
 
@@ -56,31 +57,27 @@ class GaussianMixture(FitOnce):
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, y=None, *, rng):
-        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
         floor = self.floor * np.trace(spread) / K * np.eye(K)
         weights, means = np.full(C, 1 / C), spread_points(Z, C, rng)
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
-            # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            r, log_s = responsibilities(Z, weights, means, covariances)
+            r, log_s = expectation(Z, weights, means, covariances)
             log_likelihood = np.append(log_likelihood, log_s.mean())
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
-            # M:  w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c likewise
-            total = r.sum(axis=0) + 1e-10
-            weights, means = total / total.sum(), r.T @ Z / total[:, None]
-            d = Z - means[:, None]                                             # (C, N, K)
-            covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
-        self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
+            weights, means, covariances = maximisation(Z, r, floor)
+        self.weights_, self.means_, self.covariances_ = weights, means, covariances
+        self.log_likelihood_ = log_likelihood
         return self
 
     @threads_for(0)
     @door("Z", self=fitted, Z=_codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        return responsibilities(Z, self.weights_, self.means_, self.covariances_)[1]
+        return expectation(Z, self.weights_, self.means_, self.covariances_)[1]
 
     score_samples = log_prob
 
@@ -92,7 +89,7 @@ class GaussianMixture(FitOnce):
     @door("Z", self=fitted, Z=_codes)
     def predict_proba(self, Z):
         """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""
-        return responsibilities(Z, self.weights_, self.means_, self.covariances_)[0]
+        return expectation(Z, self.weights_, self.means_, self.covariances_)[0]
 
     def predict(self, Z):
         """The component (N,), from 0 to C - 1, that is most responsible for each of the codes Z (N, K)."""
@@ -129,15 +126,38 @@ class GaussianMixture(FitOnce):
         return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
 
 
-def responsibilities(Z, weights, means, covariances):
-    """r_nc (N, C) = w_c N(z_n; m_c, S_c) / s(z_n), and log s(z_n) (N,)."""
+def expectation(Z, weights, means, covariances):
+    """E: the responsibilities r_nc = w_c N(z_n; m_c, S_c) / s(z_n) : (N, C), and log s(z_n) : (N,), of codes Z (N, K).
+
+    weights : (C,)      means : (C, K)      covariances : (C, K, K)
+    """
+    joint = _log_joint(Z, weights, means, covariances)                         # (N, C)
+    # log s(z_n) = log sum_c w_c N(z_n; m_c, S_c)
+    log_s = np.logaddexp.reduce(joint, axis=1)
+    return np.exp(joint - log_s[:, None]), log_s
+
+
+def maximisation(Z, r, floor):
+    """M: weights (C,), means (C, K) and covariances (C, K, K) of codes Z (N, K) whose responsibilities are r (N, C).
+
+        w_c = mean_n r_nc      m_c = sum_n r_nc z_n / sum_n r_nc      S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
+
+    d_nc = z_n - m_c      floor : (K, K)
+    """
+    total = r.sum(axis=0) + 1e-10                                              # a component may have lost all its codes
+    means = r.T @ Z / total[:, None]
+    d = Z - means[:, None]                                                     # (C, N, K)
+    covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+    return total / total.sum(), means, covariances
+
+
+def _log_joint(Z, weights, means, covariances):
+    """log w_c + log N(z_n; m_c, S_c) : (N, C)."""
     L = np.linalg.cholesky(covariances)                                        # S = L L^T
     u = np.linalg.solve(L, np.swapaxes(Z - means[:, None], 1, 2))              # (C, K, N), L u = z - m
     log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)             # 1/2 log det S
     log_n = -0.5 * ((u * u).sum(axis=1) + Z.shape[1] * LOG_2PI) - log_det[:, None]
-    joint = (log_n + np.log(weights)[:, None]).T                               # (N, C)
-    log_s = np.logaddexp.reduce(joint, axis=1)
-    return np.exp(joint - log_s[:, None]), log_s
+    return (log_n + np.log(weights)[:, None]).T
 
 
 def spread_points(Z, C, rng):

@@ -1,7 +1,7 @@
 """What do models share that are fitted once? Options, fitted attributes, and a file that holds both.
 
-Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attributes that end in _ and that `fit` sets, and
-`get_params` and `set_params`, by which its Pipeline copies and tunes what it holds (`benchmarks/pipeline.py`).
+Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attributes that end in _ and that `fit`
+sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes what it holds (`benchmarks/pipeline.py`).
 """
 from functools import wraps
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable, arguments, in_one_line
+from scratchvae.extending import Saveable, arguments
 
 
 def fitted(name, value):
@@ -20,7 +20,7 @@ def fitted(name, value):
 
 
 def options(**checks):
-    """An `entry` whose arguments are kept as they were given: scikit-learn's `clone` wants the very same objects back."""
+    """An `entry` whose arguments are kept as they were given: scikit-learn's `clone` wants the very same back."""
     def looked_at(check):
         @wraps(check)
         def as_given(name, value):
@@ -31,28 +31,26 @@ def options(**checks):
 
 
 class FitOnce(Saveable):
-    """A model that `fit` makes whole. A subclass keeps its constructor's arguments as attributes of the same names, which
-    nothing but `set_params` changes, names its fitted attributes, and knows their shapes."""
+    """A model that `fit` makes whole. A subclass keeps its constructor's arguments as attributes of the same names,
+    which nothing but `set_params` changes, names its fitted attributes, and knows their shapes."""
 
     FITTED = ()   # what `fit` sets
 
-    def __repr__(self):
-        return in_one_line(self)
-
     def get_params(self, deep=True):
-        """The constructor's arguments by name, as they were given: type(model)(**model.get_params()) is its unfitted twin."""
+        """The constructor's arguments, as given: type(model)(**model.get_params()) is its unfitted twin."""
         return arguments(self)
 
     def set_params(self, **params):
-        """Change some of the constructor's arguments, for the next `fit`; returns self. ValueError for a name it has not."""
+        """Change some of the constructor's arguments, for the next `fit`; returns self. ValueError for another name."""
         known = self.get_params()
         if unknown := sorted(params.keys() - known.keys()):
-            raise ValueError(f"{unknown[0]}: {type(self).__name__} has no such parameter; want {', '.join(known) or 'none'}")
+            raise ValueError(f"{unknown[0]}: {type(self).__name__} has no such parameter; "
+                             f"want {', '.join(known) or 'none'}")
         type(self).__init__(self, **{**known, **params})
         return self
 
     def __sklearn_tags__(self):
-        """What scikit-learn's tools ask of a model before they use it, answered without importing it: dense tables, no y."""
+        """What scikit-learn asks before it uses a model, answered without importing it: dense tables, no y."""
         none = dict.fromkeys(["estimator_type", "transformer_tags", "classifier_tags", "regressor_tags"])
         return SimpleNamespace(
             **none, requires_fit=True, non_deterministic=False, no_validation=False, array_api_support=False,

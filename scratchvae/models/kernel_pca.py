@@ -14,8 +14,9 @@ since the centred inner products phi_c(x_n)^T phi_c(x_m) are K less its row mean
 |v|^2 = a^T K_c a = lambda |a|^2 = 1, a = (unit eigenvector) / sqrt(lambda), and x is projected on v as
 sum_n a_n k_c(x, x_n).
 
-The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by kernel
-ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean): x_mean = mean + k(z, z_n) W.
+The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by
+kernel ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean):
+x_mean = mean + k(z, z_n) W.
 Source: Schoelkopf, Smola & Mueller 1998; the way back, Bakir, Weston & Schoelkopf 2004.
 
 The price: K has N x N numbers and its eigenvectors take of the order of N^3 operations, where PCA's cost grows as N.
@@ -47,7 +48,7 @@ def kernel_matrix(X, Y, kernel, gamma, degree, coef0):
 
 
 def by_function(kernel, X, Y):
-    """k(x_n, y_m) : (N, M), by a function of two rows; or of two matrices at once, if it takes them and gives (N, M)."""
+    """k(x_n, y_m) : (N, M), by a function of two rows; or of two matrices, if it takes them and gives (N, M)."""
     n = 3 if X.shape[1] != 3 else 4  # rows, by which x y^T of two rows can be confused with no product of two matrices
     try:
         at_once = np.shape(kernel(X[[0, -1]], Y[[0] * n])) == (2, n)
@@ -89,9 +90,9 @@ class KernelPCA(Transformer):
         eigenvalues_ (k,), of the centred kernel matrix    eigenvectors_ (N, k), largest absolute entry of each positive
         X_fit_ (N, D)    X_transformed_fit_ (N, k), the codes of X    dual_coef_ (N, D), W    gamma_    mean_ (D,)
         K_fit_rows_ (N,), K_fit_all_, the means by which new points are centred
-    Computed in float64. Unlike scikit-learn, the way back is always fitted, and to X - mean_, so that the ridge does not
-    pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's. After a function of x, which may not take
-    codes, its kernel is the linear one.
+    Computed in float64. Unlike scikit-learn, the way back is always fitted, and to X - mean_, so that the ridge does
+    not pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's. Where the kernel is a function, made
+    for x and not for codes, the way back has the linear one.
     """
 
     FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
@@ -116,8 +117,8 @@ class KernelPCA(Transformer):
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
         eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
         if eigenvalues[0] < -1e-5 * eigenvalues[-1]:  # a kernel of the house is one, but for rounding
-            raise ValueError(f"{'kernel' if callable(self.kernel) else 'X'}: want a kernel matrix of eigenvalues >= 0, as inner "
-                             f"products have it, got {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}")
+            raise ValueError(f"{'kernel' if callable(self.kernel) else 'X'}: want a kernel matrix of eigenvalues >= 0, "
+                             f"as inner products have it, got {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}")
         # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
         rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
         if rank == 0:
@@ -147,15 +148,15 @@ class KernelPCA(Transformer):
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
         a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
-        return np.concatenate([centred(self._k(X[rows], self.X_fit_, self.kernel), self.K_fit_rows_, self.K_fit_all_) @ a
-                               for rows in self._blocks(X)])
+        K = (self._k(X[rows], self.X_fit_, self.kernel) for rows in self._blocks(X))
+        return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a for K_rows in K])
 
     @threads_for(0)
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
-        return np.concatenate([self.mean_ + self._k(Z[rows], self.X_transformed_fit_, self._kernel_of_codes()) @ self.dual_coef_
-                               for rows in self._blocks(Z)])
+        K = (self._k(Z[rows], self.X_transformed_fit_, self._kernel_of_codes()) for rows in self._blocks(Z))
+        return np.concatenate([self.mean_ + K_rows @ self.dual_coef_ for K_rows in K])
 
     def _blocks(self, X):
         """Slices of X's rows, so that no more than about 2^20 kernel values are held at a time."""

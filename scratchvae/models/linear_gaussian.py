@@ -17,7 +17,7 @@ PCA and probabilistic PCA are fitted Gaussians of this kind, and differ in their
     PCA                 variances with the denominator N - 1; v their mean over the min(N, D) - K discarded directions
     ProbabilisticPCA    with the denominator N, the most likely; v their mean over all D - K, those beyond N being 0
 
-The first are scikit-learn's numbers, the second maximise the likelihood; for N > D they differ by the factor N / (N - 1).
+The first is scikit-learn's, the second maximises the likelihood; for N > D they differ by the factor N / (N - 1).
 Source: Tipping & Bishop 1999, equations 3 to 6.
 """
 import numpy as np
@@ -34,8 +34,8 @@ def with_noise(name, value):
     if K == D:
         least = value.explained_variance_[-1]
     if not least > 0:
-        raise ValueError(f"n_components: a density needs variance in every direction; {K} of {D} components leave none for "
-                         "the others, or have none themselves: fit fewer, or to more rows")
+        raise ValueError(f"n_components: a density needs variance in every direction; {K} of {D} components leave none "
+                         "for the others, or have none themselves: fit fewer, or to more rows")
     return value
 
 
@@ -58,7 +58,7 @@ class SpikedGaussian(Transformer):
 
     @entry(self=fitted)
     def get_covariance(self):
-        """C = V diag(a - v) V^T + v I : (D, D), the fitted Gaussian's covariance in the data's units, whitened codes or not."""
+        """C = V diag(a - v) V^T + v I : (D, D), the fitted Gaussian's covariance, whether codes are whitened or not."""
         V, a, v = self.components_, self.explained_variance_, self.noise_variance_
         return (V.T * (a - v)) @ V + v * np.eye(V.shape[1], dtype=V.dtype)
 

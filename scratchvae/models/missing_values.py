@@ -1,20 +1,23 @@
-"""What does a linear-Gaussian model say of rows with values missing? What their observed values say, no more and no less.
+"""What does a linear-Gaussian model say of rows with values missing? What the observed ones say, no more and no less.
 
-Integrating over a missing value leaves its column out. With o the columns that a row has, and W_o, mean_o those of W and mean,
+Integrating over a missing value leaves its column out. With o the columns that a row has, W_o, mean_o those of W, mean:
 
     M_o = W_o W_o^T + v I        m = (x_o - mean_o) W_o^T M_o^-1        p(z given x_o) = N(m, v M_o^-1)
 
     log p(x_o) = -1/2 (|x_o - mean_o - m W_o|^2 / v + |m|^2 + log|M_o| + (|o| - K) log v + |o| log 2 pi)
 
-which is right wherever it is not the missing values themselves that decide what is missing. The most likely W, mean and v
-have no closed form then; expectation-maximisation raises the likelihood by turns, and never lowers it. With u = (z, 1),
+which is right wherever it is not the missing values themselves that decide what is missing. The most likely W, mean
+and v have no closed form then; expectation-maximisation raises the likelihood by turns, never lowering it. With
+u = (z, 1),
 
     E   for each row m and v M_o^-1, and so E[u] and E[u u^T]; rows that miss the same columns share M_o
-    M   each column j is regressed on u in the rows that have it:  (W_j, mean_j) = sum_n x_nj E[u]^T  (sum_n E[u u^T])^-1
+    M   each column j is regressed on u in the rows that have it:
+            (W_j, mean_j) = sum_n x_nj E[u]^T  (sum_n E[u u^T])^-1
         v is the mean over all observed values of  (x_nj - mean_j - m W_j)^2 + W_j^T (v M_o^-1) W_j
-        and the latents are scaled to the mean c and covariance L L^T that they were found to have:  x = (c + u L^T) W + mean
+        and the latents get the mean c and covariance L L^T that they were found to have:
+            x = (c + z L^T) W + mean + noise = z (L^T W) + (mean + c W) + noise
 
-The last line changes what W means, not what is likely, and saves nine turns of ten.
+The last line widens the model by a prior N(c, L L^T) that makes it no richer, and saves nine turns of ten.
 Source: Ilin & Raiko 2010, section 3; Tipping & Bishop 1999, appendix B; the last line, Liu, Rubin & Wu 1998.
 """
 from collections import namedtuple
@@ -74,7 +77,7 @@ def em_step(blocks, W, mean, v):
     W, mean = B[:, :K].T, B[:, K]
     squares = sum((((rows.values - u @ B.T) * rows.seen)**2).sum() for rows, u in zip(blocks, means))
     v = (squares + np.einsum("kj,jkl,lj", W, C, W)) / sum(rows.seen.sum() for rows in blocks)
-    # x = (c + u L^T) W + mean
+    # x = (c + z L^T) W + mean + noise
     latent /= latent[K, K]
     c = latent[K, :K]
     L = np.linalg.cholesky(latent[:K, :K] - np.outer(c, c))

@@ -1,7 +1,7 @@
 """Which flat subspace lies closest to the data? Principal component analysis by the singular value decomposition.
 
-Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n are
-projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
+Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n
+are projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
 
     min_B sum_n |x_n - B B^T x_n|^2   <=>   max_B trace(B^T X_c^T X_c B)
 
@@ -14,11 +14,11 @@ The N x N factor U is never formed. Two ways lead to S and V from something smal
     "covariance"   X_c^T X_c = V S^2 V^T (D, D), an eigenvalue problem. Several times faster, but it squares the
                    singular values: those below sqrt(D precision) of the largest are lost, and given as 0.
 
-Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype. (A covariance of float32 blocks
-would take two thirds of the time, and lose what lies below 3e-4 of the largest: with it small variances and their codes.)
+Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype. (A covariance of float32
+blocks would take two thirds of the time, and lose what lies below 3e-4 of the largest: small variances, their codes.)
 
-All that PCA must know of the rows it has seen is how many they were, their mean, and S V^T, which has the same scatter as
-they. So more rows can come later, by `partial_fit`: with d the difference of the means of two parts of N and M rows,
+All that PCA must know of the rows it has seen is how many they were, their mean, and S V^T, which has the same scatter
+as they. So more rows can come later, by `partial_fit`: with d the difference of the means of two parts of N and M rows,
 
     scatter of both = scatter of one + scatter of the other + N M / (N + M) d d^T       (Chan, Golub & LeVeque 1979)
 """
@@ -65,9 +65,9 @@ codes = lambda name, value, self: float_matrix(name, value, self.components_.sha
 class PCA(SpikedGaussian):
     """The k directions of largest variance, in scikit-learn's names.
 
-    n_components : k; None for all min(N, D); or a share in (0, 1), for the fewest that keep more than it of the variance
+    n_components : k; None for all min(N, D); or a share in (0, 1), for the fewest that keep more of the variance
     whiten : codes are divided by their standard deviations (by 1 where that is 0), so that each has the variance 1
-    solver : "svd", or "covariance", for N far above D (see the module's docstring; `python -m demos speed` measures both)
+    solver : "svd", or "covariance", for N far above D (see the module's docstring; `python -m demos speed` has both)
 
     After `fit(X)`, X : (N, D), N >= 2:
         mean_ (D,)    components_ (k, D), orthonormal rows, the largest absolute entry of each positive
@@ -102,7 +102,7 @@ class PCA(SpikedGaussian):
 
     @door(X=more_rows)
     def partial_fit(self, X, y=None):
-        """Fit to X (N, D) and all rows that came so before; returns self. However they are parted, it is `fit` to them all.
+        """Fit to X (N, D) and all rows that came so before; returns self. However parted, it is `fit` to them all.
 
         None is kept, but a (D, D) array. With fewer rows than n_components, or one, nothing is fitted yet. ValueError
         after `fit`, which keeps no such array.
@@ -124,8 +124,8 @@ class PCA(SpikedGaussian):
             k = min(int(np.searchsorted(np.cumsum(share), self.n_components, side="right")) + 1, len(S))
         else:
             k = len(S) if self.n_components is None else integer("n_components", self.n_components, high=len(S))
-        described = {"mean_": seen.mean, "components_": upright(Vt[:k]), "singular_values_": S[:k], "explained_variance_": variance[:k],
-                     "explained_variance_ratio_": share[:k],
+        described = {"mean_": seen.mean, "components_": upright(Vt[:k]), "singular_values_": S[:k],
+                     "explained_variance_": variance[:k], "explained_variance_ratio_": share[:k],
                      "noise_variance_": variance[k:].mean() if k < len(S) else np.float64(0)}
         described = {name: value.astype(dtype) for name, value in described.items()}
         if not (np.isfinite(total) and all(np.isfinite(value).all() for value in described.values())):
@@ -133,7 +133,7 @@ class PCA(SpikedGaussian):
         return {**described, "n_samples_": seen.n}
 
     def _scale(self):
-        """What codes are divided by: 1, or when whitening the standard deviation; 1 where in X's dtype that is rounding."""
+        """What codes are divided by: 1, or whitened the standard deviation; 1 where in X's dtype that is rounding."""
         S = self.singular_values_
         return np.where(S > S[0] * np.finfo(S.dtype).eps, np.sqrt(self.explained_variance_), 1) if self.whiten else 1
 
@@ -195,10 +195,11 @@ def joined(seen, X, solver):
 
 @threads_for(0)
 def from_triangle(root, X, mean):
-    """S (r,) and V^T (r, D) of the root (n, D) above X - mean, in float64, through their QR factorisation; r = min(n + N, D).
+    """S (r,) and V^T (r, D) of [root; X - mean], (n, D) and (N, D), in float64, r = min(n + N, D), by QR factorisation.
 
-    Block after block of rows: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a few blocks
-    and a triangle are ever in memory. NumPy factorises in float64 whatever it is given: the triangle costs nothing more.
+    Block after block of rows: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a few
+    blocks and a triangle are ever in memory. NumPy factorises in float64 whatever it is given: the triangle costs
+    nothing more.
     """
     R = root
     for rows in row_blocks(X, max(1 << 15, 8 * X.shape[1] ** 2)):  # blocks much taller than R, which each carries along

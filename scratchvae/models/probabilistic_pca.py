@@ -42,14 +42,15 @@ def several_columns(name, value):
     if X.shape[1] < 2:
         raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
     if (empty := np.isnan(X).all(axis=0)).any():
-        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, missing values, and says nothing of any")
+        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, which marks what is missing")
     return X
 
 
 class ProbabilisticPCA(SpikedGaussian):
     """The linear-Gaussian model of K latents that makes the data most likely, in float64; NaN marks a missing value.
 
-    n_components : K      max_iter, tol : of EM, where values are missing; it ends when a turn gains less than tol nats a row
+    n_components : K
+    max_iter, tol : where values are missing EM ends after max_iter turns, or when one gains less than tol nats a row
 
     After `fit(X)`, X : (N, D), with the maximum-likelihood denominator N, not N - 1:
         mean_ (D,)    components_ (K, D), PCA's orthonormal rows    explained_variance_ (K,), the largest l_j
@@ -91,7 +92,7 @@ class ProbabilisticPCA(SpikedGaussian):
         return self
 
     def _by_em(self, X, W, mean, v):
-        """The fitted attributes, by expectation-maximisation from W, mean and v of the data with means in their gaps."""
+        """The fitted attributes, by EM that starts at W, mean and v of the data with means in their gaps."""
         blocks, log_likelihood, gain = list(observed_rows(X, len(W))), [], np.inf
         smallest = 1e-13 * np.nanvar(X, axis=0).mean()
         while len(log_likelihood) < self.max_iter and gain >= self.tol:
@@ -114,7 +115,7 @@ class ProbabilisticPCA(SpikedGaussian):
     @threads_for(0)
     @door(self=fitted, X=points)
     def log_prob(self, X):
-        """log p(x) of each row, a density in nats : (N,); of the observed values of rows with gaps, 0 where all are missing."""
+        """log p(x) of each row, a density in nats : (N,); of rows with gaps that of what they have, or 0."""
         if np.isnan(X).any():
             return np.concatenate([log_p for _, log_p, _ in self._of_observed(X)])
         return linear_log_prob(X, self.W_, self.mean_, self.noise_variance_)
@@ -170,7 +171,8 @@ class ProbabilisticPCA(SpikedGaussian):
 
 def no_noise(want, K):
     """The error where K latents explain everything."""
-    return ValueError(f"n_components: want {want}, got {K}; with as many there is no noise left, and the density is infinite")
+    return ValueError(f"n_components: want {want}, got {K}; "
+                      "with as many there is no noise left, and the density is infinite")
 
 
 # ---- the same model as a VAE --------------------------------------------------------------------------------------

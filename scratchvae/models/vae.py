@@ -1,40 +1,35 @@
 """How can an autoencoder's code be made good to generate from? The variational autoencoder.
 
 A latent z ~ p(z) = N(0, I) is turned into x ~ p(x given z) by a decoder with parameters theta. Its likelihood
-p(x) = integral p(z) p(x given z) dz is intractable; an encoder with parameters phi, q(z given x) = N(mu(x), diag sigma(x)^2),
-proposes the z that matter for x, and gives a lower bound:
+p(x) = integral p(z) p(x given z) dz is intractable; an encoder with parameters phi, q(z given x) = N(mu(x), diag
+sigma(x)^2), proposes the z that matter for x, and gives a lower bound:
 
     log p(x) >= ELBO(x) = E_q[log p(x given z)] - KL(q(z given x) || p(z))
                           reconstruction          kl
 
-The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the loss
-with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its derivative,
-are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through the KL; their
-derivatives add up.
+The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the
+loss with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its
+derivative, are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through
+the KL; their derivatives add up.
 Source: Kingma & Welling 2014; beta as in Higgins et al. 2017 (1 for the true bound).
 """
 from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import BLOCK, door, entry, generator, integer, number, optional, real_array, row_blocks, size
+from scratchvae.checking import BLOCK, door, entry, generator, integer, number, real_array, row_blocks, size
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.nn.model import accepted, new_rows, rows
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
-from scratchvae.probability.log_space import log_mean_exp
+from scratchvae.probability.log_space import log_mean_exp, shares
 from scratchvae.probability.observation import Bernoulli
+
+IN_CACHE = 1 << 16  # numbers of a layer that a processor's second cache holds: where only values are wanted, a block
 
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
 Terms = namedtuple("Terms", "loss elbo reconstruction kl")
 BoundTerms = namedtuple("BoundTerms", "loss bound elbo")
-
-
-def noise_for(name, value, self, X):
-    """A check: `value` as eps (S, N, K) in the model's dtype, from that or (N, K) for one sample of each row of X."""
-    eps, shape = real_array(name, value, self.dtype), (len(X), self.n_latent)
-    if eps.shape[-2:] != shape or eps.ndim not in (2, 3):
-        raise ValueError(f"{name}: want shape (N, K) = {shape} or (S, N, K), got {eps.shape}")
-    return eps.reshape(-1, *shape)
+Pass = namedtuple("Pass", "mu log_var z log_px dparams encoder_cache decoder_cache")  # what forward leaves
 
 
 class VAE(CodeModel):
@@ -53,15 +48,14 @@ class VAE(CodeModel):
                  n_samples=1, rng, dtype=np.float32):
         self.beta, self.n_samples = beta, n_samples
         super().__init__(n_features, hidden, n_latent, 2 * n_latent, activation, observation, rng, dtype)
-        # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step on
+        # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step
         head = self.encoder.layers[-1]
         head.W[:, n_latent:], head.b[n_latent:] = 0, -2
 
     def forward(self, x, eps):
-        """x (N, D) -> mu, log_var -> z = mu + sigma * eps -> log p(x given z), for eps (S, N, K).
+        """x (N, D) -> mu, log_var (N, K) -> z = mu + sigma * eps -> log p(x given z) (S, N), for eps (S, N, K).
 
-        returns : mu, log_var, each (N, K); z (S, N, K); log p(x given z) (S, N); its derivative in the decoder's output,
-        (S N, n_params); and what `backward` of encoder and of decoder need to know
+        returns : `Pass`; `dparams` (S N, n_params) is the derivative of log p(x given z) in the decoder's output
         """
         S, N, K = eps.shape
         code, encoder_cache = self.encoder.forward(x)                         # (N, 2 K)
@@ -69,7 +63,7 @@ class VAE(CodeModel):
         z = reparameterize(mu, log_var, eps)                                  # (S, N, K)
         params, decoder_cache = self.decoder.forward(z.reshape(S * N, K))     # (S N, n_params)
         log_px, dparams = self.observation.value_and_grad(repeat(x, S), params)
-        return mu, log_var, z, log_px.reshape(S, N), dparams, encoder_cache, decoder_cache
+        return Pass(mu, log_var, z, log_px.reshape(S, N), dparams, encoder_cache, decoder_cache)
 
     def forward_backward(self, x, *, rng=None, eps=None):
         """The loss terms of a batch; fills `grad` with dloss/dtheta.
@@ -78,28 +72,40 @@ class VAE(CodeModel):
 
         x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given
         """
-        N, K = len(x), self.n_latent
-        eps = self.noise(N, rng, self.n_samples) if eps is None else np.reshape(eps, (-1, N, K))
-        S = len(eps)
+        eps = self.noise(len(x), rng, self.n_samples, eps)
+        S, N, K = eps.shape
 
         # forward:  x -> mu, log_var -> z = mu + sigma * eps -> log p(x given z)
-        mu, log_var, _, log_px, dparams, encoder_cache, decoder_cache = self.forward(x, eps)
+        made = self.forward(x, eps)
+        mu, log_var, log_px, dparams = made.mu, made.log_var, made.log_px, made.dparams
         kl = kl_standard(mu, log_var)                                         # (N,)
 
-        # backward, first road: from log p(x given z) through the decoder to z, then to mu and log_var
-        dparams *= -1 / (S * N)
-        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
-        dmu, dlog_var = reparameterize_grad(dz, log_var, eps)                 # dz/dmu = 1, dz/dlog_var = 1/2 sigma eps
-
-        # backward, second road: from the KL; the roads' derivatives add up
-        dkl_dmu, dkl_dlog_var = kl_standard_grad(mu, log_var)                 # mu, 1/2 (sigma^2 - 1)
-        dmu += self.beta / N * dkl_dmu
-        dlog_var += self.beta / N * dkl_dlog_var
-        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)
+        # backward: two roads lead to mu and log_var, and their derivatives add up
+        dmu, dlog_var = self.through_z(dparams, log_var, eps, made.decoder_cache)
+        dmu_kl, dlog_var_kl = self.through_kl(mu, log_var)
+        self.encoder.backward(np.concatenate([dmu + dmu_kl, dlog_var + dlog_var_kl], axis=1),
+                              made.encoder_cache, need_dx=False)
 
         return self._terms(log_px.sum() / (S * N), kl.sum() / N)
 
-    @door("X", "eps", X=accepted, eps=optional(noise_for))
+    def through_z(self, dlog_px, log_var, eps, decoder_cache):
+        """dloss/dmu, dloss/dlog_var, each (N, K), by the first road: log p(x given z), the decoder, z.
+
+            loss = -1/(S N) sum_ns log p(x_n given z_ns) + ...        dz/dmu = 1        dz/dlog_var = 1/2 sigma eps
+
+        dlog_px : (S N, n_params), dlog p(x given z)/dparams      log_var : (N, K)      eps : (S, N, K)
+        """
+        S, N, K = eps.shape
+        dparams = dlog_px * (-1 / (S * N))
+        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
+        return reparameterize_grad(dz, log_var, eps)
+
+    def through_kl(self, mu, log_var):
+        """dloss/dmu, dloss/dlog_var, each (N, K), by the second road.        loss = ... + beta/N sum_n KL_n"""
+        dmu, dlog_var = kl_standard_grad(mu, log_var)                         # mu, 1/2 (sigma^2 - 1)
+        return self.beta / len(mu) * dmu, self.beta / len(mu) * dlog_var
+
+    @door("X", "eps", X=accepted)
     def elbo(self, X, *, rng=None, eps=None):
         """ELBO(elbo, reconstruction, kl) of each example, each (N,), in nats.
 
@@ -107,22 +113,24 @@ class VAE(CodeModel):
 
         X : (N, D)      eps : (N, K) or (S, N, K), drawn from rng if not given (one sample)
         """
-        reconstruction, kl = self.reconstruction_and_kl(X, self.noise(len(X), rng) if eps is None else eps)
+        reconstruction, kl = self.reconstruction_and_kl(X, self.noise(len(X), rng, eps=eps))
         return ELBO(reconstruction - kl, reconstruction, kl)
 
     def reconstruction_and_kl(self, x, eps):
         """The ELBO's two terms, each (N,), for x (N, D) and eps (S, N, K), in blocks of rows."""
         reconstruction, kl = np.empty((2, len(x)), self.dtype)
         for block in row_blocks(x, BLOCK // len(eps), self.width):
-            mu, log_var, _, log_px, *_ = self.forward(x[block], eps[:, block])
-            reconstruction[block], kl[block] = log_px.mean(axis=0), kl_standard(mu, log_var)
+            made = self.forward(x[block], eps[:, block])
+            reconstruction[block], kl[block] = made.log_px.mean(axis=0), kl_standard(made.mu, made.log_var)
         return reconstruction, kl
 
     def log_likelihood(self, x, z):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
-        S, N, K = z.shape
-        params = self.decoder.forward(z.reshape(S * N, K))[0]
-        return self.observation.value_and_grad(repeat(x, S), params)[0].reshape(S, N)
+        log_px = np.empty(z.shape[:2], self.dtype)
+        for some in row_blocks(z, IN_CACHE, len(x) * self.width):
+            params = self.decoder.forward(z[some].reshape(-1, self.n_latent))[0]
+            log_px[some] = self.observation.value(x, params.reshape(-1, len(x), params.shape[1]))
+        return log_px
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient."""
@@ -149,11 +157,17 @@ class VAE(CodeModel):
         z = rng.standard_normal((n, self.n_latent), dtype=self.dtype)
         return self.observation.sample(self.decoder.forward(z)[0], rng)
 
-    def noise(self, n, rng, n_samples=1):
-        """eps ~ N(0, I) : (S, n, K), drawn in the model's dtype."""
-        return generator("rng", rng).standard_normal((n_samples, n, self.n_latent), dtype=self.dtype)
+    def noise(self, n, rng, n_samples=1, eps=None):
+        """eps ~ N(0, I) : (S, n, K), drawn in the model's dtype; or what is given as (S, n, K), or (n, K) for S = 1."""
+        shape = (n, self.n_latent)
+        if eps is None:
+            return generator("rng", rng).standard_normal((n_samples, *shape), dtype=self.dtype)
+        eps = real_array("eps", eps, self.dtype)
+        if eps.shape[-2:] != shape or eps.ndim not in (2, 3):
+            raise ValueError(f"eps: want shape (N, K) = {shape} or (S, N, K), got {eps.shape}")
+        return eps.reshape(-1, *shape)
 
-    @door("X", "eps", X=accepted, eps=optional(noise_for))
+    @door("X", "eps", X=accepted)
     def loss_and_grad(self, X, *, rng=None, eps=None):
         return self.forward_backward(X, rng=rng, eps=eps)
 
@@ -166,9 +180,9 @@ class IWAE(VAE):
 
         bound = log 1/S sum_s w_s        w_s = p(x given z_s) (p(z_s) / q(z_s given x))^beta        loss = -bound
 
-    Arguments as `VAE`; for beta = 1 it is a bound: the ELBO for S = 1, with its KL sampled, and E[bound] rises to log p(x)
-    with S. Good samples count more: the gradient of log sum_s w_s is a mean of the gradients of log w_s, weighted by
-    softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
+    Arguments as `VAE`; for beta = 1 it is a bound: the ELBO for S = 1, with its KL sampled, and E[bound] rises to log
+    p(x) with S. Good samples count more: the gradient of log sum_s w_s is a mean of the gradients of log w_s, weighted
+    by softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
     Source: Burda et al. 2016, equations 8 and 13.
     """
 
@@ -184,28 +198,27 @@ class IWAE(VAE):
 
         x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given
         """
-        N, K = len(x), self.n_latent
-        eps = self.noise(N, rng, self.n_samples) if eps is None else np.reshape(eps, (-1, N, K))
-        S = len(eps)
+        eps = self.noise(len(x), rng, self.n_samples, eps)
+        S, N, K = eps.shape
 
         # forward, to log w = log p(x given z) + beta (log p(z) - log q(z given x))
-        mu, log_var, z, log_px, dparams, encoder_cache, decoder_cache = self.forward(x, eps)
+        made = self.forward(x, eps)
+        z, log_var, log_px, dparams = made.z, made.log_var, made.log_px, made.dparams
         log_ratio = _log_prior_over_q(z, log_var, eps)                        # (S, N)
         log_w = log_px + self.beta * log_ratio
 
         # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s, its normalised importance weight
-        share = np.exp(log_w - log_w.max(axis=0))
-        share /= share.sum(axis=0)                                            # (S, N), sums to 1 over the samples
+        share = shares(log_w)                                                 # (S, N), sums to 1 over the samples
 
         # backward, through log p(x given z) and log p(z) to z, then to mu and log_var
         dparams *= -1 / N * share.reshape(S * N, 1)
-        dz = self.decoder.backward(dparams, decoder_cache).reshape(S, N, K)
+        dz = self.decoder.backward(dparams, made.decoder_cache).reshape(S, N, K)
         dz += self.beta / N * share[:, :, None] * z                           # dlog p(z)/dz = -z
         dmu, dlog_var = reparameterize_grad(dz, log_var, eps)
 
         # backward, from log q: with eps held fixed, log q(z given x) = -1/2 sum_j (eps_j^2 + log_var_j + log 2 pi)
         dlog_var -= 0.5 * self.beta / N
-        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), encoder_cache, need_dx=False)
+        self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), made.encoder_cache, need_dx=False)
 
         return self._bound_terms(log_px, log_ratio)
 
@@ -214,14 +227,14 @@ class IWAE(VAE):
         eps = self.noise(len(x), rng, self.n_samples)
         log_px, log_ratio = np.empty((2, *eps.shape[:2]), self.dtype)
         for block in row_blocks(x, BLOCK // len(eps), self.width):
-            _, log_var, z, log_px[:, block], *_ = self.forward(x[block], eps[:, block])
-            log_ratio[:, block] = _log_prior_over_q(z, log_var, eps[:, block])
+            made = self.forward(x[block], eps[:, block])
+            log_px[:, block], log_ratio[:, block] = made.log_px, _log_prior_over_q(made.z, made.log_var, eps[:, block])
         return self._bound_terms(log_px, log_ratio)
 
     def _bound_terms(self, log_px, log_ratio):
-        """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; all means over examples."""
-        trained, log_w = log_px + self.beta * log_ratio, log_px + log_ratio
-        return BoundTerms(-log_mean_exp(trained).mean(), log_mean_exp(log_w).mean(), log_w.mean())
+        """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; means over examples."""
+        log_w, log_w_true = log_px + self.beta * log_ratio, log_px + log_ratio
+        return BoundTerms(-log_mean_exp(log_w).mean(), log_mean_exp(log_w_true).mean(), log_w_true.mean())
 
 
 def _log_prior_over_q(z, log_var, eps):

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from scratchvae.checking import choice, entry, integer, like, optional, real_array, share
-from scratchvae.extending import in_one_line
+from scratchvae.extending import Described
 from scratchvae.nn.model import Model
 
 
-class Callback:
+class Callback(Described):
     """Does nothing, at every occasion. One of your own says what it does at some, and what it remembers."""
 
     def begin(self, run):
@@ -44,9 +44,6 @@ class Callback:
 
     def load_state(self, state):
         """Take over what `state` gave; ValueError if this callback could not have given it."""
-
-    def __repr__(self):
-        return in_one_line(self)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hut
 import numpy as np
 
 from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
-from scratchvae.extending import arguments, in_one_line, not_given
+from scratchvae.extending import Described, not_given
 
 
-class Optimizer:
+class Optimizer(Described):
     """What all share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold.
 
     An optimizer of your own gives `update`, names its moments in `moments`, and keeps its constructor's arguments as
@@ -50,13 +50,6 @@ class Optimizer:
     def __getstate__(self):
         """A copy or a pickle moves other arrays than ours."""
         return {name: value for name, value in vars(self).items() if name not in ("theta", "grad", "scratch")}
-
-    def config(self):
-        """The constructor's arguments by name."""
-        return arguments(self)
-
-    def __repr__(self):
-        return in_one_line(self)
 
     def state(self):
         """The number of steps and the moments, as arrays."""

@@ -13,8 +13,8 @@ from hashlib import blake2b
 import numpy as np
 
 from scratchvae.checking import entry, generator, integer, optional
-from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
-                                          training_data, validation_data)
+from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite,
+                                          trainable, training_data, validation_data)
 from scratchvae.nn.callbacks import begun
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
@@ -23,7 +23,8 @@ from scratchvae.nn.threads import threads_for
 @entry(model=trainable, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
        batch_size=integer, optimizer=optimizer_for, rng=generator, callbacks=list_of_callbacks,
        checkpoint=optional(path_in_a_folder))
-def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
+def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(),
+        checkpoint=None):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
     X : (N, D)            checked once, and converted once to the model's dtype if it has another; an untrained model
@@ -44,8 +45,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
     """
     data = X  # as the model accepted them: a tuple, (x,) or (x, labels)
     run = Run(model, optimizer, rng, epochs, callbacks, has_valid=valid is not None)
-    checkpoint = Checkpoint(checkpoint, run, data, valid, batch_size)
-    checkpoint.load()
+    file = Checkpoint(checkpoint, run, data, valid, batch_size)
+    file.load()
     with begun(callbacks, run):
         if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
             model.start(*data)
@@ -59,7 +60,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, va
             run.history.append("valid", validated)
             run.epoch += 1
             run.tell("epoch_end")
-            checkpoint.save()
+            file.save()
     return run.history
 
 
