@@ -67,7 +67,7 @@ def autoregressive(check, kinds, X=test_autoregressive.binary(9, 6)):
     for kind in kinds:
         model = test_autoregressive.build(kind)
         for k in range(len(model.orders)):
-            check(model, X, k) if "k" in inspect.signature(check).parameters else check(model, X)
+            check(*(model, X, k)[:len(inspect.signature(check).parameters)])
 
 
 def completed():
@@ -179,7 +179,9 @@ CHECKS = {
     "test_autoregressive.check_probability_is_the_average": lambda check, _: autoregressive(check, ["orders"]),
     "test_autoregressive.check_masked_gradient_is_zero": lambda check, _: autoregressive(
         check, test_autoregressive.KINDS, test_autoregressive.binary(40, 6)),
-    "test_autoregressive.check_samples": lambda check, _: check(test_autoregressive.build("deep", 2, n_features=4)),
+    **{f"test_autoregressive.{name}": lambda check, _: autoregressive(check, test_autoregressive.KINDS)
+       for name in ("check_jacobian", "check_drawing_keeps_up", "check_gradients")},
+    "test_autoregressive.check_samples": lambda check, _: check(test_autoregressive.build("deep", 0, n_features=4)),
     "test_autoregressive.check_completion": lambda check, _: check(*completed()),
     "test_autoregressive.check_completion_from_behind": lambda check, _: check(),
     "test_autoregressive.check_completion_of_rows_that_know_different_pixels": lambda check, _: check(),

@@ -122,8 +122,9 @@ class Autoregressive(Model):
         return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
-        """Start at independent pixels, each with its share of ones."""
-        start_outputs(self.network, *self.observation.start(x.mean(axis=0, dtype=np.float64)))
+        """Start at independent pixels, each with its share of ones: weights to the logits are 0, biases the log-odds."""
+        log_odds, spread = self.observation.start(x.mean(axis=0, dtype=np.float64))
+        start_outputs(self.network, log_odds, 0 * spread)
 
     def forward(self, x, k):
         # a = f_k(x) + x (A * mask_k)
@@ -210,10 +211,10 @@ class Autoregressive(Model):
 
     @threads_for(0)
     def _draw(self, x, known, k, rng):
-        """x (N, D), in place, with the pixels that are not `known` drawn one after another in order k.
+        """x (N, D), in place, with the pixels that are not `known`, 0 until then, drawn one after another in order k.
 
-        A pixel that changes by dx_j changes what the first hidden layer hears by row j of W, of rank one:
-        a += dx_j (W * mask)_j; and of the D logits a pixel wants its own alone.
+        A new pixel adds a matrix of rank one to what the first hidden layer hears, a += x_j (W * mask)_j; and of the D
+        logits only its own is computed.
         """
         network, *direct = self.by_order[k]
         *hidden, last = network.layers
@@ -228,7 +229,7 @@ class Autoregressive(Model):
             # logit_j = h . W_j + x . A_j + b_j
             logit = sum(v @ column[j] for v, column in zip((h, x), columns)) + last.b[j]
             drawn = self.observation.sample(logit[:, None], rng)[:, 0]
-            dx = np.where(known[:, j], 0, drawn - x[:, j])
+            dx = np.where(known[:, j], 0, drawn)
             x[:, j] += dx
             if hidden:
                 a += dx[:, None] * W[j]
