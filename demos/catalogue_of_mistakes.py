@@ -74,6 +74,8 @@ def _coded(cls, observation, binary=False, **how):
     """An autoencoder, VAE or IWAE, its data and its noise: N, D, H, K all different."""
     rng = np.random.default_rng(5)
     x = rng.random((4, 5))
+    if isinstance(observation, sv.DiscretizedLogistic):
+        x = np.round(x * (observation.n_levels - 1)) / (observation.n_levels - 1)
     how = {"hidden": (3,), "n_latent": 2, "activation": "tanh", "observation": observation, **how}
     shape = (4, 5) if cls is sv.Autoencoder else (3, 4, 2)
     return _model(cls, 5, **how), (np.round(x) if binary else x,), {"eps": rng.standard_normal(shape)}
@@ -90,6 +92,7 @@ GRADIENTS = {
     "VAE, sigmoid": lambda: _coded(sv.VAE, sv.Bernoulli(), binary=True, activation="sigmoid"),
     "VAE, grey": lambda: _coded(sv.VAE, sv.ContinuousBernoulli()),
     "VAE, Gaussian": lambda: _coded(sv.VAE, sv.Gaussian("shared")),
+    "VAE, levels": lambda: _coded(sv.VAE, sv.DiscretizedLogistic(5)),
     "IWAE": lambda: _coded(sv.IWAE, sv.Bernoulli(), binary=True),
     "autoencoder": lambda: _coded(sv.Autoencoder, sv.Gaussian(0.3), noise=0.4),
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
@@ -114,11 +117,12 @@ def gradient_check_fails(kind):
 
 # ---- the catalogue --------------------------------------------------------------------------------------------------
 
-STEP, KL_STANDARD = "models.vae:VAE.forward_backward", "probability.gaussian:kl_standard"
+VAE, KL_STANDARD = "models.vae:VAE", "probability.gaussian:kl_standard"
 KL_GRAD, SAMPLER_GRAD = "probability.gaussian:kl_standard_grad", "probability.gaussian:reparameterize_grad"
 BERNOULLI_TERMS = "probability.observation.bernoulli:bernoulli_terms"
 GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
+LEVELS = "probability.observation.discretized_logistic:DiscretizedLogistic.value_and_grad"
 ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
 
 MISTAKES = (
@@ -197,13 +201,25 @@ MISTAKES = (
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
     Mistake("observation", "a shared log variance counted once, not D times", [
-        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[1])", ""),
+        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[-1])", ""),
         (f"{GAUSSIAN}.value_and_grad", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [
         (f"{GAUSSIAN}.value_and_grad", " + D * LOG_2PI", ""),
     ], "test_observation.check_normalised", "VAE, Gaussian",
         "the same training, an ELBO too high by 0.92 nats a feature"),
+    Mistake("observation", "grey levels without the tails beyond the first and last", [
+        (LEVELS, "np.where(first, 1, above_a), np.where(first, 0, below_a)", "above_a, below_a"),
+        (LEVELS, "np.where(last, 1, below_b), np.where(last, 0, above_b)", "below_b, above_b"),
+        (LEVELS, "np.where(first | last, 1, width)", "width"),
+    ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
+    Mistake("observation", "the bin of a grey level twice as wide as the level", [
+        (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to two"),
+    Mistake("observation", "the scale's gradient without that of the bin's width", [
+        (LEVELS, " - q * (1 - width) / width", ""),
+    ], "test_observation.check_observation_gradient", "VAE, levels",
+        "it learns, worse: the scale comes out wrong"),
     Mistake("observation", "softmax without taking out the largest logit", [
         ("probability.observation.categorical:softmax_terms", "a - a.max(axis=1, keepdims=True)", "a - 0"),
     ], "test_observation.check_nothing_overflows", "classifier", "nothing, until a logit passes 88 and all is NaN"),
@@ -229,7 +245,8 @@ MISTAKES = (
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
-    ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),
+    ], "test_network.check_start_outputs", "VAE", 
+        "nothing, until a trained model is trained on: its outputs are thrown away"),
     Mistake("network", "layers that compute with a copy of theta", [
         ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),
@@ -355,10 +372,11 @@ MISTAKES = (
          "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (STEP, "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
+        (f"{VAE}.through_z", "(dz, log_var, eps)",
+         "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
-        (STEP, "dmu += self.beta / N * dkl_dmu", "pass"), (STEP, "dlog_var += self.beta / N * dkl_dlog_var", "pass"),
+        (f"{VAE}.forward_backward", "dmu + dmu_kl, dlog_var + dlog_var_kl", "dmu, dlog_var"),
     ], "test_vae.check_gradients", "VAE", "the ELBO rises, turns, and falls without end as the KL grows"),
     Mistake("VAE", "dz/dlog_var without its 1/2", [
         (SAMPLER_GRAD, "(0.5 * sigma)", "sigma"),
@@ -366,7 +384,7 @@ MISTAKES = (
     Mistake("VAE", "the KL summed but the reconstruction averaged over pixels", [
         ("models.vae:VAE.forward", "repeat(x, S), params)", "repeat(x, S), params)\n"
          "        log_px, dparams = log_px / x.shape[1], dparams / x.shape[1]"),
-        ("models.vae:VAE.log_likelihood", ".reshape(S, N)", ".reshape(S, N) / x.shape[1]"),
+        ("models.vae:VAE.log_likelihood", "return log_px", "return log_px / x.shape[1]"),
     ], "test_vae.check_linear_elbo", "VAE", "a small loss that soon stands still, and a KL of 0"),
     Mistake("VAE", "the ELBO reported with beta in it", [
         ("models.vae:VAE._terms", "reconstruction - kl, ", "reconstruction - self.beta * kl, "),
@@ -377,7 +395,7 @@ MISTAKES = (
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
         ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "log_w.mean(), log_w_true"),
-        ("models.vae:IWAE.forward_backward", "np.exp(log_w - log_w.max(axis=0))", "np.ones_like(log_w)"),
+        ("models.vae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
         ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
@@ -391,7 +409,7 @@ MISTAKES = (
     ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
         "the bound rises, turns, and falls as codes move away"),
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
-        ("models.vae:IWAE.forward_backward", "share /= share.sum(axis=0)", "share *= len(share) / share.sum()"),
+        ("probability.log_space:shares", "w / w.sum(axis=0)", "w * len(w) / w.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
         ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
@@ -448,7 +466,7 @@ MISTAKES = (
         ("analysis.gaussian_mixture:_log_joint", " + np.log(weights)[:, None]", ""),
     ], "test_latent_space.check_density_of_a_mixture", None, "clusters come out right; the density sums to C"),
     Mistake("Gaussian mixture", "covariances divided by N, not by a share of it", [
-        ("analysis.gaussian_mixture:GaussianMixture.fit", "/ total[:, None, None]", "/ len(Z)"),
+        ("analysis.gaussian_mixture:maximisation", "/ total[:, None, None]", "/ len(Z)"),
     ], "test_latent_space.check_em_never_loses", None,
         "right for one component; with several the likelihood falls"),
     Mistake("Gaussian mixture", "a floor by the sum of the variances, not by their mean", [

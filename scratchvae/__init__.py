@@ -9,6 +9,7 @@ What a number means
     probability/observation/base.py   What must every observation model give?
     probability/observation/bernoulli.py  How probable is a black or white pixel?
     probability/observation/continuous_bernoulli.py  How probable is a grey pixel?
+    probability/observation/discretized_logistic.py  How probable is a grey level?
     probability/observation/gaussian.py  How probable is a real number?
     probability/observation/categorical.py  How probable is a label?
 
@@ -73,8 +74,8 @@ The lessons that use them: python -m demos. The book: demos/README.md.
 """
 from scratchvae.extending import saveable
 from scratchvae.probability import divergence, gaussian, inference, normal_table
-from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy, Gaussian,
-                                                Observation, comparable)
+from scratchvae.probability.observation import (Bernoulli, Categorical, ContinuousBernoulli, CrossEntropy,
+                                                DiscretizedLogistic, Gaussian, Observation, comparable)
 from scratchvae.nn.layers import Append, Dense, Layer, ReLU, Sigmoid, Tanh
 from scratchvae.nn.network import Network
 from scratchvae.nn.model import Model
@@ -100,5 +101,6 @@ from scratchvae.analysis import latent_space
 from scratchvae.analysis.gaussian_mixture import GaussianMixture
 from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_function_gradient
 from scratchvae.data import mu_law
-from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like, split,
+from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like,
+                            split,
                              windows)

@@ -33,7 +33,7 @@ def class_name(cls):
 def class_named(name, kind=object):
     """The class of this name, a subclass of `kind`; ValueError if none is defined."""
     if not isinstance(name, str) or name not in CLASSES:
-        raise ValueError(f"no class {name!r} is known here: define a class of your own, its module imported, before loading")
+        raise ValueError(f"no class {name!r} is known here: define your own, or import its module, before loading")
     if not issubclass(CLASSES[name], kind):
         raise ValueError(f"{name} is no {kind.__name__}")
     return CLASSES[name]

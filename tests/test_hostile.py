@@ -190,11 +190,13 @@ DOORS = {
     # what a number means
     "Bernoulli": function(sv.Bernoulli), "CrossEntropy": function(sv.CrossEntropy),
     "Categorical": function(sv.Categorical),
+    "DiscretizedLogistic": function(sv.DiscretizedLogistic, n_levels=17, scale=0.5, uniform=0.1),
     "ContinuousBernoulli": function(sv.ContinuousBernoulli), "Gaussian": function(sv.Gaussian, variance=1.0, floor=0.1),
     **observation_doors("Bernoulli", sv.Bernoulli, X, reals(N, D)),
     **observation_doors("CrossEntropy", sv.CrossEntropy, rng(4).random((N, D)), reals(N, D)),
     **observation_doors("ContinuousBernoulli", sv.ContinuousBernoulli, rng(4).random((N, D)), reals(N, D)),
     **observation_doors("Gaussian", lambda: sv.Gaussian("diagonal"), reals(N, D), reals(N, 2 * D)),
+    **observation_doors("DiscretizedLogistic", lambda: sv.DiscretizedLogistic(2), X, reals(N, 2 * D)),
     **observation_doors("Categorical", sv.Categorical, LABELS, reals(N, C)),
     "comparable": function(lambda observations: sv.comparable(observations, sv.Bernoulli()),
                            observations=sv.Bernoulli()),
@@ -306,8 +308,8 @@ DOORS = {
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth
-    "log_evidence": function(sv.log_evidence, ("X",), vae=REAL, X=reals(N, D), method="defensive", **SMALL),
-    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
+    "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
+    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), progress=None, vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
                                    method="importance"),
     "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
     "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),
@@ -374,14 +376,15 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
+    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
+    r".*\.along": "inside `log_evidence`",
     r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
@@ -396,7 +399,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
     r"network\.(pack|share_out|start_outputs|layers_once|activation_class|activation_name)": "inside `Network`, and is itself the check of a name",
-    r"gaussian_mixture\.spread_points|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
+    r"gaussian_mixture\.(spread_points|expectation|maximisation)|latent_space\.nearest_distances": "inside `fit`, inside `isolated_share`",
 }
 
 
@@ -518,7 +521,7 @@ def never_served(door, argument, good, what):
         empty = ("empty", "no rows", "no columns", "empty list", "empty tuple")
         return what in empty or what in NEVER_NUMBERS and what != "long double"
     if isinstance(good, (int, float)):
-        return what in NEVER_NUMBERS or (isinstance(good, int)
+        return what in NEVER_NUMBERS or (isinstance(good, int) and not isinstance(good, bool)
                                          and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
     if isinstance(good, (np.random.Generator, sv.nn.model.Model)):
         return True

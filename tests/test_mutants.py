@@ -99,10 +99,11 @@ CHECKS = {
     "test_gaussian.check_kl_near_the_prior": lambda check, _: [check(dtype) for dtype in (np.float32, np.float64)],
     "test_observation.check_log_probability_is_not_positive": lambda check, _: check(
         "bernoulli", 0, 3, 5, 10, np.float64),
-    "test_observation.check_observation_gradient": lambda check, _: check("bernoulli", 0, 4, 3),
+    "test_observation.check_observation_gradient": lambda check, _: [
+        check(name, 0, 4, 3) for name in ("bernoulli", "logistic diagonal")],
     "test_observation.check_normalised": lambda check, _: [
         check(name, normals(2, 1, test_observation.model(name).n_params(1), scale=1.5))
-        for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal")],
+        for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal", "logistic diagonal")],
     "test_observation.check_sample_moments": lambda check, _: [check(name) for name in test_observation.LIKELIHOODS],
     "test_observation.check_gaussian_textbook": lambda check, _: [
         check(v, 0, 4, 3) for v in (0.7, "shared", "diagonal")],
@@ -202,6 +203,7 @@ GRADIENT_CHECKS = {
     "VAE, sigmoid": lambda: test_vae.check_gradients(*bernoulli_vae("sigmoid")),
     "VAE, grey": lambda: test_vae.check_gradients(*vae_of(sv.ContinuousBernoulli())),
     "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
+    "VAE, levels": lambda: test_vae.check_gradients(*vae_of(sv.DiscretizedLogistic(5))),
     "IWAE": lambda: test_iwae.check_iwae_gradients(),
     "autoencoder": lambda: test_autoencoder.check_gradients(
         test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian(1)),

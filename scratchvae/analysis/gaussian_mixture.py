@@ -2,9 +2,9 @@
 
     s(z) = sum_c w_c N(z; m_c, S_c)
 
-An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
-first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
-by turns, never lowering it (but for the floor, below):
+An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to
+them first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the
+codes by turns, never lowering it (but for the floor, below):
 
     E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the responsibility of component c for code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
@@ -53,26 +53,20 @@ class GaussianMixture:
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, *, rng):
-        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
         floor = self.floor * np.trace(spread) / K * np.eye(K)
         weights, means = np.full(C, 1 / C), spread_points(Z, C, rng)
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
-            # E:  r_nc = w_c N(z_n; m_c, S_c) / s(z_n)
-            joint = _log_joint(Z, weights, means, covariances)                  # (N, C)
-            log_s = np.logaddexp.reduce(joint, axis=1)
-            r = np.exp(joint - log_s[:, None])
+            r, log_s = expectation(Z, weights, means, covariances)
             log_likelihood = np.append(log_likelihood, log_s.mean())
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
-            # M:  w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c likewise
-            total = r.sum(axis=0) + 1e-10
-            weights, means = total / total.sum(), r.T @ Z / total[:, None]
-            d = Z - means[:, None]                                             # (C, N, K)
-            covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
-        self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
+            weights, means, covariances = maximisation(Z, r, floor)
+        self.weights_, self.means_, self.covariances_ = weights, means, covariances
+        self.log_likelihood_ = log_likelihood
         return self
 
     @threads_for(0)
@@ -107,6 +101,31 @@ class GaussianMixture:
         log_n -= np.logaddexp.reduce(log_n)
         z = self.means_[:, None] + u @ np.swapaxes(np.linalg.cholesky(self.covariances_), 1, 2)
         return z.reshape(-1, 2), (np.log(self.weights_)[:, None] + log_n).ravel()
+
+
+def expectation(Z, weights, means, covariances):
+    """E: the responsibilities r_nc = w_c N(z_n; m_c, S_c) / s(z_n) : (N, C), and log s(z_n) : (N,), of codes Z (N, K).
+
+    weights : (C,)      means : (C, K)      covariances : (C, K, K)
+    """
+    joint = _log_joint(Z, weights, means, covariances)                         # (N, C)
+    # log s(z_n) = log sum_c w_c N(z_n; m_c, S_c)
+    log_s = np.logaddexp.reduce(joint, axis=1)
+    return np.exp(joint - log_s[:, None]), log_s
+
+
+def maximisation(Z, r, floor):
+    """M: weights (C,), means (C, K) and covariances (C, K, K) of codes Z (N, K) whose responsibilities are r (N, C).
+
+        w_c = mean_n r_nc      m_c = sum_n r_nc z_n / sum_n r_nc      S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
+
+    d_nc = z_n - m_c      floor : (K, K)
+    """
+    total = r.sum(axis=0) + 1e-10                                              # a component may have lost all its codes
+    means = r.T @ Z / total[:, None]
+    d = Z - means[:, None]                                                     # (C, N, K)
+    covariances = np.swapaxes(d * r.T[:, :, None], 1, 2) @ d / total[:, None, None] + floor
+    return total / total.sum(), means, covariances
 
 
 def _log_joint(Z, weights, means, covariances):

@@ -29,9 +29,10 @@ def part_sizes(name, value, labels):
 
 def threshold_for(name, value, X):
     """`value` as a number; 1/2 for None, if X is in [0, 1]."""
-    if value is None:
-        unit_interval("X", X, hint=", or give a threshold, as threshold=128")
-    return 0.5 if value is None else any_number(name, value)
+    if value is not None:
+        return any_number(name, value)
+    unit_interval("X", X, hint=", or give a threshold, as threshold=128")
+    return 0.5
 
 
 even = lambda name, value: only(name, integer(name, value, low=2), lambda n: n % 2 == 0, "want an even number, got {0}")

@@ -1,11 +1,11 @@
-"""What does `fit` refuse? Models, data, optimizers and callbacks before anything is changed, and numbers that are none."""
+"""What does `fit` refuse? Models, data, optimizers, callbacks before anything is changed, and numbers that are none."""
 from inspect import signature
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import path
+from scratchvae.checking import only, path
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.model import Model
@@ -52,15 +52,12 @@ def optimizer_for(name, optimizer, model):
     return optimizer
 
 
-def path_in_a_folder(name, value):
-    """`value`, if it can name a file in a folder that is there."""
-    if not Path(path(name, value)).parent.is_dir():
-        raise ValueError(f"{name}: want a path in a folder that is there, got {value!r}")
-    return value
+path_in_a_folder = lambda name, value: only(
+    name, path(name, value), lambda v: Path(v).parent.is_dir(), "want a path in a folder that is there, got {0!r}")
 
 
 def refuse_not_finite(run, terms, where, arrays=()):
-    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with the epoch, `where` in it and the tensor.
+    """Nothing, if the loss and the arrays are finite; else FloatingPointError, with epoch, `where` in it and tensor.
 
     TypeError, if `terms` are no loss terms at all: the model is someone's own, and new.
     """

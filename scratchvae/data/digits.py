@@ -1,4 +1,4 @@
-"""What does a written digit look like in numbers? Bundled images of 8 x 8 and of 28 x 28 pixels (see ATTRIBUTION.md)."""
+"""What does a written digit look like in numbers? Bundled images of 8 x 8 and 28 x 28 pixels (see ATTRIBUTION.md)."""
 from pathlib import Path
 
 import numpy as np

@@ -5,10 +5,11 @@
 The loss is a likelihood like every other here: only the observation is now a label instead of the image itself. With
 hidden=() the network is one linear layer, and the model is multinomial logistic regression.
 
-Where labels are few, an encoder trained on unlabelled x may know already what they have in common. It is used in two ways:
+Where labels are few, an encoder trained on unlabelled x may know already what they have in common. It is used in two
+ways:
 
     fine-tuned   `Classifier.from_encoder(model)` starts from copies of the encoder's layers; training moves all of them
-    frozen       a linear classifier on the codes, `Classifier(K, hidden=())` fitted to `model.encode(X)`; only it is trained
+    frozen       `Classifier(K, hidden=())`, fitted to the codes `model.encode(X)`: it alone is trained
 
 (Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
 """
@@ -72,7 +73,7 @@ class Classifier(Model):
         x = rows(name, X, self)
         labels = labelled(label_name, labels, self, x)
         if len(labels) < self.n_classes:
-            raise ValueError(f"{label_name}: want at least one for each class, that is {self.n_classes}, got {len(labels)}")
+            raise ValueError(f"{label_name}: want at least one for each of {self.n_classes} classes, got {len(labels)}")
         if (labels == labels[0]).all():
             raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
         return x, labels

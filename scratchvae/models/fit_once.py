@@ -1,6 +1,7 @@
 """What do models share that are fitted once, in closed form? Fitted attributes, and a file that holds them.
 
-Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and attributes that end in _ and that `fit` sets.
+Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and attributes that end in _ and that `fit`
+sets.
 """
 import numpy as np
 
@@ -16,7 +17,7 @@ def fitted(name, value):
 
 
 class FitOnce(Saveable):
-    """A model that `fit` makes whole. A subclass names its options and its fitted attributes, and knows their shapes."""
+    """A model that `fit` makes whole. A subclass names its options and fitted attributes, and knows their shapes."""
 
     OPTIONS = ()  # the constructor's arguments
     FITTED = ()   # what `fit` sets

@@ -14,7 +14,7 @@ from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
 
 
-# What a model's methods take: (N, n_features) in its dtype; the one array that its own `accept` makes; a number of new rows.
+# What a model's methods take: (N, n_features) in its dtype; the array that its `accept` makes; a number of new rows.
 rows = lambda name, value, self: matrix(name, value, self.n_features, self.dtype)
 accepted = lambda name, value, self: self.accept(value, name=name)[0]
 new_rows = lambda name, value, self: integer(name, value, each=self.n_features)
@@ -89,7 +89,7 @@ class Model(Bound, Saveable):
         return self.forward_backward(*self.accept(*data), **randomness)
 
     def start(self, *data):
-        """Where training begins: `fit` calls it with the data before the first epoch, and it changes no trained model."""
+        """Where training begins: `fit` calls it with the data before the first epoch; it changes no trained model."""
 
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""

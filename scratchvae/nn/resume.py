@@ -47,7 +47,7 @@ class Checkpoint:
             parts[f"callback{i}"] = state = callback.state()
             if not isinstance(state, dict) or any(np.asarray(array).dtype.hasobject for array in state.values()):
                 raise TypeError(f"callbacks[{i}]: want arrays of numbers or texts by name from "
-                                f"{type(callback).__name__}.state, for a file never holds pickled objects; got {state!r}")
+                                f"{type(callback).__name__}.state, as files never hold pickled objects; got {state!r}")
         write_arrays(self.path, header, {**run.model.arrays(), **{
             f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}})
 
@@ -61,8 +61,8 @@ class Checkpoint:
                 raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {header.get(key)}, "
                                  f"this one's {value}")
         run = self.run
-        # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file changes
-        # nothing.
+        # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file
+        # changes nothing.
         optimizer, rng = deepcopy((run.optimizer, run.rng))
         with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
             self._take_up(header, arrays, optimizer, rng)
@@ -85,7 +85,7 @@ class Checkpoint:
                 raise ValueError(f"{name}: want {run.epoch} values, one an epoch, got shape {values.shape}")
         optimizer.load_state(part("optimizer"))
         for name in set(optimizer.moments) & set(optimizer.state()):
-            real_array(f"optimizer.{name}", like(f"optimizer.{name}", optimizer.state()[name], run.model.theta, "theta"))
+            real_array(f"optimizer.{name}", like(name, optimizer.state()[name], run.model.theta, "theta"))
         rng.bit_generator.state = json.loads(header["rng"])
         for i, callback in enumerate(run.callbacks):
             callback.load_state(part(f"callback{i}"))

@@ -13,8 +13,8 @@ from hashlib import blake2b
 import numpy as np
 
 from scratchvae.checking import entry, generator, integer, optional
-from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite, trainable,
-                                          training_data, validation_data)
+from scratchvae.checking.training import (list_of_callbacks, optimizer_for, path_in_a_folder, refuse_not_finite,
+                                          trainable, training_data, validation_data)
 from scratchvae.nn.callbacks import begun
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
@@ -23,7 +23,8 @@ from scratchvae.nn.threads import threads_for
 @entry(model=trainable, X=training_data, valid=optional(validation_data), epochs=partial(integer, low=0),
        batch_size=integer, optimizer=optimizer_for, rng=generator, callbacks=list_of_callbacks,
        checkpoint=optional(path_in_a_folder))
-def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(), checkpoint=None):
+def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, rng, valid=None, callbacks=(),
+        checkpoint=None):
     """Train `model` in place by minibatch gradient descent; returns its `History`, also found in `model.history`.
 
     X : (N, D)            checked once, and converted once to the model's dtype if it has another; an untrained model

@@ -18,3 +18,14 @@ def log_mean_exp(a, axis=0):
     """
     top = a.max(axis=axis, keepdims=True)
     return np.log(np.exp(a - top).mean(axis=axis)) + top.squeeze(axis)
+
+
+def shares(log_w):
+    """w_s / sum_s w_s of weights known by their logarithms, along the first axis: what share of the sum each one has.
+
+    >>> shares(np.array([-2000.0, -2000.0]))
+    array([0.5, 0.5])
+    """
+    # e^(log w_s - top) / sum_s e^(log w_s - top)
+    w = np.exp(log_w - log_w.max(axis=0))
+    return w / w.sum(axis=0)
