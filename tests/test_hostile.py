@@ -511,6 +511,10 @@ NEVER_NUMBERS = {"text", "empty text", "bytes", "nan", "inf", "-inf", "complex",
                  "strange dtype", "Fresh", "10^400", "-10^400", "10^5000", "long double", "ragged"}
 
 
+def is_number(good):
+    return isinstance(good, (int, float)) and not isinstance(good, bool)
+
+
 def never_served(door, argument, good, what):
     """Whether this stranger must not be served at this argument, by the kind of what is good there."""
     if argument in door.never_used:
@@ -520,8 +524,8 @@ def never_served(door, argument, good, what):
     if isinstance(good, np.ndarray):
         empty = ("empty", "no rows", "no columns", "empty list", "empty tuple")
         return what in empty or what in NEVER_NUMBERS and what != "long double"
-    if isinstance(good, (int, float)):
-        return what in NEVER_NUMBERS or (isinstance(good, int) and not isinstance(good, bool)
+    if is_number(good):
+        return what in NEVER_NUMBERS or (isinstance(good, int)
                                          and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
     if isinstance(good, (np.random.Generator, sv.nn.model.Model)):
         return True
@@ -658,7 +662,7 @@ def test_what_is_good_is_served(name, here):
 def test_strangers(name, argument, here):
     good = DOORS[name].good()[argument]
     for what, value in strangers().items():
-        if what == "10^5000" and not isinstance(good, (int, float)) or what in ("class", "builtin") and callable(good):
+        if what == "10^5000" and not is_number(good) or what in ("class", "builtin") and callable(good):
             continue  # Python itself refuses to print it; a function's own errors are its own
         check_served_or_refused(name, argument, value, what, never_served(DOORS[name], argument, good, what))
 
