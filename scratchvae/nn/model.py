@@ -57,6 +57,10 @@ class Model(Bound, Saveable):
         """
         raise not_given(self, Model.accept)
 
+    def accept_rows(self, *data, name="X"):
+        """The same door for some of the rows, which need not have what only a whole training set must."""
+        return self.accept(*data, name=name)
+
     def forward_backward(self, *data, rng):
         """The loss `terms` of a minibatch, as `accept` gives its data; fills `grad` with dloss/dtheta."""
         raise not_given(self, Model.forward_backward)

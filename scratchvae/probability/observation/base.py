@@ -2,7 +2,7 @@
 import numpy as np
 
 from scratchvae.checking import door, float_matrix, instance, matrix, only, positive
-from scratchvae.extending import Saveable, arguments, in_one_line, not_given
+from scratchvae.extending import Saveable, not_given
 
 
 def beside_params(name, value, self, params):
@@ -73,13 +73,6 @@ class Observation(Saveable):
         if params.shape != (want := (len(x), self.n_params(x.shape[1]))):
             raise ValueError(f"params: want shape {want} for x of shape {x.shape}, got {params.shape}")
         return x
-
-    def config(self):
-        """The constructor's arguments by name, as JSON can hold them."""
-        return arguments(self)
-
-    def __repr__(self):
-        return in_one_line(self)
 
 
 class ExponentialFamily(Observation):
