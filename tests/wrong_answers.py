@@ -36,7 +36,7 @@ WRONG = {
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance)\nreturn Normal(v * (m0 / v0 + mean / variance), v)", r"mean"),
         ("m0, v0 = prior\nv = 1 / v0 + n / variance\nreturn Normal((m0 / v0 + n * mean / variance) / v, v)", r"one over"),
         ("m0, v0 = prior\nv = 1 / (1 / v0 + 1 / variance)\nreturn Normal(v * (m0 / v0 + mean / variance), v)", r"\bn\b"),
-        ("m0, v0 = prior\nv = variance / n\nreturn Normal(mean, v)", r"prior|mean|variance"),
+        ("m0, v0 = prior\nv = variance / n\nreturn Normal(mean, v)", r"no data"),
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance)\nreturn Normal((m0 + n * mean) / (1 + n), v)", r"mean is"),
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance ** 2)\nreturn Normal(v * (m0 / v0 + n * mean / variance ** 2), v)",
          r"variance\^2"),
@@ -74,7 +74,7 @@ WRONG = {
         ("return 0.5 * (mu + np.exp(log_var) - 1 - log_var).sum(axis=-1)", r"mu"),
         ("return 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var).sum(axis=0)", r"axis|over N"),
         ("s = np.logaddexp(0, log_var)\nreturn 0.5 * (mu**2 + s - 1 - np.log(s)).sum(axis=-1)", r"softplus"),
-        ("return 0.5 * (mu**2 + log_var - 1 - np.log(np.abs(log_var))).sum(axis=-1)", r"log_var"),
+        ("return 0.5 * (mu**2 + log_var - 1 - np.log(log_var)).sum(axis=-1)", r"logarithm of a negative"),
     ],
     "kl_standard_grad": [
         ("return mu, 0.5 * np.exp(log_var)", r"dlog_var.*(constant|1/2)"),
@@ -141,7 +141,7 @@ WRONG = {
     "Dense.backward": [
         ("self.dW = x.T @ dy\nself.db = dy.sum(axis=0)\nreturn dy @ self.W.T", r"replaced"),
         ("self.dW[...] = x.T @ dy / len(x)\nself.db[...] = dy.mean(axis=0)\nreturn dy @ self.W.T if need_dx else None", r"1/N"),
-        ("self.dW += x.T @ dy\nself.db += dy.sum(axis=0)\nreturn dy @ self.W.T if need_dx else None", r"added|NaN|adds|what was there"),
+        ("self.dW += x.T @ dy\nself.db += dy.sum(axis=0)\nreturn dy @ self.W.T if need_dx else None", r"adds"),
         ("self.dW[...] = x.T @ dy\nreturn dy @ self.W.T if need_dx else None", r"db is never written"),
         ("self.dW[...] = x.T @ dy\nself.db[...] = dy.sum(axis=0)\nreturn dy @ self.W.T", r"need_dx"),
         ("self.dW[...] = x.T @ dy\nself.db[...] = dy.sum(axis=0)", r"nothing|return"),
@@ -270,7 +270,7 @@ WRONG = {
         ("return mu - np.exp(0.5 * log_var) * eps", r"minus eps|sign"),
         ("return mu + np.logaddexp(0, log_var) * eps", r"softplus|log\(1 \+"),
         ("return mu + np.exp(2 * log_var) * eps", r"sigma|log_var"),
-        ("return mu * np.exp(0.5 * log_var) + eps", r"\bz\b"),
+        ("return mu * np.exp(0.5 * log_var) + eps", r"each other's place"),
         ("return mu + np.exp(0.5 * log_var) * np.abs(eps)", r"sign of eps|\|eps\||negative"),
         ("return np.exp(0.5 * log_var) * eps", r"mu"),
         ("return mu + np.exp(0.5 * log_var) * eps.mean(axis=0)", r"average|eps|rows"),
@@ -361,7 +361,7 @@ WRONG = {
     ],
     "log_weights": [
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
-         "return vae.log_likelihood(x, z)", r"log r|log p\(z\)"),
+         "return vae.log_likelihood(x, z)", r"is just log p\(x given z\)"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
          "return vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu))", r"divided by the proposal|log r"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from demos.workbook.blanks import BLANKS, UNITS, unit_of
 from demos.workbook.runner import NOT_WRITTEN, RIGHT, WRONG, check_all
 
+CHOSEN = "blanks.txt"  # in a student's folder: the teacher's choice, where there is one
 MARKS = {RIGHT: "+", WRONG: "-", NOT_WRITTEN: " "}
 
 
@@ -15,6 +16,8 @@ def start(folder, blanks=None):
     """Write the student's edition: a file a unit. Files that are there are left as they are."""
     chosen = set(BLANKS) if blanks is None else chosen_in(blanks)
     folder.mkdir(parents=True, exist_ok=True)
+    if blanks is not None:
+        (folder / CHOSEN).write_text("".join(f"{name}\n" for name in BLANKS if name in chosen))
     written = 0
     for unit in UNITS:
         if not any(blank.name in chosen for blank in unit.blanks):
@@ -57,15 +60,8 @@ def on_the_pages(folder):
     """The blanks that a student's folder has: a teacher may have chosen some, a student deleted others."""
     if not folder.is_dir() or not any((folder / unit.file).exists() for unit in UNITS):
         raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {folder} writes them")
-    texts = {unit.name: (folder / unit.file).read_text(errors="replace") for unit in UNITS if (folder / unit.file).exists()}
-    listed = [name for name in BLANKS if unit_of(name).name in texts]
-    first_lines = {name: texts[unit_of(name).name] for name in listed}
-    chosen = folder / "blanks.txt"
-    if chosen.exists():
-        keep = chosen_in(chosen)
-        listed = [name for name in listed if name in keep]
-    del first_lines
-    return listed
+    chosen = chosen_in(folder / CHOSEN) if (folder / CHOSEN).exists() else set(BLANKS)
+    return [name for name in BLANKS if name in chosen]
 
 
 def check(folder, names=(), hint=None):

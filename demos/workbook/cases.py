@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import scratchvae as sv
-from demos.workbook.calls import Case
+from demos.workbook.calls import BEFORE, Case, Wrong
 from scratchvae.models.autoregressive import MaskedDense
 from scratchvae.nn.layers import Dense
 
@@ -100,7 +100,14 @@ def _():
 @asks("log_prob")
 def _():
     names = ("log N",)
-    return [*simple(lambda z: {"x": normal(1, z.N, z.K), "mu": normal(2, z.N, z.K), "log_var": normal(3, z.N, z.K)}, names),
+
+    def terms(a):
+        d, lv = a["x"] - a["mu"], a["log_var"]
+        return {"(x - mu)^2/sigma^2": d * d * np.exp(-lv), "(x - mu)^2/sigma": d * d * np.exp(-lv / 2), "(x - mu)^2": d * d,
+                "(x - mu)^2 sigma^2": d * d * np.exp(lv), "(x - mu)^2/sigma^4": d * d * np.exp(-2 * lv), "(x - mu)^2/log_var": d * d / lv,
+                "(x - mu)/sigma": d * np.exp(-lv / 2), "(x - mu)/sigma^2": d * np.exp(-lv), "|x - mu|/sigma": np.abs(d) * np.exp(-lv / 2)}
+    return [*simple(lambda z: {"x": normal(1, z.N, z.K), "mu": normal(2, z.N, z.K), "log_var": normal(3, z.N, z.K)}, names,
+                    extra=terms),
             special("for x of shape (K,)", lambda: {"x": normal(1, 3), "mu": normal(2, 3), "log_var": normal(3, 3)}, names),
             special("for x (S, N, K) and mu (N, K)", lambda: {
                 "x": normal(1, 2, 4, 3), "mu": normal(2, 4, 3), "log_var": normal(3, 4, 3)}, names),
@@ -126,7 +133,13 @@ ASKED["kl_standard_grad"] = lambda: [case for case in _kl(("dmu", "dlog_var")) i
 def _():
     def make(z, seed=0):
         return {name: normal(seed + k, z.N, z.K) for k, name in enumerate(("mu", "log_var", "prior_mu", "prior_log_var"))}
-    return [*simple(make, ("KL",)),
+
+    def terms(a):
+        r, d, s2, t2 = a["log_var"] - a["prior_log_var"], a["mu"] - a["prior_mu"], np.exp(a["log_var"]), np.exp(a["prior_log_var"])
+        return {"(mu - m)^2/s^2": d * d / t2, "(mu - m)^2/sigma^2": d * d / s2, "(mu - m)^2": d * d, "(mu - m)^2/s": d * d / t2**0.5,
+                "(mu - m)^2 s^2": d * d * t2, "mu^2/s^2": a["mu"] ** 2 / t2, "|mu - m|/s": np.abs(d) / t2**0.5, "(mu - m)/s^2": d / t2,
+                "e^r": np.exp(r), "e^-r": np.exp(-r), "e^(r/2)": np.exp(r / 2), "e^(2 r)": np.exp(2 * r), "r": r}
+    return [*simple(make, ("KL",), extra=terms),
             special("for one example (K,)", lambda: {k: v[0] for k, v in make(SimpleNamespace(**SIZES[0]), 9).items()}, ("KL",)),
             special("near each other, where e^r - 1 - r cancels: expm1(r) - r keeps its digits", lambda: {
                 "mu": np.zeros((3, 2)), "log_var": np.full((3, 2), 1e-7), "prior_mu": np.zeros(2),
@@ -157,7 +170,7 @@ def _():
     how = dict(names=("S", "V^T"), read=without_signs, rtol=1e-5)
     return [Spectrum(lambda: make(9, 4), sizes={"N": 9, "D": 4}, **how),
             Spectrum(lambda: make(12, 5, 1), sizes={"N": 12, "D": 5}, **how),
-            Spectrum(lambda: make(3, 5, 2), label="for fewer rows than columns: min(N, D) of them are wanted", **how),
+            Spectrum(lambda: {**make(3, 5, 2), "mean": np.arange(5.0)}, label="for fewer rows than columns: min(N, D) of them are wanted", **how),
             Spectrum(lambda: {k: v.astype(np.float32) for k, v in make(9, 4).items()}, label="in float32", names=("S", "V^T"),
                      read=without_signs, rtol=1e-3)]
 
@@ -197,7 +210,7 @@ def _():
 def dense(n_in, n_out):
     layer = Dense(n_in, n_out, rng=rng(n_in), dtype=np.float64)
     layer.theta += normal(7, layer.theta.size)
-    layer.grad[:] = np.nan  # what is left is what was written
+    layer.grad[:] = BEFORE
     return layer
 
 
@@ -222,14 +235,7 @@ def _():
     one, how = SimpleNamespace(**ONE), dict(read=filled)
     return simple(make, ("dx",), extra=of_dense, **how) + [
         special("for one example", lambda: make(one), ("dx",), **how),
-        special("with need_dx=False", lambda: make(one, need_dx=False), ("dx",), **how),
-        special("in a second call", lambda: twice_over(make(one)), ("dx",), **how)]
-
-
-def twice_over(arguments):
-    """The arguments of a call, after another one has left its gradients behind."""
-    arguments["self"].grad[:] = 1.0
-    return arguments
+        special("with need_dx=False", lambda: make(one, need_dx=False), ("dx",), **how)]
 
 
 def activation(cls, cache):
@@ -270,8 +276,17 @@ def _():
         held[:] = [0.3, -1.1, 0.7, 2.0]
         return {"f": of_held, "theta": held}
 
-    return [Case(lambda: {"f": curve, "theta": normal(1, 5)}, ("the gradient",), sizes={"P": 5}),
-            Case(lambda: {"f": curve, "theta": normal(2, 7), "h": 1e-4}, ("the gradient",), sizes={"P": 7}),
+    def one_sided(a):
+        f, theta, h = a["f"], a["theta"], a.get("h", 1e-5)
+        sides = {}
+        for words, steps in (("", h * np.ones(len(theta))), (" ", h * np.maximum(1, np.abs(theta)))):
+            moves = np.diag(steps)
+            sides |= {f"the slope to the right (one-sided){words}": [(f(theta + e) - f(theta)) / e.sum() for e in moves],
+                      f"the slope to the left (one-sided){words}": [(f(theta) - f(theta - e)) / e.sum() for e in moves]}
+        return {name: np.array(slope) for name, slope in sides.items()}
+
+    return [Case(lambda: {"f": curve, "theta": normal(1, 5)}, ("the gradient",), sizes={"P": 5}, extra=one_sided),
+            Case(lambda: {"f": curve, "theta": normal(2, 7), "h": 1e-4}, ("the gradient",), sizes={"P": 7}, extra=one_sided),
             special("for an f with a large third derivative, where one-sided differences and large steps show", lambda: {
                 "f": lambda t: float(np.sum(np.exp(3 * t))), "theta": normal(3, 4)}, ("the gradient",), rtol=1e-7),
             special("where f looks at this very theta, as a model's loss does: move it in place", make_held, ("the gradient",)),
@@ -368,7 +383,15 @@ def _():
 def _():
     def make(z):
         return {"mu": normal(1, z.N, z.K), "log_var": normal(2, z.N, z.K), "eps": normal(3, z.N, z.K)}
-    return [*simple(make, ("z",)),
+
+    def terms(a):
+        lv, eps = a["log_var"], a["eps"]
+        return {"sigma eps": np.exp(lv / 2) * eps, "sigma^2 eps": np.exp(lv) * eps, "log_var eps": lv * eps,
+                "sigma^4 eps": np.exp(2 * lv) * eps, "softplus(log_var) eps": np.logaddexp(0, lv) * eps, "sigma": np.exp(lv / 2),
+                "eps/sigma": eps * np.exp(-lv / 2), "mu sigma": a["mu"] * np.exp(lv / 2), "sigma eps^2": np.exp(lv / 2) * eps**2,
+                "sqrt(softplus(log_var)) eps": np.sqrt(np.logaddexp(0, lv)) * eps, "mu eps": a["mu"] * eps,
+                "1/2 log_var eps": lv / 2 * eps}
+    return [*simple(make, ("z",), extra=terms),
             special("for S samples, eps (S, N, K)", lambda: {
                 **make(SimpleNamespace(**ONE)), "eps": normal(4, 3, 1, 2)}, ("z",), sizes=ONE),
             special("for eps = 0: z is mu", lambda: {**make(SimpleNamespace(**ONE)), "eps": np.zeros((1, 2))}, ("z",))]
@@ -379,7 +402,12 @@ def _():
     def make(z, S=1):
         return {"dz": normal(1, S, z.N, z.K), "log_var": normal(2, z.N, z.K), "eps": normal(3, S, z.N, z.K)}
     names = ("dmu", "dlog_var")
-    return [*simple(make, names), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names, sizes=z)
+
+    def terms(a):
+        dz, eps, s = a["dz"], a["eps"], np.exp(a["log_var"] / 2)
+        return {"dz sigma eps": dz * eps * s, "dz sigma^2 eps": dz * eps * s * s, "dz eps": dz * eps, "dz sigma": dz * s,
+                "dz eps log_var": dz * eps * a["log_var"], "dz eps/sigma": dz * eps / s, "dz sigma eps^2": dz * eps**2 * s}
+    return [*simple(make, names, extra=terms), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names, sizes=z)
                                     for z in SIZES),
             special("with dz[None], eps[None]: every sample keeps its own", lambda: {
                 k: v if k == "log_var" else v[None] for k, v in make(SimpleNamespace(**SIZES[0]), 2).items()}, names)]
@@ -506,7 +534,7 @@ def _():
 
 @asks("order_mask")
 def _():
-    orders = ([2, 0, 3, 1], [3, 1, 4, 0, 2])
+    orders = ([1, 2, 3, 0], [2, 3, 1, 0, 4])
     return [Case(lambda o=o: {"order": np.array(o)}, ("the mask",), sizes={"D": len(o)}) for o in orders] + [
         special("for the raster order", lambda: {"order": np.arange(4)}, ("the mask",))]
 
@@ -515,17 +543,16 @@ def _():
 def _():
     class Masks(Case):
         def outputs(self, result):
-            if not isinstance(result, (list, tuple)):
-                return super().outputs(result)
-            self.names = tuple(self.layers(len(result)))
-            return super().outputs(result) if len(result) > 1 else {self.names[0]: np.asarray(result[0])}
-
-        @staticmethod
-        def layers(n):
-            return ["the first mask", *(f"mask {k + 1}" for k in range(1, n - 1)), "the last mask"][:n]
-    some = (([2, 0, 3, 1, 4], (6, 7)), ([1, 4, 0, 5, 2, 3], (9,)), ([3, 1, 0, 2], (5, 6, 7)))
-    return [Masks(lambda o=o, h=h: {"order": np.array(o), "hidden": h}, ("the masks", "each"), sizes={"D": len(o)})
-            for o, h in some]
+            n = len(self.make()["hidden"]) + 1
+            if not isinstance(result, list | tuple) or len(result) != n:
+                got = len(result) if isinstance(result, list | tuple) else "something else"
+                raise Wrong(f"want a list of {n} masks for {n - 1} hidden layers, got {got}")
+            first, *between, last = super().outputs(result).values()
+            return {"the first mask": first, "the last mask": last,
+                    **{f"mask {k + 2}": mask for k, mask in enumerate(between)}}
+    some = ("", [2, 0, 3, 1, 4], (6, 7)), ("", [1, 4, 0, 5, 2, 3], (9, 8)), ("for three hidden layers", [3, 1, 0, 2], (5, 6, 7))
+    return [Masks(lambda o=o, h=h: {"order": np.array(o), "hidden": h}, tuple(range(len(h) + 1)), sizes={"D": len(o)}, label=label)
+            for label, o, h in some]
 
 
 @asks("MaskedDense.backward")
@@ -534,12 +561,11 @@ def _():
         mask = rng(4).random((z.D, z.K)) < 0.6
         layer = MaskedDense(mask, rng=rng(1), dtype=np.float64)
         layer.theta += normal(2, layer.theta.size)
-        layer.grad[:] = np.nan
+        layer.grad[:] = BEFORE
         return {"self": layer, "dy": normal(1, z.N, z.K), "cache": (normal(2, z.N, z.D), layer.W * layer.mask), **more}
     how = dict(read=filled, extra=lambda a: {"W": a["self"].W, "mask": a["self"].mask, "x": a["cache"][0]})
     return simple(make, ("dx",), **how) + [
-        special("with need_dx=False", lambda: make(SimpleNamespace(**ONE), need_dx=False), ("dx",), **how),
-        special("in a second call", lambda: twice_over(make(SimpleNamespace(**ONE))), ("dx",), **how)]
+        special("with need_dx=False", lambda: make(SimpleNamespace(**ONE), need_dx=False), ("dx",), **how)]
 
 
 @asks("Autoregressive.forward_backward")
@@ -552,7 +578,7 @@ def _():
     how = dict(read=lambda a, result: {"the gradient": a["self"].grad.copy()})
     return [*simple(lambda z: make(z, sv.MADE, hidden=(5,)), ("loss", "log_prob"), **how),
             special("for the FVBN", lambda: {**make(z0), "order": None}, ("loss", "log_prob"), **how),
-            special("with several orders, order=1", lambda: {**make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": 1},
+            special("with several orders, order=2", lambda: {**make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": 2},
                     ("loss", "log_prob"), **how),
             special("with several orders, drawn from rng", lambda: {
                 **make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": None, "rng": rng(1)}, ("loss", "log_prob"), **how),

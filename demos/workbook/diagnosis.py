@@ -4,13 +4,11 @@ Does it run; is the shape right; is an argument changed, or a view replaced; are
 how do they relate to the right ones; for the VAE, on which of its roads; are they those of other arguments; is it right on
 ordinary cases and wrong on special ones; else the smallest case that shows it, and the identity that fails.
 """
-import inspect
-
 import numpy as np
 
-from demos.catalogue_of_mistakes import MISTAKES, find, plant
+from demos.catalogue_of_mistakes import MISTAKES, plant
 from demos.workbook import relations
-from demos.workbook.calls import Wrong, agree, close, signature_of
+from demos.workbook.calls import BEFORE, Wrong, agree, close, signature_of
 
 READ_AS = {  # (argument, change) -> words
     ("log_var", "twice"): "log_var is read as log sigma, where it is log sigma^2",
@@ -105,7 +103,7 @@ class Answers:
         """What is not wrong and yet worth a word, of the first case that is not strict and fails."""
         for case, want, got in zip(self.cases, self.want, self.got):
             if not case.strict and not agree(got, want, case.rtol):
-                return f"remark: it is wrong {case.label}"
+                return f"a remark: it is not exact {case.label}"
         return None
 
 
@@ -124,8 +122,9 @@ def diagnose(answers, blank):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
     special = not any(k in ordinary for k in bad)
-    told = (catalogued(answers, blank) or ("" if special else by_roads(answers, bad)) or related(answers, group, special)
-            or by_other_arguments(answers, group) or by_dependence(answers, group))
+    told = (catalogued(answers, blank) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
+            or by_other_arguments(answers, group) or related(answers, group, any_relation) or by_dependence(answers, group)
+            or related(answers, group, last_relation))
     if special:
         label = answers.cases[group[0]].label
         return f"right on ordinary cases, and wrong {label}" + (f": {told}" if told else f"; {smallest(answers, group)}")
@@ -171,11 +170,8 @@ def wrong_shapes(answers, group):
                     else f"{name} is an array{where(answers.cases[k])}, where None is wanted")
         if got.shape != want.shape:
             case = answers.cases[k]
-            return f"{name} {relations.shape([got], [want], [case.sizes])}"
+            return f"{name} {relations.shape([got], [want], [case.sizes])}{where(case)}"
         if np.isnan(got.astype(float)).any() and np.isfinite(want.astype(float)).all():
-            if np.isnan(got.astype(float)).all() and name.lstrip("d") in ("W", "b"):
-                return (f"{name} is never written: fill the array that is there, as {name}[...] = ... or with out=; "
-                        "`self.x = ...` would make another one")
             return f"{name} has NaN{where(answers.cases[k])}: 0/0, inf - inf or the logarithm of a negative number"
     return None
 
@@ -206,7 +202,9 @@ def by_roads(answers, bad):
     found = []
     for k in bad:
         case, got, want = answers.cases[k], answers.got[k], answers.want[k]
-        if not case.roads or name not in got or got[name].shape != want[name].shape:
+        if not case.roads:
+            continue
+        if name not in got or got[name].shape != want[name].shape:
             return None
         if any(not close(got[n], want[n]) for n in want if n != name):
             return None
@@ -218,14 +216,14 @@ def by_roads(answers, bad):
         found.append(c)
     if not found:
         return None
-    sizes, parts = [answers.cases[k].sizes for k in bad], []
+    sizes, parts = [answers.cases[k].sizes for k in bad if answers.cases[k].roads], []
     for i, road in enumerate(roads):
         values = [c[i] for c in found]
         if np.allclose(values, 1, atol=1e-5):
             continue
         if np.allclose(values, 0, atol=1e-5):
             parts.append(f"the road {road} is missing")
-        elif number := relations.constant(np.round(values, 9), sizes):
+        elif number := relations.constant(np.round(values, 6), sizes):
             parts.append(f"the road {road} counts {relations.explained(number)} times")
         else:
             parts.append(f"the road {road} counts {', '.join(f'{v:.4g}' for v in values[:3])} times")
@@ -243,15 +241,17 @@ def inputs_of(answers, group):
     return found
 
 
-def related(answers, group, special=False):
+def related(answers, group, relation):
     """(b) The relation of the first wrong output to the right one; the same one of all others is told with it."""
     wrong, right = outputs_wrong(answers, group)
-    sizes, inputs = [answers.cases[k].sizes for k in group], inputs_of(answers, group)
+    inputs = inputs_of(answers, group)
+    sizes = [sizes_met(answers.cases[k].sizes, one, answers.want[k]) for k, one in zip(group, inputs)]
     told = {}
     for name in wrong:
         got = [answers.got[k][name].astype(float) for k in group]
         want = [answers.want[k][name].astype(float) for k in group]
-        told[name] = relation(got, want, sizes, inputs, answers, name, group)
+        if all(g.shape == w.shape for g, w in zip(got, want)):
+            told[name] = relation(name, got, want, sizes, inputs)
     if swapped := swapped_outputs(answers, group, wrong):
         return swapped
     known = {name: sentence for name, sentence in told.items() if sentence}
@@ -265,17 +265,37 @@ def related(answers, group, special=False):
     return text + but(right)
 
 
-def relation(got, want, sizes, inputs, answers, name, group):
-    """One sentence on one output, or None."""
-    if any(g.shape != w.shape for g, w in zip(got, want)):
-        return None
+def sizes_met(sizes, inputs, outputs):
+    """The sizes that an argument or a result has: no other number can be meant."""
+    met = {n for a in [*inputs.values(), *outputs.values()] for n in np.shape(a)}
+    return {name: n for name, n in sizes.items() if n in met or not name.isupper() or len(name) > 1}
+
+
+def simple_relation(name, got, want, sizes, inputs):
+    """What one sees without looking for long."""
     if name.startswith("theta's change") and all(not g.any() for g in got):
         return "is 0: theta is never written; `theta = theta - ...` makes a new array, and the caller's stays as it was"
+    if name in ("dW", "db"):
+        if all((g == BEFORE).all() for g in got):
+            return (f"is never written: fill the array that is there, as self.{name}[...] = ..., or give it as out=; another array "
+                    "of that name would not be seen")
+        if all(close(g - BEFORE, w) for g, w in zip(got, want)):
+            return "still has in it what was there before the call: it adds (+=) where it must overwrite"
     if all(np.isfinite(w).all() for w in want) and any(not np.isfinite(g).all() for g in got):
         return "has infinities or NaN: something overflows or is divided by 0"
-    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.places(got, want, sizes, inputs)
-            or relations.rearranged(got, want, sizes) or relations.replaced(got, want, inputs)
-            or relations.factor(got, want, inputs) or relations.added(got, want, sizes, inputs))
+    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want, sizes)
+            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs))
+
+
+def any_relation(name, got, want, sizes, inputs):
+    """What takes a search."""
+    return relations.added(got, want, sizes, inputs) or relations.places(got, want, sizes, inputs)
+
+
+def last_relation(name, got, want, sizes, inputs):
+    """What has no name."""
+    return (relations.ratio(got, want, sizes, unnamed=True) or relations.offset(got, want, sizes, unnamed=True)
+            or relations.nearly(got, want))
 
 
 def swapped_outputs(answers, group, wrong):
@@ -304,7 +324,7 @@ def by_other_arguments(answers, group):
             return False
 
     arguments = answers.cases[group[0]].make()
-    arrays = [n for n, a in arguments.items() if isinstance(a, np.ndarray) and a.dtype.kind in "fiu"]
+    arrays = [n for n, a in arguments.items() if isinstance(a, np.ndarray) and a.dtype.kind in "fiub"]
     for n, name in enumerate(arrays):
         for other in arrays[n + 1:]:
             if arguments[name].shape == arguments[other].shape and gives(
@@ -319,8 +339,8 @@ def by_other_arguments(answers, group):
             if gives(lambda a, x=name, c=change: {**a, x: type(a[x])(c(a[x]))}):
                 return f"this is the right answer for {words.format(name)} in the place of {name}"
     model = arguments.get("self")
-    for name in ("beta", "lr", "momentum", "beta1", "beta2", "eps", "t"):
-        if isinstance(getattr(model, name, None), float | int):
+    for name in ("beta", "lr", "momentum", "beta1", "beta2", "eps", "t", "mean_", "components_", "W", "b", "mask", "v"):
+        if isinstance(getattr(model, name, None), float | int | np.ndarray):
             for key, words, change in CHANGES[:8] + CHANGES[-2:]:
                 if gives(lambda a, x=name, c=change: with_attribute(a, x, c)):
                     return f"this is the right answer for {words.format(name)} in the place of {name}"
@@ -328,55 +348,54 @@ def by_other_arguments(answers, group):
 
 
 def with_attribute(arguments, name, change):
-    setattr(arguments["self"], name, change(getattr(arguments["self"], name)))
+    value = getattr(arguments["self"], name)
+    if isinstance(value, np.ndarray):
+        value[...] = change(value)
+    else:
+        setattr(arguments["self"], name, change(value))
     return arguments
 
 
 def by_dependence(answers, group):
     """An argument that has no effect where it should have one, or one row's answer that depends on the others."""
-    case = answers.cases[group[0]]
-    arguments = case.make()
     wrong, right = outputs_wrong(answers, group)
-    told = []
-    for name, value in arguments.items():
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-            continue
+    for k in group:
+        case, got, want = answers.cases[k], answers.got[k], answers.want[k]
 
-        def moved(a, name=name):
-            return {**a, name: a[name] * 1.3 + 0.1}
-        try:
-            with_move = case.put_to(answers.student, answers.signature, moved)
-            wanted = case.put_to(answers.right, answers.signature, moved)
-        except Exception:
-            continue
-        for output in wrong:
-            same = close(with_move[output], answers.got[group[0]][output], 1e-12)
-            should = close(wanted[output], answers.want[group[0]][output], 1e-12)
-            if same and not should:
-                told.append(f"{output} does not depend on {name}, and should")
-            elif should and not same:
-                told.append(f"{output} depends on {name}, and should not")
-    if told:
-        return told[0] + but(right)
-    for name, value in arguments.items():  # one row's answer may not depend on another row
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.ndim < 2 or len(value) < 2:
-            continue
+        def both(change):
+            """The outputs of both functions for changed arguments, or nothing."""
+            try:
+                return case.put_to(answers.student, answers.signature, change), case.put_to(answers.right, answers.signature, change)
+            except Exception:
+                return {}, {}
 
-        def first_moved(a, name=name):
-            moved = a[name].copy()
-            moved[0] += 0.7
-            return {**a, name: moved}
-        try:
-            g = case.put_to(answers.student, answers.signature, first_moved)
-            w = case.put_to(answers.right, answers.signature, first_moved)
-        except Exception:
-            continue
-        for output in wrong:
-            a, b, c, d = g[output], answers.got[group[0]][output], w[output], answers.want[group[0]][output]
-            if a.ndim and len(a) == len(value) and close(c[1:], d[1:], 1e-12) and not close(a[1:], b[1:], 1e-9):
-                return (f"{output} of one row depends on the other rows of {name}: something is summed, averaged or normalised "
-                        "over the wrong axis") + but(right)
+        numbers = {n: a for n, a in case.make().items()
+                   if isinstance(a, float) or isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size}
+        for name in numbers:
+            g, w = both(lambda a: {**a, name: a[name] * 1.3 + 0.01})
+            for output in [o for o in wrong if o in g and o in w]:
+                same, should = close(g[output], got[output], 1e-12), close(w[output], want[output], 1e-12)
+                if same != should:
+                    return f"{output} {'does not depend' if same else 'depends'} on {name}, and should{' not' * (not same)}" + but(right)
+        for name, axis in [(n, axis) for n, a in numbers.items() for axis in range(np.ndim(a))]:
+            size = numbers[name].shape[axis]
+            g, w = both(lambda a: {**a, name: with_first_moved(a[name], axis)})
+            for output in [o for o in wrong if o in g and o in w and size > 1]:
+                for along in [d for d, n in enumerate(want[output].shape) if n == size]:
+                    rest = [np.moveaxis(v[output], along, 0)[1:] for v in (g, got, w, want)]
+                    if close(rest[2], rest[3], 1e-12) and not close(rest[0], rest[1], 1e-9):
+                        letter = next((x for x, n in case.sizes.items() if n == size), size)
+                        return (f"{output}: of the {letter} along axis {along} each one's answer depends on the others, and should "
+                                "not: something is summed, averaged, shifted or normalised over the wrong axis") + but(right)
     return None
+
+
+def with_first_moved(array, axis):
+    """A copy with other numbers at the first place of an axis."""
+    moved = array.copy()
+    first = np.moveaxis(moved, axis, 0)[0]
+    np.moveaxis(moved, axis, 0)[0] = first * 0.6 + 0.3 * np.cos(np.arange(np.size(first))).reshape(np.shape(first))
+    return moved
 
 
 def smallest(answers, group):

@@ -53,8 +53,8 @@ def constant(values, sizes):
         named |= {f"{a}/{b}": n / m}
         if a < b:
             named |= {f"{a} {b}": n * m, f"1/({a} {b})": 1 / (n * m)}
-    for name, numbers in named.items():
-        for sign, factor in signs:
+    for sign, factor in signs:
+        for name, numbers in named.items():
             if np.all(np.abs(values - factor * numbers) <= EXACT * np.maximum(np.abs(values), 1e-9)):
                 return sign + name
     return None
@@ -67,8 +67,8 @@ def explained(name):
     return name + (f" ({', '.join(dict.fromkeys(words))})" if words else "")
 
 
-def ratio(got, want, sizes):
-    """A constant ratio in each case: minus one, 2, 1/N ..."""
+def ratio(got, want, sizes, unnamed=False):
+    """A constant ratio in each case: minus one, 2, 1/N ...; with `unnamed` any, also one that has no name."""
     factors = []
     for g, w in zip(got, want):
         ok = np.abs(w) > 1e-9 * np.abs(w).max(initial=0)
@@ -86,21 +86,24 @@ def ratio(got, want, sizes):
                 return f"is {words}"
     if name := constant(factors, sizes):
         return f"is {explained(name)} times what it should be"
+    if not unnamed:
+        return None
     if np.ptp(factors) <= EXACT * np.abs(factors).max():
         return f"is {factors[0]:.6g} times what it should be, in every place"
     return (f"is what it should be times one number in each case ({', '.join(f'{c:.5g}' for c in factors)}): a scale is wrong, "
             "not the formula's form")
 
 
-def offset(got, want, sizes):
-    """A constant added in each case."""
+def offset(got, want, sizes, unnamed=False):
+    """A constant added in each case; with `unnamed` any, also one that has no name."""
     added = []
     for g, w in zip(got, want):
         d = g - w
         if not np.isfinite(d).all() or d.size < 2 or np.ptp(d) > EXACT * max(1e-9, np.abs(w).max(), np.abs(d).max()):
             return None
         added.append(float(d.mean()))
-    name = constant(added, sizes)
+    if not (name := constant(added, sizes)) and not unnamed:
+        return None
     told = explained(name) if name else f"{', '.join(f'{c:.6g}' for c in dict.fromkeys(added))}"
     return f"is what it should be plus {told} in every place: a constant term is missing or too many"
 
@@ -174,6 +177,10 @@ def places(got, want, sizes, inputs):
         masks = [rule(w.shape) if w.ndim else None for w in wrong]
         if all(m is not None and np.array_equal(m, w) for m, w in zip(masks, wrong)):
             return f"is wrong {words} and right elsewhere"
+    rows = [w.reshape(len(w), -1).any(axis=1) if w.ndim else w for w in wrong]
+    first = [int(r.argmax()) if r.any() else 0 for r in rows]
+    if all(w.ndim and len(w) > 2 for w in wrong) and len(set(first)) == 1 and 0 < first[0] and all(r[first[0]:].all() for r in rows):
+        return f"is right in its first {first[0]} rows and wrong from then on"
     return None
 
 
@@ -204,13 +211,14 @@ def rearranged(got, want, sizes):
             ("is the average of all, in every place", lambda w: np.full(w.shape, w.mean())),
             ("is the sum of all, in every place", lambda w: np.full(w.shape, w.sum())),
             ("is cumulated over the rows", lambda w: np.cumsum(w, axis=0) if w.ndim else w),
-            ("is not normalised: divided by its sum along the last axis it is right", None),
+            ("is not normalised: divided by its sum along the last axis it is right", -1),
+            ("is not normalised: divided by its sum along the first axis it is right", 0),
             ("is normalised to the sum 1, which it must not be", lambda w: w / w.sum(axis=-1, keepdims=True) if w.ndim else w),
             ("has every row shifted by one", lambda w: np.roll(w, 1, axis=0) if w.ndim else w),
             ("has every row shifted by one", lambda w: np.roll(w, -1, axis=0) if w.ndim else w)):
         with np.errstate(all="ignore"):
-            if change is None:
-                if all(g.ndim and close(g / g.sum(axis=-1, keepdims=True), w) for g, w in zip(got, want)):
+            if isinstance(change, int):
+                if all(g.ndim and close(g / g.sum(axis=change, keepdims=True), w) for g, w in zip(got, want)):
                     return words
             elif all(close(g, change(w)) for g, w in zip(got, want)):
                 return words
@@ -228,6 +236,8 @@ def quantities(inputs):
             continue
         a = a.astype(np.float64)
         known[name] = a
+        if not name.isidentifier():
+            continue
         with np.errstate(all="ignore"):
             if "log_var" in name:
                 s = name.replace("log_var", "sigma")
@@ -239,7 +249,8 @@ def quantities(inputs):
                 known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a, f"e^{name}": np.exp(a),
                           f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a), f"log({name})": np.log(a),
                           f"tanh({name})": np.tanh(a), f"sigmoid({name})": 0.5 + 0.5 * np.tanh(0.5 * a),
-                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a, f"{name} (1 - {name})": a * (1 - a)}
+                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a, f"{name} (1 - {name})": a * (1 - a),
+                          f"sigmoid'({name})": 0.25 - 0.25 * np.tanh(0.5 * a) ** 2}
     return {name: a for name, a in known.items() if np.isfinite(a).all()}
 
 
@@ -276,6 +287,16 @@ def replaced(got, want, inputs):
         for words, c in (("", 1.0), ("minus ", -1.0), ("twice ", 2.0), ("half of ", 0.5)):
             if all(close(g, c * a) for g, a in zip(got, arrays)):
                 return f"is just {words}{name}"
+    return None
+
+
+def nearly(got, want):
+    """Almost right."""
+    size = max(np.abs(w[np.isfinite(w)]).max(initial=0) for w in want)
+    gap = max(np.abs(g - w)[np.isfinite(w)].max(initial=0) for g, w in zip(got, want))
+    if gap < 0.02 * size:
+        return (f"is nearly right, off by up to {gap / size:.1g} of its size: a step, an epsilon or a clip that is too large, an "
+                "approximation, or too few digits")
     return None
 
 
