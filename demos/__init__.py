@@ -4,7 +4,7 @@ import signal
 import sys
 
 # In reading order.
-LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check",
+LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check", "step",
            "latent_space", "unfolding", "elbo", "reparameterization", "vae", "explore", "evidence", "posterior",
            "observation", "autoregressive", "mu_law", "mistakes", "speed")
 

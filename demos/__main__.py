@@ -56,9 +56,11 @@ def parser(name):
     p.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; the numbers mean little")
     p.add_argument("--out", metavar="DIR", default="out", help="where the figures go (default out/)")
     if "--data DIR" in text:
-        p.add_argument("--data", metavar="DIR", help="digits or mnist, the bundled ones, or a folder of MNIST-format files; "
+        p.add_argument("--data", metavar="DIR", help="digits or mnist, the bundled ones, or a folder of such files; "
                        "of several sets, as EMNIST's, one: DIR/emnist-letters")
         p.add_argument("--names", metavar="A,B,...", help="names of the classes of --data, or a file of them")
+    if "--walk" in text:
+        p.add_argument("--walk", action="store_true", help="stop after each line until Enter is pressed")
     p.add_argument("--show", action="store_true", help="also open a window with each figure")
     return p
 

@@ -74,6 +74,8 @@ def _coded(cls, observation, binary=False, **how):
     """An autoencoder, VAE or IWAE, its data and its noise: N, D, H, K all different."""
     rng = np.random.default_rng(5)
     x = rng.random((4, 5))
+    if isinstance(observation, sv.DiscretizedLogistic):
+        x = np.round(x * (observation.n_levels - 1)) / (observation.n_levels - 1)
     how = {"hidden": (3,), "n_latent": 2, "activation": "tanh", "observation": observation, **how}
     shape = (4, 5) if cls is sv.Autoencoder else (3, 4, 2)
     return _model(cls, 5, **how), (np.round(x) if binary else x,), {"eps": rng.standard_normal(shape)}
@@ -90,6 +92,7 @@ GRADIENTS = {
     "VAE, sigmoid": lambda: _coded(sv.VAE, sv.Bernoulli(), binary=True, activation="sigmoid"),
     "VAE, grey": lambda: _coded(sv.VAE, sv.ContinuousBernoulli()),
     "VAE, Gaussian": lambda: _coded(sv.VAE, sv.Gaussian("shared")),
+    "VAE, levels": lambda: _coded(sv.VAE, sv.DiscretizedLogistic(5)),
     "IWAE": lambda: _coded(sv.IWAE, sv.Bernoulli(), binary=True),
     "autoencoder": lambda: _coded(sv.Autoencoder, sv.Gaussian(0.3), noise=0.4),
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
@@ -119,6 +122,7 @@ KL_GRAD, SAMPLER_GRAD = "probability.gaussian:kl_standard_grad", "probability.ga
 BERNOULLI_TERMS = "probability.observation.bernoulli:bernoulli_terms"
 GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
+LEVELS = "probability.observation.discretized_logistic:DiscretizedLogistic.value_and_grad"
 ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
 
 MISTAKES = (
@@ -197,13 +201,25 @@ MISTAKES = (
         (f"{GAUSSIAN}.sample", "** 0.5 * eps", "* eps"),
     ], "test_observation.check_sample_moments", "VAE, Gaussian", "nothing; samples with too little noise, or too much"),
     Mistake("observation", "a shared log variance counted once, not D times", [
-        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[1])", ""),
+        (f"{GAUSSIAN}.value_and_grad", " * (D // v.shape[-1])", ""),
         (f"{GAUSSIAN}.value_and_grad", "0.5 * (squares - 1)", "0.5 * (squares - v.shape[1] / D)"),
     ], "test_observation.check_gaussian_textbook", "VAE, Gaussian", "a fine curve; the variance grows too large"),
     Mistake("observation", "a density without its log 2 pi", [
         (f"{GAUSSIAN}.value_and_grad", " + D * LOG_2PI", ""),
     ], "test_observation.check_normalised", "VAE, Gaussian",
         "the same training, an ELBO too high by 0.92 nats a feature"),
+    Mistake("observation", "grey levels without the tails beyond the first and last", [
+        (LEVELS, "np.where(first, 1, above_a), np.where(first, 0, below_a)", "above_a, below_a"),
+        (LEVELS, "np.where(last, 1, below_b), np.where(last, 0, above_b)", "below_b, above_b"),
+        (LEVELS, "np.where(first | last, 1, width)", "width"),
+    ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
+    Mistake("observation", "the bin of a grey level twice as wide as the level", [
+        (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to two"),
+    Mistake("observation", "the scale's gradient without that of the bin's width", [
+        (LEVELS, " - q * (1 - width) / width", ""),
+    ], "test_observation.check_observation_gradient", "VAE, levels",
+        "it learns, worse: the scale comes out wrong"),
     Mistake("observation", "softmax without taking out the largest logit", [
         ("probability.observation.categorical:softmax_terms", "a - a.max(axis=1, keepdims=True)", "a - 0"),
     ], "test_observation.check_nothing_overflows", "classifier", "nothing, until a logit passes 88 and all is NaN"),
@@ -229,7 +245,8 @@ MISTAKES = (
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
-    ], "test_network.check_start_outputs", "VAE", "nothing, until a trained model is trained on: its outputs are thrown away"),
+    ], "test_network.check_start_outputs", "VAE", 
+        "nothing, until a trained model is trained on: its outputs are thrown away"),
     Mistake("network", "layers that compute with a copy of theta", [
         ("nn.network:share_out", "part.bind(theta[start:stop]", "part.bind(theta[start:stop].copy()"),
     ], "test_network.check_one_vector", "VAE", "a flat line"),
@@ -276,6 +293,17 @@ MISTAKES = (
     Mistake("optimizers", "momentum that scales the gradient by 1 - momentum", [
         ("nn.optimizers:SGD.update", "self.v += grad", "self.v += (1 - self.momentum) * grad"),
     ], "test_optimizers.check_sgd_is_the_textbook", "VAE", "as with a tenth of the learning rate"),
+    Mistake("optimizers", "Adagrad that forgets all but the last gradient", [
+        ("nn.optimizers:Adagrad.update", "self.G += np", "self.G[:] = np"),
+    ], "test_optimizers.check_adagrad_is_the_textbook", "VAE", "steps of lr in every coordinate, never shorter"),
+    Mistake("optimizers", "clipping that cuts off each number", [
+        ("nn.optimizers:clip", "grad *= limit / norm", "np.clip(grad, -limit, limit, out=grad)"),
+    ], "test_optimizers.check_clip", "VAE", "nothing: steps in another direction, longer than asked"),
+    Mistake("training", "clipping tensor by tensor", [
+        (EPOCH, "clip(model.grad, run.clip_norm)",
+         "ends = np.cumsum([view.size for view in model.named_parameters().values()])\n"
+         "                [clip(part, run.clip_norm) for part in np.split(model.grad, ends[:-1])]"),
+    ], "test_training.check_clipping_against_a_loop_by_hand", "VAE", "nothing: steps longer than was asked, and bent"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),
     ], "test_training.check_epochs", "VAE", "nothing, if the data come shuffled"),
@@ -294,15 +322,25 @@ MISTAKES = (
     Mistake("training", "early stopping that keeps a view of the best parameters", [
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
+    Mistake("training", "data that are drawn every epoch, drawn once", [
+        ("nn.examples:Drawn.of_epoch", "first, self.first = self.first, None", "first = self.first"),
+        ("nn.examples:Drawn.of_epoch", "del first\n            return self.draw(run.rng)", "return first"),
+    ], "test_examples.check_new_every_epoch", "VAE", "a better training loss, and a worse one on new data"),
+    Mistake("training", "labels that stay in their order when rows are read in another", [
+        ("nn.examples:ByRow.take", "labels[rows[order]]", "labels[rows]"),
+    ], "test_examples.check_by_row", "VAE", "a classifier no better than chance, from a file only"),
     # ---- callbacks
     Mistake("callbacks", "a warm-up by the whole run, never reaching 1", [
-        ("nn.callbacks:KLWarmup.epoch_begin", "(run.epoch + 1) / self.epochs", "run.epoch / run.epochs"),
+        ("nn.schedules:KLWarmup.multiplier", "(run.epoch + 1) / self.epochs", "run.epoch / run.epochs"),
     ], "test_callbacks.check_warmup", "VAE", "a fine loss, and codes far wider than the prior"),
     Mistake("callbacks", "a learning rate that decays the wrong way", [
-        ("nn.callbacks:LearningRateDecay.epoch_begin", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
+        ("nn.schedules:LearningRateDecay.multiplier", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
     ], "test_callbacks.check_decay", "VAE", "a slow start, and an end that is noisier than need be"),
+    Mistake("callbacks", "a step of the learning rate one epoch late", [
+        ("nn.schedules:StepDecay.multiplier", "epoch <= run.epoch", "epoch < run.epoch"),
+    ], "test_callbacks.check_steps", "VAE", "nothing"),
     Mistake("callbacks", "a warm-up that validates with the beta it trains with", [
-        ("nn.callbacks:KLWarmup.epoch_trained", "run.model.beta = self.beta", "pass"),
+        ("nn.schedules:KLWarmup.epoch_trained", "run.model.beta = self.value", "pass"),
     ], "test_callbacks.check_warmup", "VAE",
         "the first epochs look best, and early stopping brings them back"),
     # ---- PCA and its kin
@@ -355,7 +393,8 @@ MISTAKES = (
          "self.n_classes - 1 - self.apply(self.network, X)[:, ::-1]"),
     ], "test_classifier.check_ties", "classifier", "nothing, until scores and predictions are compared"),
     Mistake("VAE", "fresh noise between forward and backward", [
-        (f"{VAE}.through_z", "(dz, log_var, eps)", "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
+        (f"{VAE}.through_z", "(dz, log_var, eps)",
+         "(dz, log_var, np.random.default_rng(0).standard_normal(eps.shape))"),
     ], "test_vae.check_gradients", "VAE", "it learns, and settles somewhat low"),
     Mistake("VAE", "the KL's gradient forgotten", [
         (f"{VAE}.forward_backward", "dmu + dmu_kl, dlog_var + dlog_var_kl", "dmu, dlog_var"),
@@ -366,7 +405,7 @@ MISTAKES = (
     Mistake("VAE", "the KL summed but the reconstruction averaged over pixels", [
         ("models.vae:VAE.forward", "repeat(x, S), params)", "repeat(x, S), params)\n"
          "        log_px, dparams = log_px / x.shape[1], dparams / x.shape[1]"),
-        ("models.vae:VAE.log_likelihood", ".reshape(S, N)", ".reshape(S, N) / x.shape[1]"),
+        ("models.vae:VAE.log_likelihood", "return log_px", "return log_px / x.shape[1]"),
     ], "test_vae.check_linear_elbo", "VAE", "a small loss that soon stands still, and a KL of 0"),
     Mistake("VAE", "the ELBO reported with beta in it", [
         ("models.vae:VAE._terms", "reconstruction - kl, ", "reconstruction - self.beta * kl, "),
@@ -498,6 +537,10 @@ MISTAKES = (
     Mistake("data", "pixels of exactly one half turned white", [
         ("data.digits:binarize", "np.greater_equal", "np.greater"),
     ], "test_data.check_binarize", None, "an ELBO that no one can compare with"),
+    Mistake("data", "one draw of thresholds for all images", [
+        ("data.digits:stochastic_binarization", "rng.random(X.shape, dtype=X.dtype)",
+         "rng.random(X.shape[-1:], dtype=X.dtype) + 0 * X"),
+    ], "test_examples.check_stochastic_binarization", None, "a loss that jumps from epoch to epoch"),
     Mistake("data", "a split that takes classes as they come", [
         ("data.split:split", 'order[np.argsort(labels[order], kind="stable")]', "order"),
     ], "test_data.check_split", None, "an accuracy that depends on the seed"),

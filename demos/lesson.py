@@ -21,11 +21,12 @@ from scratchvae import plotting
 class Lesson:
     """The options of one run, and how it speaks. As a context it prints the name first and the time taken last."""
 
-    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, names=None, show=False):
+    def __init__(self, name, *, seed=0, quick=False, out="out", data=None, names=None, show=False,
+                 walk=False):
         if seed < 0:
             raise ValueError(f"--seed: want an integer >= 0, got {seed}")
         self.name, self.seed, self.quick, self.out, self.data, self.show = name, seed, quick, Path(out), data, show
-        self.names, self.transcript, self._images = names, [], None
+        self.names, self.walk, self.transcript, self._images = names, walk, [], None
 
     def __enter__(self):
         self._start = time.monotonic()
@@ -63,7 +64,7 @@ class Lesson:
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
 
         binary : pixels of at least one half become 1, the others 0      most : so many training images at most
-        classes : ValueError if fewer have 10 training images      default : the source where there is no --data, as "mnist"
+        classes : ValueError if fewer have 10 training images      default : without --data, as "mnist"
         What --data or the default holds is said when it is first read.
         """
         if self._images is None:
@@ -88,6 +89,13 @@ class Lesson:
         """Print a paragraph, and keep it for the transcript."""
         self.transcript.append(text + "\n")
         print(text, flush=True)
+
+    def wait(self):
+        """With --walk, go on when Enter is pressed; where nobody can press it, go on."""
+        try:
+            self.walk and input()
+        except EOFError:
+            self.walk = False
 
     def table(self, title, headers, rows):
         """Print rows of text and numbers under their headers; numbers to the right, as given by `number_text`."""

@@ -1,9 +1,10 @@
 """How fast can NumPy be? A training step beside its bare matrix products, and beside PyTorch and JAX where installed.
 
-Times a full training step of four VAEs (gather, forward, noise, loss, backward, Adam) in processes of their own, in turn, on
-one core and on two, and prints medians and ratios. Beside it stands the floor: the same matrix products alone. PyTorch and
-JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been compared
-with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted slopes.
+Times a full training step of four VAEs (gather, forward, noise, loss, backward, Adam) in processes of their own, in
+turn, on one core and on two, and prints medians and ratios. Beside it stands the floor: the same matrix products alone.
+PyTorch and JAX take part if they can be imported (pip install -e '.[compare]'), after their loss and gradient have been
+compared with ours on the same parameters and noise. Then PCA on 60,000 x 784 numbers, and cost against size with fitted
+slopes.
 
 With --data DIR, PCA is of MNIST-format files. Takes about 480 s with PyTorch, JAX and scikit-learn, 170 s
 without; on 60,000 images as long. Writes speed_step, speed_scaling,
@@ -50,7 +51,8 @@ def run(lesson):
     contenders = ["floor", *here]
     lesson.table("Median step time in ms, and the ratio of ours to the others' (less is better), in turn in one run",
                  ["step", "threads", "ours, ms", *(f"ours / {name}" for name in contenders)],
-                 [(label, threads, f"{n['scratchvae']:.3f}", *(f"{n['scratchvae'] / n[name]:.2f}" for name in contenders))
+                 [(label, threads, f"{n['scratchvae']:.3f}",
+                   *(f"{n['scratchvae'] / n[name]:.2f}" for name in contenders))
                   for (label, threads), n in numbers.items()])
     middle, most = np.quantile(np.concatenate([n["spread"] for n in numbers.values()]), (0.5, 0.9))
     lesson.say(f"The ratio of a single round lay within {middle:.0%} of the one printed in half of all rounds, within "
@@ -61,8 +63,8 @@ def run(lesson):
                  [(label, threads, *(f"{n[name] / n['floor']:.2f}" for name in everyone))
                   for (label, threads), n in numbers.items()])
     memory = {label: n["memory"] for (label, threads), n in numbers.items() if threads == 1}
-    lesson.table("Peak resident memory while training, in MiB, and how much of it the process did not hold before its first "
-                 "step",
+    lesson.table("Peak resident memory while training, in MiB, and how much of it the process did not hold before its "
+                 "first step",
                  ["step", *next(iter(memory.values()))],
                  [(label, *(f"{peak:.0f}, {peak - before:.0f}" for peak, before in m.values()))
                   for label, m in memory.items()])
@@ -70,8 +72,9 @@ def run(lesson):
     shares = profile(lesson)
     lesson.table(f"Where the time of step a goes, as shares of the step ({own_threads()})", ["part", "share"],
                  [(name, f"{share:.0%}") for name, share in shares.items()])
-    lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one for each\n"
-               "operation, and all threads at it where NumPy has one. Matrix products are the work of each one's own library.")
+    lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one "
+               "for each\noperation, and all threads at it where NumPy has one. Matrix products are the work of each "
+               "one's own library.")
     lesson.save(step_figure(numbers), "speed_step")
     pca = pca_race(lesson, cores)
     scaling = cost_against_size(lesson)
@@ -164,7 +167,7 @@ def race(lesson, label, threads, names):
 
 
 def agree(racers, config, rng):
-    """Hold everyone's loss, gradient and Adam step against ours, on the same parameters, data and noise; or ValueError."""
+    """Hold everyone's loss, gradient and Adam step against ours, on the same parameters, data and noise."""
     D, K, B = config["n_features"], config["n_latent"], config["batch"]
     vae = sv.VAE(D, hidden=config["hidden"], n_latent=K, activation=config["activation"], rng=rng)
     x, eps = (rng.random((B, D)) < 0.3).astype(np.float32), rng.standard_normal((B, K), dtype=np.float32)
@@ -182,8 +185,8 @@ def agree(racers, config, rng):
                 # Adam's first step is 0.001 times each gradient's sign, and the sign of a few is all rounding
                 step_error = np.linalg.norm(file["theta"] - vae.theta) / np.linalg.norm(vae.theta - before)
             if max(loss_error, grad_error) > 1e-4 or step_error > 2e-3:
-                raise ValueError(f"{racer.name}: it does not do the same work; its loss, gradient and step are apart from "
-                                 f"ours by {loss_error:.1e}, {grad_error:.1e} and {step_error:.1e}")
+                raise ValueError(f"{racer.name}: it does not do the same work; its loss, gradient and step are apart "
+                                 f"from ours by {loss_error:.1e}, {grad_error:.1e} and {step_error:.1e}")
 
 
 def profile(lesson):
@@ -228,7 +231,7 @@ def profile(lesson):
 
 
 def step_figure(numbers):
-    """Bars: our step time over each framework's (the floor's, where there is none), by configuration and thread count."""
+    """Bars: our step time over each framework's (the floor's, where there is none), by configuration and threads."""
     threads, first = sorted({t for _, t in numbers}), next(iter(numbers.values()))
     colours = {"torch, default Adam": plotting.OTHER_COLOURS[0], "torch, fused Adam": plotting.OTHER_COLOURS[1],
                "jax": plotting.OTHER_COLOURS[2]}
@@ -296,10 +299,10 @@ def pca_race(lesson, cores):
     # ours once more, before the components are rounded to the data's float32
     inside = {f"scratchvae, {name}": angle(solve(X, mean)[1][:k].T) for name, solve in SOLVERS.items()}
     medians = {name: float(np.median(s)) for name, s in seconds.items()}
-    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores} threads; the angle is to the float64 "
-                 "solution's subspace",
-                 ["solver", "seconds", "over numpy.linalg.svd", "squared error above the least", "largest angle, radians",
-                  "before rounding to float32"],
+    lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores} threads; the angle is to the "
+                 "float64 solution's subspace",
+                 ["solver", "seconds", "over numpy.linalg.svd", "squared error above the least",
+                  "largest angle, radians", "before rounding to float32"],
                  [(name, f"{s:.2f}", f"{s / medians['numpy.linalg.svd']:.2f}", f"{errors[name][1]:.1e}",
                    f"{errors[name][0]:.1e}", f"{inside[name]:.1e}" if name in inside else "")
                   for name, s in medians.items()])
@@ -402,8 +405,8 @@ def with_fits(figure, sizes, curves):
     """The figure of `plotting.lines` with its curves' fits, dashed."""
     ax = figure.axes[0]
     for values in curves.values():
-        ax.plot(sizes[-3:], np.exp(np.polyval(fit(sizes, values), np.log(sizes[-3:]))), color="black", linestyle=(0, (3, 3)),
-                linewidth=1, zorder=5)
+        ax.plot(sizes[-3:], np.exp(np.polyval(fit(sizes, values), np.log(sizes[-3:]))), color="black",
+                linestyle=(0, (3, 3)), linewidth=1, zorder=5)
     return figure
 
 

@@ -24,7 +24,8 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1)
     rng = lesson.rng(stream)
     model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
     epochs = lesson.epochs(200 if images.large else 300, 8, images.train)
-    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
+    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
+           valid=images.valid,
            callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
     return model
 

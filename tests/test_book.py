@@ -9,15 +9,16 @@ import pytest
 
 import scratchvae as sv
 from demos import LESSONS, linear_autoencoder, observation
+from demos.book import CHAPTERS, FIGURES, PAGES, ROOT, renewed
 from demos.__main__ import parser
 from demos.catalogue_of_mistakes import MISTAKES, plant
 from demos.vae import independent_pixels
 from scratchvae.models.probabilistic_pca import linear_vae
 
-ROOT = Path(__file__).parent.parent
-FIGURES = ROOT / "demos" / "figures"
-PAGES = (ROOT / "README.md", ROOT / "demos" / "README.md")
-BOOK = PAGES[1].read_text()
+TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README, *BOOK_PAGES = PAGES
+BOOK = "\n".join(TEXT[page] for page in BOOK_PAGES)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
 # ---- reading the book -----------------------------------------------------------------------------------------------
@@ -29,9 +30,7 @@ def blocks(language, text):
 
 def chapters():
     """Lesson name -> its chapter's text."""
-    parts = re.split(r"^## (.+)$", BOOK, flags=re.MULTILINE)
-    numbered = [(re.match(r"\d+\. (\w+)$", heading), text) for heading, text in zip(parts[1::2], parts[2::2])]
-    return {heading[1]: text for heading, text in numbered if heading}
+    return {name: TEXT[page] for name, page in CHAPTERS.items()}
 
 
 def section(title):
@@ -92,59 +91,80 @@ def test_every_numbered_equation_is_in_the_map_once_and_in_order():
 
 
 def test_equations_carry_their_chapters_number():
-    for heading, text in re.findall(r"^## (\d+)\. \w+\n(.*?)(?=^## )", BOOK, re.MULTILINE | re.DOTALL):
+    for text in chapters().values():
+        chapter = re.match(r"# (\d+)\. ", text)[1]
         for n, number in enumerate(re.findall(r"\\tag\{(\S+?)\}", text), 1):
-            assert number == f"{heading}.{n}"
+            assert number == f"{chapter}.{n}"
 
 
 # ---- links, quotations, commands, tables, figures -------------------------------------------------------------------
 
-@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
+def anchors(page):
+    """The anchors of a page's headings."""
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_no_relative_link_is_dead(page):
-    text = page.read_text()
-    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif not target.startswith(("http://", "https://")):
-            assert (page.parent / target.split("#")[0]).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", TEXT[page], flags=re.MULTILINE | re.DOTALL)):
+        if not target.startswith(("http://", "https://")):
+            path, _, place = target.partition("#")
+            assert (page.parent / path).exists(), target
+            assert not place or place in anchors(page.parent / path if path else page), target
 
 
-def test_quoted_code_is_in_the_linked_file_line_by_line():
-    place = re.compile(r"\[`([\w.]+)`\]\(([\w./]+\.py)\)[^\[]*?\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    quotes = place.findall(BOOK)
-    assert len(quotes) == len(blocks("python", BOOK))
-    for name, path, quoted in quotes:
-        source = [line.strip() for line in (PAGES[1].parent / path).read_text().splitlines()]
-        assert re.search(rf"(def|class) {name.split('.')[-1]}\b", "\n".join(source)), name
-        for piece in quoted.split("...\n"):
-            lines = [line.strip() for line in piece.splitlines()]
-            assert any(source[i:i + len(lines)] == lines for i in range(len(source))), f"{path} has not:\n{piece}"
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_no_page_is_out_of_step(page):
+    assert TEXT[page] == renewed(page), "python -m demos.book puts the present code and tables into the pages"
+
+
+@pytest.mark.parametrize("page", BOOK_PAGES, ids=NAMES[1:])
+def test_every_table_and_every_quotation_stands_below_its_mark(page):
+    for before, language in re.findall(r"^(.*)\n```(text|python)$", TEXT[page], re.MULTILINE):
+        assert before.startswith("<!-- "), f"the {language} block after {before!r} has no mark"
+
+
+def test_a_mark_that_finds_nothing_or_too_much_is_refused(tmp_path, monkeypatch):
+    page = ROOT / "demos" / "book" / "a page.md"
+    for mark, complaint in (("table kl: no such words", "0 first lines"), ("table kl: 1", "first lines"),
+                            ("code demos/kl.py: nowhere", "0 definitions"), ("code demos/kl.py: run: def", "0 lines"),
+                            ("rows mistakes: no such words", "0 lines"), ("table nothing: x", "No such file")):
+        monkeypatch.setattr(Path, "read_text", lambda self, encoding, mark=mark, read=Path.read_text: (
+            f"<!-- {mark} -->\n```text\nold\n```\n" if self == page else read(self, encoding=encoding)))
+        with pytest.raises(ValueError, match=f"a page.md.*{complaint}"):
+            renewed(page)
+        monkeypatch.undo()
+
+
+def test_every_quotation_follows_a_link_to_its_file():
+    for page in BOOK_PAGES:
+        for before, path in re.findall(r"(.*?)<!-- code (\S+?): ", TEXT[page], re.DOTALL):
+            links = re.findall(r"\]\(([\w./]+\.py)\)", before.rpartition("```\n")[2])
+            assert ROOT / path in [(page.parent / link).resolve() for link in links], f"{page.name}: {path}"
 
 
 def test_every_lesson_has_a_chapter_with_question_and_command():
     assert list(chapters()) == list(LESSONS)
     for name, text in chapters().items():
-        assert re.match(r"\s*\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
+        assert re.search(r"\n\n\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
         assert [f"python -m demos {name}"] in [block[:1] for block in blocks("sh", text)]
         assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
 
 
 def test_a_lesson_asks_the_same_question_everywhere():
-    asked = dict(re.findall(r"^\| \[`(\w+)`\]\([^)]*\) \| (.*?) \|$", PAGES[0].read_text(), re.MULTILINE))
+    asked = dict(re.findall(r"^\| \[`(\w+)`\]\([^)]*\) \| (.*?) \|$", TEXT[README], re.MULTILINE))
     assert list(asked) == list(LESSONS)
     for name, text in chapters().items():
-        assert re.match(r"\s*\*([^*]+\?)\*\n", text)[1] == asked[name]
+        assert re.search(r"\n\n\*([^*]+\?)\*\n", text)[1] == asked[name]
         assert importlib.import_module(f"demos.{name}").__doc__.startswith(asked[name])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=["README", "book"])
-def test_every_command_names_a_lesson_or_the_package(page):
-    text = page.read_text()
+def test_every_command_names_a_lesson_or_the_package():
+    text = "\n".join(TEXT.values())
     commands = [line for block in blocks("sh", text) for line in block] + re.findall(r"`(python -m [^`]+)`", text)
     assert commands
     for command in commands:
-        for match in re.finditer(r"python3? -m (demos|scratchvae)\b([^&|;]*)", command):
+        for match in re.finditer(r"python3? -m (demos|scratchvae)(?![.\w])([^&|;]*)", command):
             package, arguments = match[1], shlex.split(match[2])
             if package == "scratchvae":
                 assert arguments == [] and (ROOT / "scratchvae" / "__main__.py").exists()
@@ -153,19 +173,8 @@ def test_every_command_names_a_lesson_or_the_package(page):
                 parser(arguments[0]).parse_args(arguments[1:])
 
 
-def test_every_table_is_in_its_lessons_transcript():
-    for name, text in chapters().items():
-        for block in blocks("text", text):
-            path = FIGURES / f"{name}.txt"
-            assert path.exists(), f"{path.relative_to(ROOT)} is missing: python -m demos {name} --out demos/figures"
-            printed = [line.rstrip() for line in path.read_text().splitlines()]
-            assert len(block) > 2, f"{name}: the table {block[0]!r} is empty"
-            assert any(printed[i:i + len(block)] == block for i in range(len(printed))), (
-                f"{name}: the book's table is not what the lesson printed:\n" + "\n".join(block))
-
-
 def test_every_figure_is_shown_in_its_chapter_and_every_shown_figure_is_there():
-    shown = {name: re.findall(r"!\[[^\]]+\]\(figures/([^)]+)\)", text) for name, text in chapters().items()}
+    shown = {name: re.findall(r"!\[[^\]]+\]\(\.\./figures/([^)]+)\)", text) for name, text in chapters().items()}
     drawn = {path.name for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")}
     for name, figures in shown.items():
         lesson = importlib.import_module(f"demos.{name}")
@@ -363,9 +372,3 @@ def check_what_a_wrong_kl_reports():
 
 def test_what_a_wrong_kl_reports():
     check_what_a_wrong_kl_reports()
-
-
-def test_every_number_block_of_the_readme_was_printed_by_a_lesson():
-    printed = {line for path in FIGURES.glob("*.txt") for line in path.read_text().splitlines()}
-    shown = [line for block in blocks("text", PAGES[0].read_text()) for line in block]
-    assert len(shown) > 10 and [line for line in shown if line not in printed] == []

@@ -196,6 +196,22 @@ def test_bound_s_error():
     check_bound_s_error()
 
 
+@pytest.mark.parametrize("measure", [lambda **how: evidence.log_evidence(n_samples=3, **how),
+                                     lambda **how: evidence.multi_sample_bound(k=2, n_repeats=2, **how)])
+def test_evidence_says_how_far_it_is_if_asked(measure, monkeypatch, capsys):
+    """In blocks of two rows, a line after each, the same numbers; without a Progress nothing is said."""
+    X, vae, _ = blurred_linear(4)
+    monkeypatch.setattr(evidence, "BLOCK", 8 * vae.width)
+    silent = measure(vae=vae, X=X, rng=rng(3))
+    assert capsys.readouterr() == ("", "")
+    spoken = measure(vae=vae, X=X, rng=rng(3), progress=sv.Progress("log p(x)", interval=0))
+    for one, other in zip(silent, spoken):
+        np.testing.assert_array_equal(one, other)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [f"log p(x) row {n}/{N}" for n in range(2, N, 2)] + [f"log p(x) row {N}/{N}"]
+    assert lines[-1].endswith("done") and all(line.endswith("s left") for line in lines[:-1])
+
+
 def test_multi_sample_bound():
     check_multi_sample_bound()
 
@@ -286,7 +302,7 @@ def test_blocks_of_codes_and_of_points(monkeypatch):
 
     want = both()
     monkeypatch.setattr(aggregate, "BLOCK", 3 * N * K)
-    monkeypatch.setattr(posterior, "BLOCK", 100)
+    monkeypatch.setattr(posterior, "IN_CACHE", 100)
     for a, b in zip(both(), want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 

@@ -216,8 +216,17 @@ def test_another_process_loads_an_own_class_only_if_it_has_imported_it(known, tm
     if known == "known":
         assert said == ["Laplace"]
     else:
-        assert "no class 'test_extending.Laplace' is known here" in said[0] and "its module imported" in said[0]
+        assert "no class 'test_extending.Laplace' is known here" in said[0] and "import its module" in said[0]
         assert "model.npz" in said[0] and imported == "False"
+
+
+def test_a_class_of_the_program_that_was_run_is_told_to_move(tmp_path):
+    script = ("import sys, numpy as np, scratchvae as sv\n"
+              "class Swish(sv.Layer): pass\n"
+              "sv.save(sv.VAE(4, n_latent=1, activation=Swish, rng=np.random.default_rng(0)), sys.argv[1])\n")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "model.npz")], cwd=ROOT, check=True, timeout=60)
+    with pytest.raises(ValueError, match="model.npz.*no class '__main__.Swish'.*keep it in a module that you import"):
+        sv.load(tmp_path / "model.npz")
 
 
 # ---- layers ---------------------------------------------------------------------------------------------------------
@@ -325,7 +334,7 @@ def test_an_own_optimizer_trains_and_continues_from_a_checkpoint(tmp_path):
                checkpoint=checkpoint)
         thetas.append(model.theta)
     assert np.array_equal(thetas[0], thetas[2]) and not np.array_equal(thetas[0], thetas[1])
-    with pytest.raises(ValueError, match="its optimizer is .*Lion.*0.9.*, this one's .*0.8"):
+    with pytest.raises(ValueError, match="its optimizer, .*Lion, beta is 0.9, this one's 0.8"):
         sv.fit(vae(), reals(), epochs=6, batch_size=16, optimizer=Lion(1e-3, beta=0.8, weight_decay=0.1), rng=rng(),
                checkpoint=tmp_path / "run.npz")
 

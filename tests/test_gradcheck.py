@@ -460,11 +460,11 @@ def test_relative_errors_are_taken_over_the_tensor():
     (np.ones(3, np.float32), np.ones(3), TypeError, "theta: want float64.*float32"),
     (np.ones(3), np.ones(3, np.float32), TypeError, "grad: want float64.*float32"),
     (np.ones(3, int), np.ones(3), TypeError, "theta: want float64"),
-    (np.ones(3), np.ones(4), ValueError, r"grad: want a vector \(P,\), got \(4,\)"),
-    (np.ones((3, 1)), np.ones((3, 1)), ValueError, "theta: want a vector"),
-    (np.ones(0), np.ones(0), ValueError, "theta: want a vector"),
-    ([1.0, 2.0], np.ones(2), ValueError, "theta: want a vector"),
-    (np.ones(2), [1.0, 2.0], ValueError, "grad: want a vector"),
+    (np.ones(3), np.ones(4), ValueError, r"grad: want shape \(3,\), got \(4,\)"),
+    (np.ones((3, 1)), np.ones((3, 1)), ValueError, r"theta: want shape \(P,\), got \(3, 1\)"),
+    (np.ones(0), np.ones(0), ValueError, "theta: got an empty array"),
+    ([1.0, 2.0], np.ones(2), TypeError, "theta: want a vector"),
+    (np.ones(2), [1.0, 2.0], TypeError, "grad: want a vector"),
 ])
 def test_check_gradient_refuses(theta, grad, error, words):
     with pytest.raises(error, match=words):

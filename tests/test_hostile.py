@@ -190,11 +190,13 @@ DOORS = {
     # what a number means
     "Bernoulli": function(sv.Bernoulli), "CrossEntropy": function(sv.CrossEntropy),
     "Categorical": function(sv.Categorical),
+    "DiscretizedLogistic": function(sv.DiscretizedLogistic, n_levels=17, scale=0.5, uniform=0.1),
     "ContinuousBernoulli": function(sv.ContinuousBernoulli), "Gaussian": function(sv.Gaussian, variance=1.0, floor=0.1),
     **observation_doors("Bernoulli", sv.Bernoulli, X, reals(N, D)),
     **observation_doors("CrossEntropy", sv.CrossEntropy, rng(4).random((N, D)), reals(N, D)),
     **observation_doors("ContinuousBernoulli", sv.ContinuousBernoulli, rng(4).random((N, D)), reals(N, D)),
     **observation_doors("Gaussian", lambda: sv.Gaussian("diagonal"), reals(N, D), reals(N, 2 * D)),
+    **observation_doors("DiscretizedLogistic", lambda: sv.DiscretizedLogistic(2), X, reals(N, 2 * D)),
     **observation_doors("Categorical", sv.Categorical, LABELS, reals(N, C)),
     "comparable": function(lambda observations: sv.comparable(observations, sv.Bernoulli()),
                            observations=sv.Bernoulli()),
@@ -251,6 +253,8 @@ DOORS = {
                       dtype=np.float64),
     "Optimizer": function(sv.Optimizer, lr=0.1, weight_decay=0.1),
     "SGD": function(sv.SGD, lr=0.1, momentum=0.5, weight_decay=0.1),
+    "Adagrad": function(sv.Adagrad, lr=0.1, eps=1e-8, weight_decay=0.1),
+    "Adagrad.step": method(lambda: sv.Adagrad(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam": function(sv.Adam, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1),
     "SGD.step": method(lambda: sv.SGD(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam.step": method(lambda: sv.Adam(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
@@ -260,13 +264,13 @@ DOORS = {
         tolerance=1e-7, floor=1e-8),
     "History": function(sv.History),
     "fit": function(sv.fit, ("X", "model"), model=VAE, X=X, labels=None, epochs=2, batch_size=4,
-                    optimizer=Fresh(sv.Adam),
-                    rng=RNG, valid=X, callbacks=(), checkpoint=None),
+                    optimizer=Fresh(sv.Adam), clip_norm=1.0,
+                    rng=RNG, valid=X, callbacks=(), checkpoint=None, changed=()),
     "fit with labels": function(  # an X that is too large shows in the loss, which is then what is named
         sv.fit, ("X", "labels", "model", "loss"),
         model=Kept(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64)), X=reals(N, D),
-        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), rng=RNG,
-        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None),
+        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), clip_norm=0.5, rng=RNG,
+        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None, changed=()),
     "network.mlp": function(
         lambda n_in, hidden, activation, rng, dtype: network.mlp(n_in, hidden, 4, activation=activation, n_shared=1,
                                                                  rng=rng, dtype=dtype),
@@ -275,6 +279,7 @@ DOORS = {
     "Callback": function(sv.Callback), "Progress": function(sv.Progress, interval=1.0),
     "KLWarmup": function(sv.KLWarmup, epochs=3),
     "EarlyStopping": function(sv.EarlyStopping, ("monitor", "direction"), patience=3, monitor="loss", direction="fall"),
+    "StepDecay": function(sv.StepDecay, epochs=(1, 3), factor=0.5),
     "LearningRateDecay": function(sv.LearningRateDecay, start=0.5),
     # models
     "Standardizer": function(sv.Standardizer),
@@ -306,8 +311,8 @@ DOORS = {
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth
-    "log_evidence": function(sv.log_evidence, ("X",), vae=REAL, X=reals(N, D), method="defensive", **SMALL),
-    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
+    "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
+    "multi_sample_bound": function(sv.multi_sample_bound, ("X",), progress=None, vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
                                    method="importance"),
     "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
     "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),
@@ -358,6 +363,7 @@ DOORS = {
     "load_digits": function(sv.load_digits), "load_mnist": function(sv.load_mnist),
     "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
     "binarize": function(sv.binarize, X=reals(N, D), threshold=0.5),
+    "stochastic_binarization": function(lambda X, rng: sv.stochastic_binarization(X)(rng), X=rng(4).random((N, D)), rng=RNG),
     "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
     "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),
     **{name: function(getattr(sv, name), n=3, noise=0.1, rng=RNG) for name in ("circle", "spiral", "s_curve")},
@@ -374,15 +380,17 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|value_and_grad|noise|damage|update|start|through_z|through_kl)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms": "inside `elbo`, and of analysis behind its doors",
+    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
+    r".*\.accept_rows": "`accept`, inside `fit`",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
-    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
+    r".*\.along": "inside `log_evidence`",
+    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings|of|multiplier|fits)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",

@@ -99,10 +99,11 @@ CHECKS = {
     "test_gaussian.check_kl_near_the_prior": lambda check, _: [check(dtype) for dtype in (np.float32, np.float64)],
     "test_observation.check_log_probability_is_not_positive": lambda check, _: check(
         "bernoulli", 0, 3, 5, 10, np.float64),
-    "test_observation.check_observation_gradient": lambda check, _: check("bernoulli", 0, 4, 3),
+    "test_observation.check_observation_gradient": lambda check, _: [
+        check(name, 0, 4, 3) for name in ("bernoulli", "logistic diagonal")],
     "test_observation.check_normalised": lambda check, _: [
         check(name, normals(2, 1, test_observation.model(name).n_params(1), scale=1.5))
-        for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal")],
+        for name in ("continuous", "gaussian", "gaussian shared", "gaussian diagonal", "logistic diagonal")],
     "test_observation.check_sample_moments": lambda check, _: [check(name) for name in test_observation.LIKELIHOODS],
     "test_observation.check_gaussian_textbook": lambda check, _: [
         check(v, 0, 4, 3) for v in (0.7, "shared", "diagonal")],
@@ -120,8 +121,14 @@ CHECKS = {
         [test_network.dense(4, 3), sv.ReLU(), test_network.dense(3, 5)]),
     "test_optimizers.check_adam_first_step": lambda check, _: check(normals(0, 6)),
     "test_optimizers.check_adam_is_the_textbook": lambda check, _: check(0, 5, eps=1e-3),
+    "test_optimizers.check_adagrad_is_the_textbook": lambda check, _: check(0, 5),
+    "test_optimizers.check_clip": lambda check, _: check(normals(0, 6), 1.0),
     "test_optimizers.check_weight_decay_is_decoupled": lambda check, _: check("adam"),
     "test_optimizers.check_sgd_is_the_textbook": lambda check, _: check(0, 5, 0.9),
+    "test_examples.check_new_every_epoch": lambda check, _: check(),
+    "test_examples.check_by_row": lambda check, tmp_path: check(tmp_path),
+    "test_examples.check_stochastic_binarization": lambda check, _: check(),
+    "test_training.check_clipping_against_a_loop_by_hand": lambda check, _: check(),
     "test_training.check_epochs": lambda check, _: check(23, 5),
     "test_training.check_validation_draws_nothing": lambda check, _: check(),
     "test_training.check_resume": lambda check, tmp_path: resumed(tmp_path),
@@ -132,6 +139,7 @@ CHECKS = {
     "test_gradcheck.check_near_an_optimum": lambda check, _: check(),
     "test_gradcheck.check_noise_that_is_not_held_fixed": lambda check, _: check(1.0),
     "test_callbacks.check_warmup": lambda check, _: [check(6, n_warm) for n_warm in (4, 20)],
+    "test_callbacks.check_steps": lambda check, _: check(),
     "test_callbacks.check_decay": lambda check, _: check(6, 0.25),
     "test_pca.check_centred": lambda check, _: check(),
     "test_pca.check_covariance_agrees": lambda check, _: check(test_pca.data()),
@@ -200,6 +208,7 @@ GRADIENT_CHECKS = {
     "VAE, sigmoid": lambda: test_vae.check_gradients(*bernoulli_vae("sigmoid")),
     "VAE, grey": lambda: test_vae.check_gradients(*vae_of(sv.ContinuousBernoulli())),
     "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
+    "VAE, levels": lambda: test_vae.check_gradients(*vae_of(sv.DiscretizedLogistic(5))),
     "IWAE": lambda: test_iwae.check_iwae_gradients(),
     "autoencoder": lambda: test_autoencoder.check_gradients(
         test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian(1)),

@@ -19,8 +19,10 @@ from scratchvae.probability import observation
 from scratchvae.probability.observation import bernoulli, continuous_bernoulli
 
 CB_LOGITS = [s * a for a in (0.0, 1e-9, 0.3, 0.8, 0.999999, 1.0, 1.00001, 30.0, 700.0) for s in (1, -1)]
-NAMES = ["bernoulli", "cross entropy", "continuous", "gaussian", "gaussian shared", "gaussian diagonal", "categorical"]
+NAMES = ["bernoulli", "cross entropy", "continuous", "gaussian", "gaussian shared", "gaussian diagonal", "categorical",
+         "logistic", "logistic shared", "logistic diagonal"]
 LIKELIHOODS = [name for name in NAMES if name != "cross entropy"]
+LEVELS = 9
 LOGIT_MODELS = ["bernoulli", "cross entropy", "continuous", "categorical"]
 
 
@@ -30,7 +32,10 @@ def model(name):
             "continuous": lambda: observation.ContinuousBernoulli(), "gaussian": lambda: observation.Gaussian(0.7),
             "gaussian shared": lambda: observation.Gaussian("shared", floor=0.3),
             "gaussian diagonal": lambda: observation.Gaussian("diagonal", floor=0.3),
-            "categorical": lambda: observation.Categorical()}[name]()
+            "categorical": lambda: observation.Categorical(),
+            "logistic": lambda: observation.DiscretizedLogistic(LEVELS, scale=0.07, uniform=0.01),
+            "logistic shared": lambda: observation.DiscretizedLogistic(LEVELS, scale="shared", uniform=0.01),
+            "logistic diagonal": lambda: observation.DiscretizedLogistic(LEVELS, uniform=0.01)}[name]()
 
 
 def data(name, seed, N, D, dtype=np.float64):
@@ -38,6 +43,8 @@ def data(name, seed, N, D, dtype=np.float64):
     r = strategies.rng(seed)
     if name == "categorical":
         return r.integers(D, size=N)
+    if name.startswith("logistic"):
+        return (r.integers(LEVELS, size=(N, D)) / (LEVELS - 1)).astype(dtype)
     x = r.standard_normal((N, D)) if name.startswith("gaussian") else r.random((N, D))
     return ((x < 0.5) if name == "bernoulli" else x).astype(dtype)
 
@@ -62,6 +69,8 @@ def support_quadrature(name, params):
         return np.array([[0.0], [1.0]]), np.ones(2)
     if name == "categorical":
         return np.arange(params.shape[1]), np.ones(params.shape[1])
+    if name.startswith("logistic"):
+        return np.arange(LEVELS)[:, None] / (LEVELS - 1), np.ones(LEVELS)
     if name == "continuous":
         x, weights = unit_quadrature()
         return x[:, None], weights
@@ -371,7 +380,8 @@ def test_the_floor_bounds_the_density(variance):
 
 def test_n_params_and_n_shared():
     sizes = {name: (model(name).n_params(5), model(name).n_shared) for name in NAMES}
-    assert sizes == {**{name: (5, 0) for name in NAMES}, "gaussian shared": (6, 1), "gaussian diagonal": (10, 0)}
+    assert sizes == {**{name: (5, 0) for name in NAMES}, "gaussian shared": (6, 1), "gaussian diagonal": (10, 0),
+                     "logistic shared": (6, 1), "logistic diagonal": (10, 0)}
 
 
 @pytest.mark.parametrize("variance", [0, -1.0, np.nan, np.inf])
@@ -385,6 +395,74 @@ def test_gaussian_refuses_other_arguments():
         observation.Gaussian("full")
     with pytest.raises(ValueError, match="floor"):
         observation.Gaussian("diagonal", floor=-1e-3)
+
+
+# ---- discretized logistic ----------------------------------------------------------------------------------------
+
+def logistic_probability(level, mean, scale, uniform, L=None):
+    """The textbook's difference of the distribution function at the ends of a level's bin, and the uniform's share."""
+    L = L or LEVELS
+    cdf = [0.0 if k == 0 else 1.0 if k == L else 1 / (1 + np.exp((mean - (k - 0.5) / (L - 1)) / scale))
+           for k in (round(level * (L - 1)), round(level * (L - 1)) + 1)]
+    return (1 - uniform) * (cdf[1] - cdf[0]) + uniform / L
+
+
+def scale_of(m, t, j):
+    """Feature j's scale under m, whose params end with t."""
+    return m.scale if not len(t) else 1 / (30 * (m.n_levels - 1)) + np.exp(t[j % len(t)])
+
+
+def check_logistic_textbook(scale, seed, N, D):
+    m = observation.DiscretizedLogistic(LEVELS, scale=scale, uniform=0.01)
+    x, params = data("logistic", seed, N, D), strategies.normals(seed + 1, N, m.n_params(D))
+    p = [[logistic_probability(x[n, j], params[n, j], scale_of(m, params[n, D:], j), 0.01) for j in range(D)]
+         for n in range(N)]
+    np.testing.assert_allclose(m.log_prob(x, params), np.log(p).sum(axis=1), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.07, "shared", "diagonal"])
+@settings(max_examples=20)
+@given(seed=strategies.seeds, shape=strategies.sizes(2))
+def test_logistic_textbook(scale, seed, shape):
+    check_logistic_textbook(scale, seed, *shape)
+
+
+def check_two_levels_are_a_coin():
+    """Of two levels and scale 1 the logit of p(x = 1) is m - 1/2: Bernoulli's, but for the uniform's share."""
+    a, x = strategies.normals(0, 7, 4, scale=3), data("bernoulli", 1, 7, 4)
+    m = observation.DiscretizedLogistic(2, scale=1, uniform=1e-12)
+    np.testing.assert_allclose(m.log_prob(x, a + 0.5), observation.Bernoulli().log_prob(x, a), rtol=1e-9)
+    np.testing.assert_allclose(m.log_prob_and_grad(x, a + 0.5)[1], observation.Bernoulli().log_prob_and_grad(x, a)[1], rtol=1e-8)
+    np.testing.assert_allclose(m.mean(a + 0.5), observation.Bernoulli().mean(a), rtol=1e-9)
+
+
+def test_two_levels_are_a_coin():
+    check_two_levels_are_a_coin()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("L", [2, 17, 256])
+def test_a_logistic_far_off_or_all_in_one_bin_stays_finite_and_bounded(L, dtype):
+    """Whatever params are, a pixel costs at most log(L / uniform) and at least nothing, and its gradient is finite."""
+    m = observation.DiscretizedLogistic(L)
+    for mean in (-1e4, -1.0, 0.0, 0.5, 1.0, 1e4):
+        for t in (-1e4, -80, -6, 0, 20):
+            x = (np.arange(L)[:, None] / (L - 1)).astype(dtype)
+            with np.errstate(all="raise", under="ignore"):
+                log_p, grad = m.log_prob_and_grad(x, np.repeat(np.array([[mean, t]], dtype), L, axis=0))
+            assert np.isfinite(grad).all() and (log_p <= 1e-6).all() and (log_p >= np.log(1e-4 / L) * (1 + 1e-6)).all()
+            assert abs(np.exp(log_p.astype(np.float64)).sum() - 1) < L * np.finfo(dtype).eps
+
+
+def test_of_many_levels_the_probability_is_the_density_times_a_level():
+    m, x = observation.DiscretizedLogistic(1 << 14, scale=0.1, uniform=1e-12), data("logistic", 0, 5, 3)[:, :] * 0.5
+    x = np.rint(x * 16383) / 16383
+    params = strategies.normals(1, 5, 3, scale=0.3)
+    u = (x - params) / 0.1
+    inside = (x > 0).all(axis=1)
+    density = (-u - 2 * np.log1p(np.exp(-u)) - np.log(0.1)).sum(axis=1)
+    np.testing.assert_allclose(m.log_prob(x, params)[inside], (density - 3 * np.log(16383))[inside], rtol=1e-6)
+    assert inside.any()
 
 
 # ---- Categorical -------------------------------------------------------------------------------------------------
@@ -417,6 +495,30 @@ def test_categorical_of_two_classes_is_bernoulli(seed, N):
     a, x = strategies.normals(seed, N, 1), data("categorical", seed, N, 2)
     two = observation.Categorical().log_prob(x, np.concatenate([0 * a, a], axis=1))
     np.testing.assert_allclose(two, observation.Bernoulli().log_prob(x[:, None].astype(float), a), rtol=1e-13)
+
+
+# ---- values alone, and of pairs ----------------------------------------------------------------------------------
+
+class Laplace(sv.Observation):
+    """A stranger's model, which gives `value_and_grad` of rows and nothing else."""
+
+    def value_and_grad(self, x, params):
+        assert x.shape == params.shape and x.ndim == 2
+        return -(np.abs(x - params) + np.log(2)).sum(axis=1), np.sign(x - params)
+
+
+def check_values_of_pairs(m, x, params):
+    """`value` broadcasts, `value_of_pairs` has every x under every params: each row by row what `value_and_grad` gives."""
+    table = np.array([[m.value_and_grad(row[None], p[None])[0][0] for p in params] for row in x])
+    np.testing.assert_allclose(m.value_of_pairs(x, params), table, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(m.value(x[:, None], params), table, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(m.value(x, params[:, None]), table.T, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["laplace", *(name for name in NAMES if name != "categorical")])
+def test_values_of_pairs(name):
+    m, x = (Laplace(), strategies.normals(0, 4, 3)) if name == "laplace" else (model(name), data(name, 0, 4, 3))
+    check_values_of_pairs(m, x, strategies.normals(1, 6, m.n_params(3)))
 
 
 # ---- extreme logits and dtypes -----------------------------------------------------------------------------------
@@ -477,8 +579,10 @@ def check_sample_moments(name, n=20_000):
     """Mean and variance of n samples, each within 5 of its standard errors of the true one."""
     m = model(name)
     means = np.array([-3.0, 0.0, 0.4, 2.0])
-    params = means if name != "gaussian shared" else np.append(means, 0.9)
-    params = np.concatenate([params, [-2.0, 0.5, 1.5, 0.0]]) if name == "gaussian diagonal" else params
+    if name.startswith("logistic"):
+        means = np.array([-0.1, 0.3, 0.55, 1.4])
+    params = means if not name.endswith("shared") else np.append(means, -1.5 if name.startswith("logistic") else 0.9)
+    params = np.concatenate([params, [-2.0, 0.5, 1.5, 0.0]]) if name.endswith("diagonal") else params
     params = np.repeat(params[None], n, axis=0)
     x = m.sample(params, strategies.rng(11))
     if name == "categorical":
@@ -490,6 +594,12 @@ def check_sample_moments(name, n=20_000):
         mean, variance = p, p * (1 - p)
     elif name == "continuous":
         mean, variance = np.array([[float(v) for v in exact(a)[1:]] for a in means]).T
+    elif name.startswith("logistic"):
+        levels = np.arange(LEVELS) / (LEVELS - 1)
+        p = np.array([[logistic_probability(level, params[0, j], scale_of(m, params[0, 4:], j), m.uniform) for j in range(4)]
+                      for level in levels])
+        mean = levels @ p
+        variance = levels**2 @ p - mean**2
     else:
         s = params[0, 4:]
         mean, variance = means, np.broadcast_to(0.3 + np.exp(s) if s.size else 0.7, 4)

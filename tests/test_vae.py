@@ -17,7 +17,7 @@ N, D, K = 5, 7, 3  # all different, and different from the hidden sizes
 FEW = settings(max_examples=25, deadline=None)
 OBSERVATIONS = {
     "bernoulli": sv.Bernoulli, "continuous bernoulli": sv.ContinuousBernoulli, "cross-entropy": sv.CrossEntropy,
-    "gaussian fixed": lambda: sv.Gaussian(0.3), "gaussian shared": lambda: sv.Gaussian("shared"),
+    "discretized logistic": lambda: sv.DiscretizedLogistic(5), "gaussian fixed": lambda: sv.Gaussian(0.3), "gaussian shared": lambda: sv.Gaussian("shared"),
     "gaussian diagonal": lambda: sv.Gaussian("diagonal", floor=0.05)}
 
 
@@ -26,6 +26,8 @@ def data(observation, n=N, d=D, seed=0):
     rng = np.random.default_rng(seed)
     if type(observation) is sv.Bernoulli:
         return (rng.random((n, d)) < 0.4).astype(np.float64)
+    if isinstance(observation, sv.DiscretizedLogistic):
+        return rng.integers(observation.n_levels, size=(n, d)) / (observation.n_levels - 1)
     return rng.standard_normal((n, d)) if isinstance(observation, sv.Gaussian) else rng.random((n, d))
 
 

@@ -27,7 +27,7 @@ ActiveUnits = namedtuple("ActiveUnits", "active variance")
 def aggregate_kl(vae, X, *, n_samples=10, rng):
     """The KL of each example and its two parts: AggregateKL(kl, mutual_information, marginal_kl), each (N,), in nats.
 
-        log q(z given x) / p(z) = log q(z given x) / q(z) + log q(z) / p(z)        z ~ q(z given x), a mean over n_samples
+        log q(z given x) / p(z) = log q(z given x) / q(z) + log q(z) / p(z)        z ~ q(z given x), n_samples of them
 
     X : (N, D), which is also the data that q(z) is the aggregate of; N^2 * n_samples densities, in blocks. The kl is
     sampled, so that the parts add up exactly; its mean is that of the closed form. Single parts may be negative.
@@ -51,7 +51,7 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
 
 @door("X", vae=likelihood_vae, X=data, threshold=number)
 def active_units(vae, X, threshold=0.01):
-    """Which latents the encoder uses: ActiveUnits(active (K,) bool, variance (K,)), variance of mu_j(x) over X > threshold.
+    """Which latents the encoder uses: ActiveUnits(active (K,) bool, variance (K,)), by variance of mu_j(x) > threshold.
 
     A collapsed latent has q = prior for every x: mu = 0 whatever x is. Source: Burda et al. 2016, section 5.2.
     """

@@ -12,10 +12,11 @@ Every line is a number for each x, and each equals the next:
 
 for any q. The gap is KL(q || posterior): raising the ELBO in q can only be done by bringing q to the posterior.
 
-The lines need E_q, and log-densities as functions of z. They get them from `Pieces`, which come in two kinds: `on_grid`, sums
-over a grid of latents (one or two, any decoder), and `in_closed_form`, quadratics in z (the linear VAE, any number).
-On the grid p(x) and p(z given x) are made from p(x given z) p(z), so that Bayes' rule holds at every point by construction,
-and KL(q || prior) is what can differ. In closed form p(x) and the posterior are formulas of their own, and so is each KL.
+The lines need E_q, and log-densities as functions of z. They get them from `Pieces`, which come in two kinds:
+`on_grid`, sums over a grid of latents (one or two, any decoder), and `in_closed_form`, quadratics in z (the linear VAE,
+any number). On the grid p(x) and p(z given x) are made from p(x given z) p(z), so that Bayes' rule holds at every point
+by construction, and KL(q || prior) is what can differ. In closed form p(x) and the posterior are formulas of their own,
+and so is each KL.
 """
 from collections import namedtuple
 
@@ -96,7 +97,7 @@ def on_grid(vae, X, q=None, grid=None):
     if np.abs(mass - 1).max() > 1e-9:
         raise ValueError(f"grid: want one on which every q sums to 1, got {mass[np.abs(mass - 1).argmax()]:.12g}; "
                          f"give a smaller step (sigma is in [{np.exp(0.5 * log_var.min()):.3g}, "
-                         f"{np.exp(0.5 * log_var.max()):.3g}]) or a larger half_width (|mu| goes to {np.abs(mu).max():.3g})")
+                         f"{np.exp(0.5 * log_var.max()):.3g}]) or a larger half_width (|mu| to {np.abs(mu).max():.3g})")
     weight /= mass[:, None]
 
     def expect(f):
@@ -147,7 +148,7 @@ def linear_log_likelihood(x, W, mean, variance):
 
 @door("X", "q", vae=likelihood_vae, X=data, q=q_of)
 def in_closed_form(vae, X, q=None):
-    """`Pieces` of a linear VAE (hidden=(), a Gaussian with one variance), in float64: each log-density is a `Quadratic`.
+    """`Pieces` of a linear VAE (hidden=(), a Gaussian with one variance), in float64: log-densities are `Quadratic`s.
 
     X : (N, D)      q : (mu, log_var), each (N, K), the encoder's if not given
     """

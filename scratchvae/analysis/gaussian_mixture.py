@@ -2,9 +2,9 @@
 
     s(z) = sum_c w_c N(z; m_c, S_c)
 
-An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to them
-first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the codes
-by turns, never lowering it (but for the floor, below):
+An autoencoder promises nothing about where its codes lie, so whoever wants to generate from it must fit a density to
+them first. One component is the fitted Gaussian; many can follow almost any cloud. EM raises the log-likelihood of the
+codes by turns, never lowering it (but for the floor, below):
 
     E   r_nc = w_c N(z_n; m_c, S_c) / s(z_n)                      the responsibility of component c for code n
     M   w_c = mean_n r_nc        m_c, S_c = mean and covariance of the codes weighted by r_nc
@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
 from scratchvae.checking.analysis import fittable
-from scratchvae.extending import in_one_line
+from scratchvae.extending import Described
 from scratchvae.models.fit_once import fitted
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
@@ -24,7 +24,7 @@ from scratchvae.probability.gaussian import LOG_2PI
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
 
 
-class GaussianMixture:
+class GaussianMixture(Described):
     """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
 
     n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
@@ -39,9 +39,6 @@ class GaussianMixture:
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
 
-    def __repr__(self):
-        return in_one_line(self)
-
     @classmethod
     @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers
     def standard(cls, K):
@@ -53,7 +50,7 @@ class GaussianMixture:
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, *, rng):
-        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains less than tol; returns self."""
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
         floor = self.floor * np.trace(spread) / K * np.eye(K)
@@ -65,7 +62,8 @@ class GaussianMixture:
             if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
                 break
             weights, means, covariances = maximisation(Z, r, floor)
-        self.weights_, self.means_, self.covariances_, self.log_likelihood_ = weights, means, covariances, log_likelihood
+        self.weights_, self.means_, self.covariances_ = weights, means, covariances
+        self.log_likelihood_ = log_likelihood
         return self
 
     @threads_for(0)
@@ -116,7 +114,7 @@ def expectation(Z, weights, means, covariances):
 def maximisation(Z, r, floor):
     """M: weights (C,), means (C, K) and covariances (C, K, K) of codes Z (N, K) whose responsibilities are r (N, C).
 
-        w_c = mean_n r_nc        m_c = sum_n r_nc z_n / sum_n r_nc        S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
+        w_c = mean_n r_nc      m_c = sum_n r_nc z_n / sum_n r_nc      S_c = sum_n r_nc d_nc d_nc^T / sum_n r_nc + floor
 
     d_nc = z_n - m_c      floor : (K, K)
     """

@@ -1,23 +1,24 @@
 """Why reparameterize? Two unbiased estimators of the same gradient, and how much they scatter.
 
-The ELBO is an expectation over a q that depends on the parameters we differentiate by, so the derivative cannot simply be
-moved inside. With f(z) = log p(x given z) and phi = (mu, log_var) there are two ways in:
+The ELBO is an expectation over a q that depends on the parameters we differentiate by, so the derivative cannot simply
+be moved inside. With f(z) = log p(x given z) and phi = (mu, log_var) there are two ways in:
 
     pathwise         z = mu + sigma eps, and eps does not depend on phi:
                      d/dphi E_eps[f(z)] = E[f'(z) dz/dphi]                           uses the slope of f
     score function   d/dphi q = q d/dphi log q:
                      d/dphi E_q[f(z)] = E_q[(f(z) - b) d/dphi log q(z)]              uses only the value of f
 
-The baseline b is any number that does not depend on this z: E_q[d/dphi log q] = d/dphi 1 = 0, so b changes nothing but the
-scatter. One per example, near E_q[f], takes away what all its samples have in common. The KL is added in closed form.
+The baseline b is any number that does not depend on this z: E_q[d/dphi log q] = d/dphi 1 = 0, so b changes nothing but
+the scatter. One per example, near E_q[f], takes away what all its samples have in common. The KL is added in closed
+form.
 
 The smallest case is E[x^2] = theta^2 + 1 for x = theta + eps, eps ~ N(0, 1), with derivative 2 theta:
 
     pathwise         2 x                    Var = 4
     score function   (x^2 - b) eps          Var = theta^4 + 14 theta^2 + 15 - 2 b (theta^2 + 3) + b^2
 
-(E[x^4 eps^2] = theta^4 + 18 theta^2 + 15 and E[x^2 eps^2] = theta^2 + 3 by the moments 1, 3, 15 of eps^2, eps^4, eps^6.)
-The best b is theta^2 + 3, not the mean theta^2 + 1: it takes E[f s^2] / E[s^2] with s the score.
+(E[x^4 eps^2] = theta^4 + 18 theta^2 + 15 and E[x^2 eps^2] = theta^2 + 3 by the moments 1, 3, 15 of eps^2, eps^4,
+eps^6.) The best b is theta^2 + 3, not the mean theta^2 + 1: it takes E[f s^2] / E[s^2] with s the score.
 Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, baseline); Mohamed et al. 2020.
 """
 import numpy as np
@@ -34,7 +35,7 @@ def square_pathwise(theta, eps):
 
 
 def square_score_function(theta, eps, baseline=0.0):
-    """Estimates of d/dtheta E[x^2], x ~ N(theta, 1), by (x^2 - baseline) (x - theta) at x = theta + eps; of eps's shape."""
+    """Estimates of d/dtheta E[x^2], x ~ N(theta, 1), by (x^2 - baseline) (x - theta) at x = theta + eps."""
     return ((theta + eps) ** 2 - baseline) * eps
 
 
@@ -73,7 +74,7 @@ def baseline_for(name, value, vae, X):
 
 @door(vae=likelihood_vae, X=data, eps=noise, baseline=baseline_for, q=q_of)
 def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
-    """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: two arrays (S, N, K). Equal in mean to the pathwise.
+    """One estimate of dELBO/dmu and dELBO/dlog_var for every sample: each (S, N, K). Equal in mean to the pathwise.
 
         dELBO/dmu = (log p(x given z) - baseline) eps / sigma - mu
         dELBO/dlog_var = (log p(x given z) - baseline) 1/2 (eps^2 - 1) - 1/2 (sigma^2 - 1)
@@ -95,7 +96,7 @@ def mean_log_likelihood(vae, X, eps, q=None):
 
 @door(vae=likelihood_vae, X=data, dmu=rows_of_codes, dlog_var=rows_of_codes)
 def encoder_gradient(vae, X, dmu, dlog_var):
-    """The gradient of 1/N sum_n ELBO_n with respect to the encoder's parameters, from dELBO/dmu and dELBO/dlog_var (N, K).
+    """The gradient of 1/N sum_n ELBO_n with respect to the encoder's parameters, from those by mu and log_var (N, K).
 
     The chain rule's last part, which no longer has any randomness. Overwrites the encoder's part of `vae.grad`.
     """

@@ -1,7 +1,8 @@
 """What is wrong with an autoencoder's latent space? Each complaint as a number.
 
-An autoencoder is only asked to give x back from z = encoder(x). Where the codes lie is left to chance, and four complaints
-are made about that. Here is each one with its definition, so that it can be measured, and perhaps found not to hold.
+An autoencoder is only asked to give x back from z = encoder(x). Where the codes lie is left to chance, and four
+complaints are made about that. Here is each one with its definition, so that it can be measured, and perhaps found not
+to hold.
 
     not centred     `off_centre`       |mean z| / sqrt(mean |z|^2)          0 centred ... 1 all codes in one place
     uneven classes  `area_spread`      the standard deviation over classes of log area(class)
@@ -35,7 +36,7 @@ def off_centre(z):
 
 @door("z", z=real_matrix, labels=labels_of_many)
 def class_log_areas(z, labels):
-    """log of the area (volume, for K > 2) of each class's ellipse of one standard deviation, in the order of the labels.
+    """log of the area (volume, for K > 2) of each class's ellipse of one standard deviation, ordered as the labels.
 
         log area_c = 1/2 log det cov(z of class c) + log(volume of the K-dimensional unit ball)
 
@@ -66,7 +67,7 @@ def area_spread(z, labels):
 
 
 def nearest_distances(z, codes, skip_self=False):
-    """Distance of each z (M, K) to the nearest of codes (N, K) : (M,). skip_self : z are the codes; leave out itself."""
+    """Distance of each z (M, K) to the nearest of codes (N, K) : (M,). skip_self : z are the codes, but itself."""
     nearest = np.empty(len(z))
     for n, point in enumerate(z):
         squares = ((codes - point) ** 2).sum(axis=1)
@@ -106,11 +107,9 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
     for start in range(0, len(z), 4096):
         rows = slice(start, start + 4096)
         a = model.decoder.forward(z[rows])[0]                                  # (nodes, D)
-        # log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a)
-        log_p0 = model.observation.value_and_grad(np.zeros_like(a), a)[0]
-        terms = a @ X.T + (log_p0 + log_w[rows])[:, None]                      # (nodes, N)
-        top = terms.max(axis=0)
-        log_px = np.logaddexp(log_px, top + np.log(np.exp(terms - top).sum(axis=0, dtype=np.float64)))
+        terms = model.observation.value_of_pairs(X, a) + log_w[rows]           # (N, nodes)
+        top = terms.max(axis=1)
+        log_px = np.logaddexp(log_px, top + np.log(np.exp(terms - top[:, None]).sum(axis=1, dtype=np.float64)))
     return log_px
 
 

@@ -4,11 +4,11 @@ With points z_g at the distance h from each other and every quantity a sum over 
 
     p(x) ~ h^K sum_g p(x given z_g) p(z_g)              p(z_g given x) = p(x given z_g) p(z_g) / p(x)
 
-For smooth functions that vanish at the grid's ends the sum is very good. By Poisson's summation formula its relative error is
-at most about 2 |phi(2 pi / h)|, where phi(w) = E[exp(i w z)] is the posterior's characteristic function; for a Gaussian of
-standard deviation s that is 2 exp(-2 pi^2 s^2 / h^2), which is 5e-9 at h = s and 1.4 percent at h = 2 s. The grid itself can
-tell phi at a third of that frequency, a wave three points long: where it is below 0.35 there, the error of a Gaussian is
-below 2 (0.35)^9 = 2e-4 in each direction.
+For smooth functions that vanish at the grid's ends the sum is very good. By Poisson's summation formula its relative
+error is at most about 2 |phi(2 pi / h)|, where phi(w) = E[exp(i w z)] is the posterior's characteristic function; for a
+Gaussian of standard deviation s that is 2 exp(-2 pi^2 s^2 / h^2), which is 5e-9 at h = s and 1.4 percent at h = 2 s.
+The grid itself can tell phi at a third of that frequency, a wave three points long: where it is below 0.35 there, the
+error of a Gaussian is below 2 (0.35)^9 = 2e-4 in each direction.
 
 The gap log p(x) - ELBO = KL(q || posterior) has two parts. The encoder must answer for every x with one network; given
 all the time for one x, the best q* of the same family does better. What is left is the family's:
@@ -22,8 +22,9 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.analysis.gradient_estimators import pathwise_gradient
-from scratchvae.checking import BLOCK, any_number, door, entry, fields, generator, integer, positive, real_matrix
+from scratchvae.checking import any_number, door, entry, fields, generator, integer, positive, real_matrix, row_blocks
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
+from scratchvae.models.vae import IN_CACHE
 from scratchvae.nn.optimizers import Adam
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability import gaussian
@@ -39,7 +40,7 @@ GridPosterior = namedtuple("GridPosterior", "grid log_likelihood log_prior log_e
 def fine_step(name, value, n_latent, half_width):
     """A check: `value` as a grid's step that leaves room for its points in memory."""
     if 2 * half_width / positive(name, value) > 1e7 ** (1 / n_latent):
-        raise ValueError(f"half_width, {name}: want at most 10^7 points, got {2 * half_width / value:.3g} in each dimension")
+        raise ValueError(f"half_width, {name}: want at most 10^7 points, got {2 * half_width / value:.3g} a dimension")
     return float(value)
 
 
@@ -56,7 +57,8 @@ def grid_or_default(name, value, vae):
 def latent_grid(n_latent, *, half_width=7.0, step=0.1):
     """Grid(z (G, K), log_cell): points from -half_width to half_width in each of K = 1 or 2 dimensions, K log step.
 
-    For K = 2 the first coordinate runs fastest: an array over the points, reshaped to (n, n), has z2 down and z1 across.
+    For K = 2 the first coordinate runs fastest: an array over the points, reshaped to (n, n), has z2 down and z1
+    across.
     """
     n, K = 2 * int(np.ceil(half_width / step)) + 1, n_latent
     z = step * (np.arange(n) - n // 2)
@@ -67,14 +69,10 @@ def latent_grid(n_latent, *, half_width=7.0, step=0.1):
 @entry(vae=likelihood_vae, X=data, grid=grid_or_default)
 def grid_log_likelihood(vae, X, grid):
     """log p(x given z_g) of each example at each point of the grid : (N, G) float64; the decoder runs once."""
-    params = vae.decoder.forward(grid.z.astype(vae.dtype))[0]                    # (G, n_params)
-    log_px = np.empty((len(X), len(params)))
-    step = max(1, BLOCK // params.shape[1])
-    for n in range(len(X)):
-        for start in range(0, len(params), step):
-            points = slice(start, start + step)
-            same = np.broadcast_to(X[n], (len(params[points]), X.shape[1]))
-            log_px[n, points] = vae.observation.value_and_grad(same, params[points])[0]
+    x, log_px = X.astype(np.float64), np.empty((len(X), len(grid.z)))
+    for points in row_blocks(grid.z, IN_CACHE, vae.width):
+        params = vae.decoder.forward(grid.z[points].astype(vae.dtype))[0]        # (G of the block, n_params)
+        log_px[:, points] = vae.observation.value_of_pairs(x, params.astype(np.float64))
     return log_px
 
 
@@ -100,13 +98,13 @@ def grid_posterior(vae, X, grid=None):
 
 
 def _refuse_unresolved(mass, side, K):
-    """ValueError where a posterior (N, G), adding up to 1, is too narrow for its grid's step, or not within its ends."""
+    """ValueError where a posterior (N, G), adding up to 1, is too narrow for the grid's step, or not inside it."""
     index = np.indices((side,) * K).reshape(K, -1)
     angle = 2 * np.pi / 3 * np.array(WAVES[K]) @ index                           # (waves, G)
     phi = np.hypot(mass @ np.cos(angle).T, mass @ np.sin(angle).T).max(axis=1)
     if not phi.max() < 0.35:
-        raise ValueError(f"grid: too coarse for the posterior of example {phi.argmax()}: its characteristic function at a "
-                         f"wave of three points is {phi.max():.2g}, want below 0.35; give a smaller step")
+        raise ValueError(f"grid: too coarse for the posterior of example {phi.argmax()}: its characteristic function "
+                         f"at a wave of three points is {phi.max():.2g}, want below 0.35; give a smaller step")
     ends = mass[:, ((index == 0) | (index == side - 1)).any(axis=0)].sum(axis=1)
     if ends.max() > 1e-4:
         raise ValueError(f"grid: too small for the posterior of example {ends.argmax()}: the points at its ends hold "

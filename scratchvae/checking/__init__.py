@@ -1,13 +1,14 @@
 """What may come in? The checks at every public door.
 
-Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the result
-must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an observation
-model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other, never a pair of both.
+Public names check, and say so in a line above theirs: `@entry(x=matrix, rng=generator)`, or `@door(...)` where the
+result must be finite too. The arithmetic of a training step trusts: forward, backward, forward_backward, evaluate, an
+observation model's value_and_grad, the Gaussian's formulas, an optimizer's update. Every name is one or the other,
+never a pair of both.
 
 A check is a function of an argument's name and value. It gives back what the mathematics can use as it is, or raises
 `TypeError` (the wrong kind of thing) or `ValueError` (the wrong shape or values), naming the argument, what it got and
-what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that many
-need, in `door.py` the decorators; the other files of this folder have the checks of one room each.
+what it wants. Values are looked at in blocks, so that none needs a second copy of the data. Here are the checks that
+many need, in `door.py` the decorators; the other files of this folder have the checks of one room each.
 """
 from functools import partial
 from os import PathLike
@@ -23,7 +24,7 @@ MAX_NUMBERS = 1 << 31  # no array has more: refused before room is made for them
 
 
 def row_blocks(X, size=BLOCK, width=None):
-    """The array's rows in slices of about `size` numbers, at least one row each; a row takes `width`, or what it holds."""
+    """The array's rows in slices of about `size` numbers, at least a row each, of `width` or what it holds."""
     step = max(1, size // (width or max(1, X[:1].size)))
     return (slice(start, start + step) for start in range(0, len(X), step))
 
@@ -51,7 +52,7 @@ def place(index):
 
 
 def every(name, array, good, complaint):
-    """`array`, if `good` holds for all its numbers, asked block by block; else ValueError with the first that breaks it.
+    """`array`, if `good` holds for all its numbers, asked by blocks; else ValueError with the first that breaks it.
 
     complaint : a text with {} for that number and its row and column
     """
@@ -74,37 +75,29 @@ def only(name, value, good, complaint, error=ValueError):
     return value
 
 
-def real_array(name, value, dtype=None, shape=None):
-    """`value` as an array of finite real numbers, of this dtype (a copy only if it must be) and shape, if given."""
+def shaped(name, array, shape):
+    """`array`, if it has this shape: each axis's length, a name where any will do, `...` first for any axes before."""
+    got = array.shape[max(0, array.ndim + 1 - len(shape)):] if ... in shape else array.shape
+    wanted = shape[1:] if ... in shape else shape
+    if len(wanted) != len(got) or any(axis != n for axis, n in zip(wanted, got) if not isinstance(axis, str)):
+        words = ", ".join("..." if axis is ... else str(axis) for axis in shape) + "," * (len(shape) == 1)
+        raise ValueError(f"{name}: want shape ({words}), got {array.shape}")
+    return array
+
+
+def real_array(name, value, dtype=None, shape=(...,)):
+    """`value` as an array of finite real numbers, of this dtype (copied only if need be) and shape, as for `shaped`."""
     array = numeric_array(name, value)
     with np.errstate(over="ignore"):  # a float64 beyond float32's range turns infinite, and is refused below
         # Without a dtype its own, in this machine's byte order: foreign float32 is float32.
         array = array.astype(array.dtype.newbyteorder("=") if dtype is None else dtype, copy=False)
     every(name, array, np.isfinite, f"contains NaN or infinity: {{}} (as {array.dtype})")
-    if shape not in (None, array.shape):
-        raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
-    return array
-
-
-def reals(name, value, shape=None):
-    """`value` as finite float64 numbers, of this shape if given."""
-    return real_array(name, value, np.float64, shape)
-
-
-def vector(name, value, n=None):
-    """`value` as finite float64 numbers (N,), with N = `n` if given."""
-    array = reals(name, value)
-    if array.ndim != 1 or n not in (None, len(array)):
-        raise ValueError(f"{name}: want shape ({n or 'N'},), got {array.shape}")
-    return array
+    return shaped(name, array, shape)
 
 
 def matrix(name, value, n_columns=None, dtype=None):
     """`value` as a finite (N, D) array, N and D at least 1, with D = `n_columns` if given."""
-    array = real_array(name, value, dtype)
-    if array.ndim != 2 or n_columns not in (None, array.shape[1]):
-        raise ValueError(f"{name}: want shape (N, {n_columns or 'D'}), got {array.shape}")
-    return array
+    return real_array(name, value, dtype, ("N", n_columns or "D"))
 
 
 def float_matrix(name, value, n_columns=None):
@@ -127,28 +120,27 @@ def unit_interval(name, array, wants="want", hint=""):
 def order_of_one(name, x, mean, variance):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
-    A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of thousandths
-    it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a root mean square
-    above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and beyond 5 deviations
-    (in fewer than 30 rows values are alike by chance).
+    A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of
+    thousandths it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a
+    root mean square above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and
+    beyond 5 deviations (in fewer than 30 rows values are alike by chance).
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
     wrong = size > 30
     off = np.abs(mean) > np.maximum(2, 5 * deviation)
-    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):  # most of a rare pixel are equal
+    # The median, for most numbers of a rare pixel are equal.
+    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
-        raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and standard "
-                         f"deviation {deviation[j]:.2g}; standardise it: sv.Standardizer().fit(X).transform(X)")
+        raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and "
+                         f"standard deviation {deviation[j]:.2g}; standardise: sv.Standardizer().fit(X).transform(X)")
 
 
 def class_labels(name, value, n_rows=None, n_classes=None):
     """`value` as an (N,) integer array of classes 0, 1, ..., below `n_classes` and as long as `n_rows`, if given."""
-    array = real_array(name, value)
-    if array.ndim != 1 or n_rows not in (None, len(array)):
-        raise ValueError(f"{name}: want shape ({n_rows or 'N'},), got {array.shape}")
+    array = real_array(name, value, shape=(n_rows or "N",))
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: want integers, got dtype {array.dtype}")
     end = np.iinfo(np.intp).max if n_classes is None else n_classes
@@ -182,7 +174,7 @@ def sizes(name, value):
 
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
     """`value` as a finite float in [low, high]; an open end is left out."""
-    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.number)):
         raise TypeError(f"{name}: want a number, got {value!r}")
     if isinstance(value, int) and abs(value) > 2**1023:
         raise ValueError(f"{name}: want a number that a float can hold, got one of {value.bit_length()} bits")
@@ -214,29 +206,17 @@ def fields(kind, **checks):
 
 def instance(name, value, kind, example):
     """`value` if it is a `kind`; the error names an `example`."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{name}: want {example}, got {value!r}")
-    return value
-
-
-def function(name, value):
-    """`value` if it can be called."""
-    if not callable(value):
-        raise TypeError(f"{name}: want a function, got {value!r}")
-    return value
+    return only(name, value, lambda v: isinstance(v, kind), f"want {example}, got {{0!r}}", TypeError)
 
 
 def path(name, value):
     """`value` as it is, if it can name a file."""
-    if not isinstance(value, (str, PathLike)) or not str(value):
-        raise TypeError(f"{name}: want a path, got {value!r}")
-    if "\0" in str(value) or not Path(value).name:
-        raise ValueError(f"{name}: want the path of a file, got {value!r}")
-    return value
+    only(name, value, lambda v: isinstance(v, (str, PathLike)) and str(v), "want a path, got {0!r}", TypeError)
+    return only(name, value, lambda v: "\0" not in str(v) and Path(v).name, "want the path of a file, got {0!r}")
 
 
 def not_too_large(result):
-    """An intermediate `result`, if it is finite; else FloatingPointError, to which a `door` adds the arguments to blame."""
+    """An intermediate `result`, if it is finite; else FloatingPointError; a `door` adds the arguments to blame."""
     if not np.isfinite(result).all():
         raise FloatingPointError("an intermediate result is not finite")
     return result
@@ -246,13 +226,6 @@ def choice(name, value, options):
     """`value` if it is one of the `options`, texts."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name}: want one of {', '.join(options)}, got {value!r}")
-    return value
-
-
-def generator(name, value):
-    """`value` if it is a `numpy.random.Generator`; nothing here draws from a global state."""
-    if not isinstance(value, np.random.Generator):
-        raise TypeError(f"{name}: want a numpy.random.Generator, as numpy.random.default_rng(0), got {value!r}")
     return value
 
 
@@ -267,36 +240,10 @@ def float_type(name, value):
     return dtype.type
 
 
-def doubles(name, value, n=None):
-    """`value` if it is a vector of `n` float64 already, at least one."""
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or n not in (None, value.size):
-        got = value.shape if isinstance(value, np.ndarray) else type(value).__name__
-        raise ValueError(f"{name}: want a vector (P,), got {got}{'' if n is None else f' beside P = {n}'}")
-    if value.dtype != np.float64:
-        raise TypeError(f"{name}: want float64, in which a central difference has ten digits, got {value.dtype}")
-    return value
-
-
-def tensors(name, value, theta):
-    """`value` as tensor name -> array; all of theta, if it is None."""
-    if value is None:
-        return {"theta": theta}
-    if not isinstance(value, dict) or not all(isinstance(view, np.ndarray) for view in value.values()):
-        raise TypeError(f"{name}: want tensor name -> array, as model.named_parameters() gives, got {value!r}")
-    return value
-
-
 def floats(name, value):
     """`value` if it is an array of floats already."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
-    return value
-
-
-def writeable(name, value):
-    """`value` if it is an array of floats that can be changed in place."""
-    if not floats(name, value).flags.writeable:
-        raise ValueError(f"{name}: it is changed in place, and is read-only")
     return value
 
 
@@ -307,10 +254,26 @@ def like(name, value, other, what):
     return value
 
 
+# ---- the same in a line ---------------------------------------------------------------------------------------------
+
+reals = lambda name, value, shape=(...,): real_array(name, value, np.float64, shape)
 real_matrix = partial(matrix, dtype=np.float64)
+vector = lambda name, value, n=None: reals(name, value, shape=(n or "N",))
+writeable = lambda name, value: only(
+    name, floats(name, value), lambda a: a.flags.writeable, "it is changed in place, and is read-only")
 any_number = partial(number, low=-np.inf)
 whole = partial(integer, low=0)
 size = partial(integer, each=1)                            # a number of numbers that are held at once
 positive = partial(number, open_low=True)
 share = partial(number, high=1, open_high=True)            # from 0 to below 1
+doubles = lambda name, value, n="P": only(  # already
+    name, shaped(name, instance(name, value, np.ndarray, "a vector (P,)"), (n,)), lambda v: v.dtype == np.float64,
+    "want float64, in which a central difference has ten digits, got {0.dtype}", TypeError)
 a_bool = partial(instance, kind=bool, example="True or False")
+function = partial(only, good=callable, complaint="want a function, got {0!r}", error=TypeError)
+tensors = lambda name, value, theta: {"theta": theta} if value is None else only(  # by name; all of theta for None
+    name, value, lambda views: isinstance(views, dict) and all(isinstance(view, np.ndarray) for view in views.values()),
+    "want tensor name -> array, as model.named_parameters() gives, got {0!r}", TypeError)
+# Nothing here draws from a global state.
+generator = partial(
+    instance, kind=np.random.Generator, example="a numpy.random.Generator, as numpy.random.default_rng(0)")

@@ -1,4 +1,4 @@
-"""What may come into an analysis? A VAE that is a likelihood, data that it accepts, a q and noise of their shape; codes."""
+"""What may come into an analysis? A VAE that is a likelihood, its data, a q and noise of their shape; codes."""
 import numpy as np
 
 from scratchvae.checking import class_labels, only, real_array, real_matrix
@@ -27,9 +27,7 @@ def q_of(name, value, vae, X):
     return rows_of_codes(f"{name}.mu", mu, vae, X), rows_of_codes(f"{name}.log_var", log_var, vae, X)
 
 
-noise = lambda name, value, vae, X: only(
-    name, real_array(name, value, vae.dtype), lambda eps: eps.ndim == 3 and eps.shape[1:] == (len(X), vae.n_latent),
-    f"want shape (S, N, K) = (S, {len(X)}, {vae.n_latent}), got {{0.shape}}")
+noise = lambda name, value, vae, X: real_array(name, value, vae.dtype, ("S", len(X), vae.n_latent))
 data = lambda name, X, vae: vae.accept(X, name=name)[0]
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
@@ -73,8 +71,8 @@ labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_clas
 def decoder_of_logits(name, value):
     """`value`, if it is a model of two latents whose log p(x given a) is x^T a - A(a)."""
     if not isinstance(value, CodeModel) or not isinstance(value.observation, (Bernoulli, ContinuousBernoulli)):
-        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} under "
-                        f"{getattr(value, 'observation', None)!r}")
+        raise TypeError(f"{name}: want an Autoencoder or VAE under (Continuous)Bernoulli, got {type(value).__name__} "
+                        f"under {getattr(value, 'observation', None)!r}")
     if value.n_latent != 2:
         raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
     return value

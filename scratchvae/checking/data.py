@@ -11,6 +11,12 @@ def signal(name, value):
     return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")
 
 
+def grey(name, value):
+    """`value` as floats in [0, 1], float32 as it is, else float64."""
+    array = real_array(name, value)
+    return unit_interval(name, array if array.dtype == np.float32 else array.astype(np.float64, copy=False))
+
+
 def codes(name, value, n_codes):
     """`value` as integers 0..n_codes-1 of any shape."""
     array = real_array(name, value)
@@ -29,9 +35,10 @@ def part_sizes(name, value, labels):
 
 def threshold_for(name, value, X):
     """`value` as a number; 1/2 for None, if X is in [0, 1]."""
-    if value is None:
-        unit_interval("X", X, hint=", or give a threshold, as threshold=128")
-    return 0.5 if value is None else any_number(name, value)
+    if value is not None:
+        return any_number(name, value)
+    unit_interval("X", X, hint=", or give a threshold, as threshold=128")
+    return 0.5
 
 
 even = lambda name, value: only(name, integer(name, value, low=2), lambda n: n % 2 == 0, "want an even number, got {0}")

@@ -1,4 +1,4 @@
-"""How does a function say what may come in? By decorators that hand its arguments to checks, one line above its name."""
+"""How does a function say what may come in? By decorators that hand its arguments to checks, above its name."""
 from functools import wraps
 from inspect import signature
 
@@ -19,10 +19,22 @@ def admission(function, checks):
         bound.apply_defaults()
         values = bound.arguments
         with np.errstate(all="ignore"):
-            for argument, check in checks.items():
-                values[argument] = check(argument, values[argument], **{name: values[name] for name in others[argument]})
+            for name, check in checks.items():
+                values[name] = check(name, values[name], **{other: values[other] for other in others[name]})
         return bound
     return admit
+
+
+def decorator(checks, call):
+    """What hands a function's arguments to the checks, and it and the call's checked arguments to `call`."""
+    def decorate(function):
+        admit = admission(function, checks)
+
+        @wraps(function)
+        def checked(*arguments, **named):
+            return call(function, admit(arguments, named))
+        return checked
+    return decorate
 
 
 def entry(**checks):
@@ -34,41 +46,26 @@ def entry(**checks):
     A check is called with an argument's name and value, and by name with any others that it asks for: those above it,
     checked already, and self. What it gives back is what the body gets.
     """
-    def decorate(function):
-        admit = admission(function, checks)
-
-        @wraps(function)
-        def checked(*arguments, **named):
-            bound = admit(arguments, named)
-            return function(*bound.args, **bound.kwargs)
-        return checked
-    return decorate
+    return decorator(checks, lambda function, bound: function(*bound.args, **bound.kwargs))
 
 
 def door(*blamed, **checks):
-    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite, else
-    FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
+    """Decorator: an `entry` to arithmetic. Finite arguments can be too large for it: what comes out must be finite,
+    else FloatingPointError with the arguments to blame, all arrays and numbers that were checked if they are not named.
     """
-    def decorate(function):
-        admit = admission(function, checks)
-
-        @wraps(function)
-        def checked(*arguments, **named):
-            bound = admit(arguments, named)
-            try:
-                with np.errstate(all="ignore"):
-                    result = function(*bound.args, **bound.kwargs)
-                for part in result if isinstance(result, tuple) else (result,):
-                    if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
-                        raise FloatingPointError("the result is not finite")
-            except (FloatingPointError, np.linalg.LinAlgError) as error:
-                values = bound.arguments
-                names = blamed or [name for name in checks if isinstance(values[name], (np.ndarray, float, tuple))]
-                raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
-                                         f"{error}") from None
-            return result
-        return checked
-    return decorate
+    def call(function, bound):
+        try:
+            with np.errstate(all="ignore"):
+                result = function(*bound.args, **bound.kwargs)
+            for part in result if isinstance(result, tuple) else (result,):
+                if isinstance(part, (np.ndarray, float, np.floating)) and not np.isfinite(part).all():
+                    raise FloatingPointError("the result is not finite")
+        except (FloatingPointError, np.linalg.LinAlgError) as error:
+            names = blamed or [name for name in checks if isinstance(bound.arguments[name], (np.ndarray, float, tuple))]
+            raise FloatingPointError(f"{', '.join(names)}: too large for this computation, or too close to degenerate: "
+                                     f"{error}") from None
+        return result
+    return decorator(checks, call)
 
 
 def optional(check):

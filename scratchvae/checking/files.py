@@ -34,7 +34,7 @@ def storable_arrays(name, arrays):
 
 @contextmanager
 def blaming(path, what):
-    """A context: whatever fails in it, and a damaged file can fail in a dozen ways, is a ValueError that names the file."""
+    """A context: whatever fails in it, and a file can be damaged in a dozen ways, is a ValueError naming the file."""
     try:
         yield
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""What if MNIST's files are not what they say, or not where? A header is a promise, held against what the file can hold.
+"""What if MNIST's files are not what they say, or not where? A header is a promise, held against the file.
 
-It is compared before memory is set aside, and no more is ever read, or inflated, than was promised plus the one byte that
-shows there is more.
+It is compared before memory is set aside, and no more is ever read, or inflated, than was promised plus the one byte
+that shows there is more.
 """
 import gzip
 import math
@@ -11,6 +11,8 @@ import zlib
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+
+from scratchvae.checking import instance, only
 
 WORDS = {"train": ("train",), "test": ("t10k", "test")}
 NAME = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?")
@@ -22,11 +24,7 @@ MAX_INFLATION = 100   # images deflate to a half or a fifth; deflate's best, 103
 SMALL = 1 << 20       # bytes that any gzip file may inflate to
 
 
-def folder(name, value):
-    """`value` as a Path."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{name}: want a path, got {value!r}")
-    return Path(value)
+folder = lambda name, value: Path(instance(name, value, (str, os.PathLike), "a path"))
 
 
 def find_files(directory, split):
@@ -50,7 +48,7 @@ def find_files(directory, split):
             return found["images"], found["labels"]
     stem = WORDS[split][0]
     raise ValueError(f"{directory}: want a folder with {stem}-images-idx3-ubyte and {stem}-labels-idx1-ubyte, plain or "
-                     f".gz, {'found no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
+                     f".gz, {'no such folder' if named else 'got a file' if directory.is_file() else 'found none'}")
 
 
 @contextmanager
@@ -92,11 +90,9 @@ def can_hold(path, n_bytes, shape):
     return shape
 
 
-def a_label_for_each(n_labels, n_images, label_file, image_file):
-    """Nothing, if there are as many labels as images."""
-    if n_images != n_labels:
-        raise ValueError(f"{label_file}: want a label for each of the {n_images} images in {image_file.name}, "
-                         f"got {n_labels}")
+a_label_for_each = lambda n_labels, n_images, label_file, image_file: only(
+    label_file, n_labels, lambda n: n == n_images,
+    f"want a label for each of the {n_images} images in {image_file.name}, got {{0}}")
 
 
 def read_exactly(path, file, n_bytes, start, total):

@@ -3,7 +3,7 @@ from math import isqrt
 
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, instance, matrix, sizes
+from scratchvae.checking import any_number, class_labels, every, instance, matrix, only, sizes
 from scratchvae.checking import vector as finite_vector
 
 MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
@@ -25,26 +25,21 @@ def vector(name, value, n=None, positive=False):
 
 
 text = lambda name, value: instance(name, value, str, "a text")
-labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), None if names is None else len(names))
+labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), names and len(names))
 
 
 # ---- images ---------------------------------------------------------------------------------------------------------
 
-def height_and_width(name, value):
-    """`value` as (h, w)."""
-    if len(shape := sizes(name, value)) != 2:
-        raise ValueError(f"{name}: want (h, w), got {shape}")
-    return shape
+height_and_width = lambda name, value: only(
+    name, sizes(name, value), lambda shape: len(shape) == 2, "want (h, w), got {0}")
 
 
 def paper_and_ink(name, value):
     """`value` as two different numbers."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name}: want the values of paper and of ink, as (0, 255), got {value!r}")
-    low, high = (any_number(name, each) for each in value)
-    if low == high:
-        raise ValueError(f"{name}: want two different values, of paper and of ink, got {value!r}")
-    return low, high
+    only(name, value, lambda v: isinstance(v, (tuple, list)) and len(v) == 2,
+         "want the values of paper and of ink, as (0, 255), got {0!r}", TypeError)
+    return only(name, tuple(any_number(name, each) for each in value), lambda v: v[0] != v[1],
+                "want two different values, of paper and of ink, got {0}")
 
 
 def tiles(name, value, shape, ink):
@@ -66,17 +61,9 @@ def tiles(name, value, shape, ink):
     return clipped.reshape(-1, h, w)
 
 
-def tiles_of_a_square(name, value, shape, ink):
-    """The same, a square number of them."""
-    images = tiles(name, value, shape, ink)
-    if isqrt(len(images)) ** 2 != len(images):
-        raise ValueError(f"{name}: want a square number of images, as manifold_grid gives codes, got {len(images)}")
-    return images
-
-
-def tiles_in_rows(name, value, values, shape, ink):
-    """The same, a whole number of rows with one for each of the values."""
-    images = tiles(name, value, shape, ink)
-    if len(images) % len(values):
-        raise ValueError(f"{name}: want {len(values)} a row, one for each of values, got {len(images)} in all")
-    return images
+tiles_of_a_square = lambda name, value, shape, ink: only(
+    name, tiles(name, value, shape, ink), lambda images: isqrt(len(images)) ** 2 == len(images),
+    "want a square number of images, as manifold_grid gives codes, got those of {0.shape}")
+tiles_in_rows = lambda name, value, values, shape, ink: only(
+    name, tiles(name, value, shape, ink), lambda images: len(images) % len(values) == 0,
+    f"want {len(values)} a row, one for each of values, got those of {{0.shape}}")

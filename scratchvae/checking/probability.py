@@ -6,7 +6,8 @@ from scratchvae.checking import binary, broadcastable, every, only, positive, re
 # ---- tables of probabilities, and numbers of a kind -----------------------------------------------------------------
 
 distribution = lambda name, value: only(
-    name, reals(name, value), lambda p: p.ndim and p.min() >= 0 and p.max() <= 2 and np.abs(p.sum(axis=-1) - 1).max() <= 1e-9,
+    name, reals(name, value, (..., "C")),
+    lambda p: p.min() >= 0 and p.max() <= 2 and np.abs(p.sum(axis=-1) - 1).max() <= 1e-9,
     "want probabilities >= 0 that sum to 1, got {0}")                                                # (..., C)
 distribution_beside_p = lambda name, value, p: only(
     name, broadcastable(name, distribution(name, value), p=p), lambda q: q.shape[-1] == p.shape[-1],
@@ -16,10 +17,12 @@ rows_beside_prior = lambda name, value, prior: real_matrix(name, value, len(prio
 possible = lambda name, value, prior: only(
     name, every(name, reals(name, value, prior.shape), lambda p: p >= 0, "want values >= 0, got {}"),
     lambda likelihood: (likelihood * prior).any(),
-    "the evidence is 0; what was observed is impossible under every hypothesis")
+    "the evidence is 0: what was observed is impossible under every hypothesis that is held possible, or too "
+    "unlikely for this computation, and then `update` takes logarithms; got {0}")
 
 positives = lambda name, value: every(name, reals(name, value), lambda x: x > 0, "want positive numbers, got {}")
-open_unit = lambda name, value: every(name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
+open_unit = lambda name, value: every(
+    name, reals(name, value), lambda p: (p > 0) & (p < 1), "want values in (0, 1), got {}")
 binary_matrix = lambda name, value: binary(name, real_matrix(name, value))
 counts_up_to_n = lambda name, value, n: every(
     name, reals(name, value), lambda k: (k >= 0) & (k <= n) & (k == np.round(k)), f"want integers in 0..{n}, got {{}}")
@@ -28,7 +31,8 @@ peaked = lambda name, beta: only(name, beta, lambda beta: min(beta) >= 1 and sum
 
 # ---- densities on a grid, or at samples -----------------------------------------------------------------------------
 
-several = lambda name, value: only(name, vector(name, value), lambda x: len(x) > 1, "want shape (S,), S >= 2, got {0.shape}")
+several = lambda name, value: only(
+    name, vector(name, value), lambda x: len(x) > 1, "want shape (S,), S >= 2, got {0.shape}")
 beside_log_p = lambda name, value, log_p: reals(name, value, log_p.shape)
 beside_weights = lambda name, value, weights: reals(name, value, weights.shape)
 even_grid = lambda name, value, log_p: only(
@@ -45,15 +49,14 @@ def normalising(name, value, log_p):
 
 # ---- Gaussians with full covariances --------------------------------------------------------------------------------
 
-points = lambda name, value: only(name, reals(name, value), lambda x: x.ndim, "want shape (..., K), got {0.shape}")
-points_beside_mean = lambda name, value, mean: only(
-    name, points(name, value), lambda x: x.shape[-1] == mean.shape[-1], f"want shape (..., {mean.shape[-1]}), got {{0.shape}}")
+points = lambda name, value: reals(name, value, (..., "K"))
+points_beside_mean = lambda name, value, mean: reals(name, value, (..., mean.shape[-1]))
 
 
 def covariances(name, value, mean):
     """`value` as (..., K, K) for a mean (..., K): symmetric, positive definite."""
-    C, K = reals(name, value), mean.shape[-1]
-    only(name, C, lambda C: C.shape[-2:] == (K, K), f"want shape (..., {K}, {K}) as the mean's, got {{0.shape}}")
+    K = mean.shape[-1]
+    C = reals(name, value, (..., K, K))
     only(name, C, lambda C: np.abs(C - np.swapaxes(C, -1, -2)).max() <= 1e-10 * np.abs(C).max(),  # one triangle is read
          "want a symmetric matrix, got {0}")
     try:
@@ -83,7 +86,7 @@ def observed(name, value, observation):
 
 def params_or_zeros(name, value, observation, x):
     """`value` as params (n_params,) for x, or 0 for None."""
-    shape, D = (observation.n_params(x.shape[1]),), x.shape[1]
-    return np.zeros(shape) if value is None else only(
-        name, reals(name, value), lambda start: start.shape == shape,
-        f"want shape {shape}, as x has {D} features, got {{0.shape}}")
+    n = observation.n_params(x.shape[1])
+    return np.zeros(n) if value is None else only(
+        name, reals(name, value), lambda start: start.shape == (n,),
+        f"want shape ({n},), as x has {x.shape[1]} features, got {{0.shape}}")

@@ -15,7 +15,8 @@ import struct
 import numpy as np
 
 from scratchvae.checking import a_bool, choice, entry
-from scratchvae.checking.idx import WORDS, a_label_for_each, can_hold, find_files, folder, opened, read_exactly, start_is
+from scratchvae.checking.idx import (WORDS, a_label_for_each, can_hold, find_files, folder, opened, read_exactly,
+                                     start_is)
 
 UNSIGNED_BYTE = 8
 BLOCK = 1 << 18       # bytes read in one go

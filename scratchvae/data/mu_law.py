@@ -1,7 +1,7 @@
 """How can eight bits hold both a whisper and a shout? mu-law: equal steps of the logarithm, not of the sound.
 
-A sample x in [-1, 1] cut into 256 equal steps has an error of up to 1/256, whether x is loud or quiet: a whisper drowns in
-it. Companding (compress, then expand) spends the steps where the ear and the signal need them, near 0:
+A sample x in [-1, 1] cut into 256 equal steps has an error of up to 1/256, whether x is loud or quiet: a whisper drowns
+in it. Companding (compress, then expand) spends the steps where the ear and the signal need them, near 0:
 
     compress    y = sign(x) log(1 + mu |x|) / log(1 + mu)              mu = 255, so that |y| <= 1
     expand      x = sign(y) ((1 + mu)^|y| - 1) / mu                    its inverse
@@ -14,7 +14,8 @@ near 0 the steps are mu / log(1 + mu) = 46 times finer than equal ones, worth 20
     encode      compress, then cut [-1, 1] into 256 equal steps: codes 0..255
     decode      the middle of the step, then expand; in y the error is at most half a step, 1/256
 
-All of it is odd: encode(-x) = 255 - encode(x), except that x = 0, on the edge of steps 127 and 128, must go to one of them.
+All of it is odd: encode(-x) = 255 - encode(x), except that x = 0, on the edge of steps 127 and 128, must go to one of
+them.
 Source: Smith 1957 (the law); ITU-T G.711 (telephony); van den Oord et al. 2016, section 2.2 (WaveNet).
 """
 from math import log1p
@@ -32,7 +33,7 @@ N_CODES = 256
 def compress(x, mu=MU):
     """y = sign(x) log(1 + mu |x|) / log(1 + mu).
 
-    x : real numbers of any shape in [-1, 1]      returns : the same shape, in [-1, 1]      ValueError outside, or for NaN
+    x : real numbers of any shape in [-1, 1]      returns : the same shape, in [-1, 1]      else ValueError
     """
     return np.copysign(np.log1p(mu * np.abs(x)) / log1p(mu), x)
 
@@ -57,7 +58,7 @@ def quantize(y, n_codes=N_CODES):
 
 @entry(n_codes=even, codes=codes)
 def dequantize(codes, n_codes=N_CODES):
-    """The middle of each code's step, (2 code + 1) / n_codes - 1 : the inverse of `quantize` to half a step, 1 / n_codes."""
+    """The middle of each code's step, (2 code + 1) / n_codes - 1 : inverts `quantize` to half a step, 1 / n_codes."""
     half = n_codes // 2
     return (codes + 0.5 - half) / half
 

@@ -10,6 +10,8 @@ where a new vowel F, pitch and loudness come with every syllable and the voice g
 here: samples depend on those before them, pitch and timbre change slowly, and loudness spans 30 decibels.
 Source: Fant 1960 (source and filter); Peterson & Barney 1952, table II (formants of men's vowels).
 """
+from functools import partial
+
 import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, number, size
@@ -20,11 +22,11 @@ WIDTHS = np.array([60, 90, 150])       # half widths of the resonances, in hertz
 SYLLABLE = 0.16                        # seconds, between two vowels
 
 
-@door("n", "rate", "breath", n=size, rate=lambda name, value: number(name, value, 320, 1e6), breath=number, rng=generator)
+@door("n", "rate", "breath", n=size, rate=partial(number, low=320, high=1e6), breath=number, rng=generator)
 def speech_like(n, *, rate=8000, breath=0.02, rng):
     """n samples (n,) in [-1, 1] of a made-up voice at `rate` samples a second; the loudest sample has |x| = 1.
 
-    rate : at least twice the highest pitch, 160 hertz      breath : standard deviation of the noise, relative to loudness
+    rate : at least twice the highest pitch, 160 hertz      breath : standard deviation of the noise, to loudness
     """
     n_syllables = int(n / rate / SYLLABLE) + 2
     vowel = FORMANTS[rng.integers(len(FORMANTS), size=n_syllables)]

@@ -6,8 +6,8 @@ x is its own label: nobody has to name what is on the picture. The code z is nar
 what the data has in common. The decoder mirrors the encoder, and an observation model says what the loss is: under a
 Gaussian of fixed variance it is the squared error over 2 variance, plus a constant.
 
-A denoising autoencoder (`noise` > 0) sees a damaged x and must restore the whole one; then copying is no solution even for
-a wide code (Vincent et al. 2008).
+A denoising autoencoder (`noise` > 0) sees a damaged x and must restore the whole one; then copying is no solution even
+for a wide code (Vincent et al. 2008).
 """
 from collections import namedtuple
 

@@ -9,12 +9,13 @@ and if a network gives the logit a_j of every pixel j from the pixels before j a
     log p(x) = sum_j x_j a_j - log(1 + e^a_j)              p(x_j = 1 given the pixels before j) = sigmoid(a_j)
 
 is exact: no integral, no bound. It sums to one whatever the parameters are: for given values of the pixels before it
-the last pixel's two probabilities add up to 1, then the last but one's, and so on to the first. All logits come from one
-pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have been, so
-it takes D passes, for one image or for a whole batch.
+the last pixel's two probabilities add up to 1, then the last but one's, and so on to the first. All logits come from
+one pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have
+been, so it takes D passes, for one image or for a whole batch.
 
-"From the pixels before j alone" is made true by masks. A weight that would carry forbidden knowledge is multiplied by 0 in
-the product itself, y = x (W * mask) + b, so that no value in theta can break the order, and its gradient is exactly 0:
+"From the pixels before j alone" is made true by masks. A weight that would carry forbidden knowledge is multiplied by 0
+in the product itself, y = x (W * mask) + b, so that no value in theta can break the order, and its gradient is exactly
+0:
 
     dL/d(W * mask) = x^T dy        dL/dW = (x^T dy) * mask
 
@@ -156,7 +157,8 @@ class Autoregressive(Model):
         """x (N, D) with the pixels that are not `known` drawn given those that are.
 
         X : (N, D)      known : (D,) or (N, D) bool; what X holds elsewhere is ignored
-        Every order makes `n_draws` proposals: known pixels are kept and the others drawn in turn. A proposal has the weight
+        Every order makes `n_draws` proposals: known pixels are kept and the others drawn in turn. A proposal has the
+        weight
 
             w = prod_(j known) p(x_j given the pixels before j),
 

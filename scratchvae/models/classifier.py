@@ -5,10 +5,11 @@
 The loss is a likelihood like every other here: only the observation is now a label instead of the image itself. With
 hidden=() the network is one linear layer, and the model is multinomial logistic regression.
 
-Where labels are few, an encoder trained on unlabelled x may know already what they have in common. It is used in two ways:
+Where labels are few, an encoder trained on unlabelled x may know already what they have in common. It is used in two
+ways:
 
     fine-tuned   `Classifier.from_encoder(model)` starts from copies of the encoder's layers; training moves all of them
-    frozen       a linear classifier on the codes, `Classifier(K, hidden=())` fitted to `model.encode(X)`; only it is trained
+    frozen       `Classifier(K, hidden=())`, fitted to the codes `model.encode(X)`: it alone is trained
 
 (Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
 """
@@ -65,17 +66,20 @@ class Classifier(Model):
 
     def accept(self, X, labels=None, name="X"):
         """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
-        if labels is None:
-            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
-                             "valid=(X_valid, labels_valid))")
+        x, labels = self.accept_rows(X, labels, name)
         label_name = "labels" if name == "X" else f"{name} labels"
-        x = rows(name, X, self)
-        labels = labelled(label_name, labels, self, x)
         if len(labels) < self.n_classes:
-            raise ValueError(f"{label_name}: want at least one for each class, that is {self.n_classes}, got {len(labels)}")
+            raise ValueError(f"{label_name}: want at least one for each of {self.n_classes} classes, got {len(labels)}")
         if (labels == labels[0]).all():
             raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
         return x, labels
+
+    def accept_rows(self, X, labels=None, name="X"):
+        if labels is None:
+            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
+                             "valid=(X_valid, labels_valid))")
+        x = rows(name, X, self)
+        return x, labelled("labels" if name == "X" else f"{name} labels", labels, self, x)
 
     @door("X", X=rows, labels=labelled)
     def loss_and_grad(self, X, labels, *, rng=None):

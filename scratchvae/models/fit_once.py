@@ -1,11 +1,12 @@
 """What do models share that are fitted once, in closed form? Fitted attributes, and a file that holds them.
 
-Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and attributes that end in _ and that `fit` sets.
+Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and attributes that end in _ and that `fit`
+sets.
 """
 import numpy as np
 
 from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable, in_one_line
+from scratchvae.extending import Saveable
 
 
 def fitted(name, value):
@@ -16,7 +17,7 @@ def fitted(name, value):
 
 
 class FitOnce(Saveable):
-    """A model that `fit` makes whole. A subclass names its options and its fitted attributes, and knows their shapes."""
+    """A model that `fit` makes whole. A subclass names its options and fitted attributes, and knows their shapes."""
 
     OPTIONS = ()  # the constructor's arguments
     FITTED = ()   # what `fit` sets
@@ -24,9 +25,6 @@ class FitOnce(Saveable):
     def fit_transform(self, X):
         """`fit(X)`, then the codes of X."""
         return self.fit(X).transform(X)
-
-    def __repr__(self):
-        return in_one_line(self)
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""

@@ -14,15 +14,17 @@ since the centred inner products phi_c(x_n)^T phi_c(x_m) are K less its row mean
 |v|^2 = a^T K_c a = lambda |a|^2 = 1, a = (unit eigenvector) / sqrt(lambda), and x is projected on v as
 sum_n a_n k_c(x, x_n).
 
-The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by kernel
-ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean): x_mean = mean + k(z, z_n) W.
+The way back is not given: most points of feature space are the features of no x. So x is learned from its code z by
+kernel ridge regression with the same kernel, now between codes, W = (K_z + alpha I)^-1 (X - mean): x_mean = mean + k(z,
+z_n) W.
 Source: Schoelkopf, Smola & Mueller 1998; the way back, Bakir, Weston & Schoelkopf 2004.
 
 The price: K has N x N numbers and its eigenvectors take of the order of N^3 operations, where PCA's cost grows as N.
 """
 import numpy as np
 
-from scratchvae.checking import choice, door, entry, integer, matrix, not_too_large, number, optional, positive, row_blocks
+from scratchvae.checking import (choice, door, entry, integer, matrix, not_too_large, number, optional, positive,
+                                 row_blocks)
 from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.nn.threads import threads_for
 
@@ -73,8 +75,8 @@ class KernelPCA(FitOnce):
         eigenvalues_ (k,), of the centred kernel matrix    eigenvectors_ (N, k), largest absolute entry of each positive
         X_fit_ (N, D)    X_transformed_fit_ (N, k), the codes of X    dual_coef_ (N, D), W    gamma_    mean_ (D,)
         K_fit_rows_ (N,), K_fit_all_, the means by which new points are centred
-    Computed in float64. Unlike scikit-learn, the way back is always fitted, and to X - mean_, so that the ridge does not
-    pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's.
+    Computed in float64. Unlike scikit-learn, the way back is always fitted, and to X - mean_, so that the ridge does
+    not pull the mean towards 0: with the linear kernel and alpha -> 0 it is PCA's.
     """
 
     OPTIONS = ("n_components", "kernel", "gamma", "degree", "coef0", "alpha")

@@ -1,15 +1,15 @@
 """How can a network with hidden layers be made blind to the future? Masks: the MADE.
 
-Every unit gets a degree, and whoever listens to it may rely on it: a unit of degree m depends on nothing but the first m
-pixels of the order.
+Every unit gets a degree, and whoever listens to it may rely on it: a unit of degree m depends on nothing but the first
+m pixels of the order.
 
     hidden unit of degree m    listens to the pixels at positions t < m (the first m, positions counting from 0)
     next hidden layer          a unit of degree m' listens to units of degree m <= m'
     output of the pixel at position t, which may know the first t pixels:    listens to units of degree m <= t
 
 Each rule keeps the promise if the layer below keeps it, so by induction the output at position t is a function of
-the first t pixels alone; the first pixel's logit is its bias. Degrees run from 1 to D - 1 in equal shares, in rising order:
-with the raster order every mask is a staircase.
+the first t pixels alone; the first pixel's logit is its bias. Degrees run from 1 to D - 1 in equal shares, in rising
+order: with the raster order every mask is a staircase.
 
 A different order of the pixels is a different set of masks on the same weights; the masks of K orders train one network
 to give K factorisations of p(x), and their average is a better density than a single one, if the network can afford it.
@@ -69,7 +69,7 @@ class MADE(Autoregressive):
 
 
 def hidden_degrees(n_units, n_features):
-    """Degrees of a hidden layer : (n_units,), 1..D-1 in equal shares, rising (all 0 for D = 1, where none may listen)."""
+    """Degrees of a hidden layer : (n_units,), 1..D-1 in equal shares, rising (0 for D = 1, where none may listen)."""
     # m_h = ceil((h + 1) (D - 1) / H), h = 0..H-1
     return -(-np.arange(1, n_units + 1) * (n_features - 1) // n_units)
 

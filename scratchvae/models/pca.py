@@ -1,7 +1,7 @@
 """Which flat subspace lies closest to the data? Principal component analysis by the singular value decomposition.
 
-Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n are
-projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
+Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n
+are projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
 
     min_B sum_n |x_n - B B^T x_n|^2   <=>   max_B trace(B^T X_c^T X_c B)
 
@@ -38,7 +38,8 @@ class PCA(FitOnce):
     """The k directions of largest variance, in scikit-learn's names.
 
     n_components : k, or None for all min(N, D)
-    solver : "svd", or "covariance", for N far above D (see the module's docstring; `python -m demos speed` measures both)
+    solver : "svd", or "covariance", for N far above D (see the module's docstring; `python -m demos speed` measures
+    both)
 
     After `fit(X)`, X : (N, D), N >= 2:
         mean_ (D,)    components_ (k, D), orthonormal rows, the largest absolute entry of each positive
@@ -103,8 +104,9 @@ class PCA(FitOnce):
 def from_triangle(X, mean):
     """S (min(N, D),) and V^T (min(N, D), D) of X - mean in float64, through its QR factorisation.
 
-    Block after block of rows: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a few blocks
-    and a triangle are ever in memory. NumPy factorises in float64 whatever it is given: the triangle costs nothing more.
+    Block after block of rows: if X_1 = Q_1 R_1, then [X_1; X_2] and [R_1; X_2] have the same R, so that only a few
+    blocks and a triangle are ever in memory. NumPy factorises in float64 whatever it is given: the triangle costs
+    nothing more.
     """
     R = np.zeros((0, X.shape[1]))
     for rows in row_blocks(X, max(1 << 15, 8 * X.shape[1] ** 2)):  # blocks much taller than R, which each carries along

@@ -18,7 +18,7 @@ columns = lambda name, value, self: float_matrix(name, value, len(self.mean_))  
 
 
 class Standardizer(FitOnce):
-    """x (N, D) to columns of mean 0 and standard deviation 1, and back. Set as `model.standardizer`, it is saved with it.
+    """x (N, D) to columns of mean 0 and standard deviation 1, and back. As `model.standardizer` it is saved with it.
 
     After `fit(X)`: mean_ (D,), scale_ (D,), float64; what is transformed keeps its dtype if that is float32.
     """

@@ -1,16 +1,16 @@
 """How can an autoencoder's code be made good to generate from? The variational autoencoder.
 
 A latent z ~ p(z) = N(0, I) is turned into x ~ p(x given z) by a decoder with parameters theta. Its likelihood
-p(x) = integral p(z) p(x given z) dz is intractable; an encoder with parameters phi, q(z given x) = N(mu(x), diag sigma(x)^2),
-proposes the z that matter for x, and gives a lower bound:
+p(x) = integral p(z) p(x given z) dz is intractable; an encoder with parameters phi, q(z given x) = N(mu(x), diag
+sigma(x)^2), proposes the z that matter for x, and gives a lower bound:
 
     log p(x) >= ELBO(x) = E_q[log p(x given z)] - KL(q(z given x) || p(z))
                           reconstruction          kl
 
-The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the loss
-with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its derivative,
-are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through the KL; their
-derivatives add up.
+The expectation is estimated with z = mu + sigma * eps, eps ~ N(0, I): the randomness is outside, so that z, and the
+loss with it, can be differentiated with respect to mu and log_var = log sigma^2. KL and sampler, each beside its
+derivative, are in probability/gaussian.py. Two roads lead from the loss to the encoder, one through z and one through
+the KL; their derivatives add up.
 Source: Kingma & Welling 2014; beta as in Higgins et al. 2017 (1 for the true bound).
 """
 from collections import namedtuple
@@ -24,10 +24,12 @@ from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, repar
 from scratchvae.probability.log_space import log_mean_exp, shares
 from scratchvae.probability.observation import Bernoulli
 
+IN_CACHE = 1 << 16  # numbers of a layer that a processor's second cache holds: where only values are wanted, a block
+
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
 Terms = namedtuple("Terms", "loss elbo reconstruction kl")
 BoundTerms = namedtuple("BoundTerms", "loss bound elbo")
-Pass = namedtuple("Pass", "mu log_var z log_px dparams encoder_cache decoder_cache")  # what a forward pass leaves behind
+Pass = namedtuple("Pass", "mu log_var z log_px dparams encoder_cache decoder_cache")  # what forward leaves
 
 
 class VAE(CodeModel):
@@ -46,12 +48,12 @@ class VAE(CodeModel):
                  n_samples=1, rng, dtype=np.float32):
         self.beta, self.n_samples = beta, n_samples
         super().__init__(n_features, hidden, n_latent, 2 * n_latent, activation, observation, rng, dtype)
-        # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step on
+        # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step
         head = self.encoder.layers[-1]
         head.W[:, n_latent:], head.b[n_latent:] = 0, -2
 
     def forward(self, x, eps):
-        """x (N, D) -> mu, log_var (N, K) -> z = mu + sigma * eps (S, N, K) -> log p(x given z) (S, N), for eps (S, N, K).
+        """x (N, D) -> mu, log_var (N, K) -> z = mu + sigma * eps -> log p(x given z) (S, N), for eps (S, N, K).
 
         returns : `Pass`; `dparams` (S N, n_params) is the derivative of log p(x given z) in the decoder's output
         """
@@ -87,7 +89,7 @@ class VAE(CodeModel):
         return self._terms(log_px.sum() / (S * N), kl.sum() / N)
 
     def through_z(self, dlog_px, log_var, eps, decoder_cache):
-        """dloss/dmu, dloss/dlog_var, each (N, K), by the first road: log p(x given z), the decoder, z; fills its gradient.
+        """dloss/dmu, dloss/dlog_var, each (N, K), by the first road: log p(x given z), the decoder, z.
 
             loss = -1/(S N) sum_ns log p(x_n given z_ns) + ...        dz/dmu = 1        dz/dlog_var = 1/2 sigma eps
 
@@ -124,9 +126,11 @@ class VAE(CodeModel):
 
     def log_likelihood(self, x, z):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
-        S, N, K = z.shape
-        params = self.decoder.forward(z.reshape(S * N, K))[0]
-        return self.observation.value_and_grad(repeat(x, S), params)[0].reshape(S, N)
+        log_px = np.empty(z.shape[:2], self.dtype)
+        for some in row_blocks(z, IN_CACHE, len(x) * self.width):
+            params = self.decoder.forward(z[some].reshape(-1, self.n_latent))[0]
+            log_px[some] = self.observation.value(x, params.reshape(-1, len(x), params.shape[1]))
+        return log_px
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient."""
@@ -176,9 +180,9 @@ class IWAE(VAE):
 
         bound = log 1/S sum_s w_s        w_s = p(x given z_s) (p(z_s) / q(z_s given x))^beta        loss = -bound
 
-    Arguments as `VAE`; for beta = 1 it is a bound: the ELBO for S = 1, with its KL sampled, and E[bound] rises to log p(x)
-    with S. Good samples count more: the gradient of log sum_s w_s is a mean of the gradients of log w_s, weighted by
-    softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
+    Arguments as `VAE`; for beta = 1 it is a bound: the ELBO for S = 1, with its KL sampled, and E[bound] rises to log
+    p(x) with S. Good samples count more: the gradient of log sum_s w_s is a mean of the gradients of log w_s, weighted
+    by softmax(log w)_s. `elbo` is as for any VAE; `sv.multi_sample_bound` measures the bound.
     Source: Burda et al. 2016, equations 8 and 13.
     """
 
@@ -228,7 +232,7 @@ class IWAE(VAE):
         return self._bound_terms(log_px, log_ratio)
 
     def _bound_terms(self, log_px, log_ratio):
-        """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; all means over examples."""
+        """The loss as it is trained, the bound and the sampled ELBO as they are for beta = 1; means over examples."""
         log_w, log_w_true = log_px + self.beta * log_ratio, log_px + log_ratio
         return BoundTerms(-log_mean_exp(log_w).mean(), log_mean_exp(log_w_true).mean(), log_w_true.mean())
 

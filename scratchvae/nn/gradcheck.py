@@ -121,7 +121,7 @@ def size_of(a, n, floor):
 # ---- second looks: where a kink or rounding may be all that is wrong ----------------------------------------------
 
 def look_again(f, theta, h, analytic, slope, names, tolerance, floor):
-    """numeric (P,), at_kink (P,) bool and a floor, from the two slopes (2, P): right where the central difference is not.
+    """numeric (P,), at_kink (P,) bool and a floor, from the two slopes (2, P): right where the difference is not.
 
     Looked at again is where it differs from the analytic derivative, or its two slopes from each other; the floor rises
     where rounding in f is large beside the step.
@@ -133,8 +133,8 @@ def look_again(f, theta, h, analytic, slope, names, tolerance, floor):
     if len(doubtful):
         noise = SIGMAS * rounding(f, theta)
         if noise / max(h, 1e-6) > 0.01 * size.max():
-            raise AssertionError(f"f: rounding in its value adds up to {noise / h:.2g} to a slope, and the largest derivatives "
-                                 f"are of size {size.max():.2g}; want an f of smaller numbers, or a larger h")
+            raise AssertionError(f"f: rounding in its value adds up to {noise / h:.2g} to a slope, and the largest "
+                                 f"derivatives are of size {size.max():.2g}; want smaller values of f, or a larger h")
         numeric[doubtful], at_kink[doubtful] = second_look(doubtful, f, theta, h, analytic, slope, noise / h)
         floor = max(floor, noise / max(h, 1e-6) / tolerance)  # a step smaller still pays for its rounding itself
     return numeric, at_kink, floor

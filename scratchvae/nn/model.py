@@ -14,7 +14,7 @@ from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
 
 
-# What a model's methods take: (N, n_features) in its dtype; the one array that its own `accept` makes; a number of new rows.
+# What a model's methods take: (N, n_features) in its dtype; the array that its `accept` makes; a number of new rows.
 rows = lambda name, value, self: matrix(name, value, self.n_features, self.dtype)
 accepted = lambda name, value, self: self.accept(value, name=name)[0]
 new_rows = lambda name, value, self: integer(name, value, each=self.n_features)
@@ -57,6 +57,10 @@ class Model(Bound, Saveable):
         """
         raise not_given(self, Model.accept)
 
+    def accept_rows(self, *data, name="X"):
+        """The same door for some of the rows, which need not have what only a whole training set must."""
+        return self.accept(*data, name=name)
+
     def forward_backward(self, *data, rng):
         """The loss `terms` of a minibatch, as `accept` gives its data; fills `grad` with dloss/dtheta."""
         raise not_given(self, Model.forward_backward)
@@ -90,7 +94,7 @@ class Model(Bound, Saveable):
         return self.forward_backward(*self.accept(*data), **randomness)
 
     def start(self, *data):
-        """Where training begins: `fit` calls it with the data before the first epoch, and it changes no trained model."""
+        """Where training begins: `fit` calls it with the data before the first epoch; it changes no trained model."""
 
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""

@@ -2,6 +2,7 @@
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -16,6 +17,8 @@ class Progress(Callback):
     On a terminal the line is as short as the window is narrow: terms that do not fit are left out, the loss last of
     all, and of the label the beginning.
     """
+
+    unit = "epoch"
 
     @entry(interval=number)
     def __init__(self, label="", stream=None, interval=5.0):
@@ -46,13 +49,26 @@ class Progress(Callback):
     def _write(self, run, rest):
         terms = [f"{name} {values[-1]:.3f}" for name, values in run.history.train.items()]
         valid = [f"| valid loss {run.history.valid['loss'][-1]:.3f}"] if run.history.valid else []
-        head = f"{self.label} epoch {run.epoch}/{run.epochs}".strip()
+        head = f"{self.label} {self.unit} {run.epoch}/{run.epochs}".strip()
         room = self._room() if self._is_terminal else np.inf
         while len(line := "  ".join([head, *terms, *valid, rest])) > room and (len(terms) > 1 or valid):
             (terms if len(terms) > 1 else valid).pop()
         self._out.write(f"\r\x1b[K{line[-room:]}" if self._is_terminal else line + "\n")
         self._is_open = self._is_terminal
         self._out.flush()
+
+    def along(self, blocks, total, unit="row"):
+        """The blocks, slices up to row `total`, one by one: how far that is, of what is computed and not trained."""
+        run = SimpleNamespace(epoch=0, epochs=total, stop=False, history=SimpleNamespace(train={}, valid={}))
+        self.unit = unit
+        self.begin(run)
+        try:
+            for rows in blocks:
+                yield rows
+                run.epoch = min(rows.stop, total)
+                self.epoch_end(run)
+        finally:
+            self.end(run)
 
     def _room(self):
         """How many characters the terminal's line takes without breaking."""

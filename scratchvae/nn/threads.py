@@ -25,7 +25,7 @@ import numpy as np
 
 LARGE = 1 << 29
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-# How each is asked for its number of threads, and told: OpenBLAS, with the names of NumPy's wheels and its own, MKL, BLIS.
+# How each is asked for its number of threads, and told: OpenBLAS, by names of NumPy's wheels and its own, MKL, BLIS.
 NAMES = [(f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
          for prefix in ("scipy_", "") for suffix in ("64_", "_64", "")]
 NAMES += [("MKL_Get_Max_Threads", "MKL_Set_Num_Threads"), ("bli_thread_get_num_threads", "bli_thread_set_num_threads")]
@@ -39,7 +39,7 @@ def libraries():
 
 @cache
 def blas():
-    """The functions that get and set the number of threads of NumPy's BLAS; None if it is not known or not ours to set."""
+    """The functions that get and set the number of threads of NumPy's BLAS; None if unknown or not ours to set."""
     if any(os.environ.get(name) for name in CHOSEN):
         return None
     try:
@@ -81,5 +81,5 @@ ONE_THREAD, AS_IT_IS = OneThread(), nullcontext()
 
 
 def threads_for(work):
-    """A context (for a small `work` also a decorator) in which `work` multiply-adds have the threads that they merit."""
+    """A context (for a small `work` also a decorator) in which `work` multiply-adds have the threads they merit."""
     return ONE_THREAD if work < LARGE else AS_IT_IS

@@ -8,7 +8,3 @@ from scratchvae.plotting.charts import bars, latent_scatter, lines, training_cur
 from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, house_style,
                                       panels, save)
-
-__all__ = ["image_grid", "manifold", "manifold_grid", "traversal", "latent_scatter", "lines", "bars", "training_curves",
-           "panels", "save", "house_style", "COLOURS", "DIGIT_COLOURS", "OTHER_COLOURS", "GREY", "HALO", "INK", "PALE",
-           "STYLE"]

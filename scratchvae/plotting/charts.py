@@ -7,8 +7,8 @@ from matplotlib.colors import is_color_like, to_rgb
 
 from scratchvae.checking import entry, every, integer, matrix, number, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of, house_style,
-                                      panels, short_number)
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
+                                      house_style, panels, short_number)
 
 
 @entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
@@ -24,8 +24,8 @@ def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
         points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])
         ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
         name = str(c) if names is None else names[c]
-        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center", va="center",
-                color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
+        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center",
+                va="center", color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
     for radius in (1, 2) if circles else ():
         ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
     for text, radius in _circle_labels(ax) if circles else ():
@@ -70,7 +70,7 @@ def _colour(name, value):
 
 
 def _plain_numbers(axis):
-    """Short numbers on a logarithmic axis, 2 and 5 too if decades are few: all like 0.01, 0.1, 1 or all powers of ten."""
+    """Short numbers on a logarithmic axis, 2 and 5 too if decades are few: all like 0.01, 0.1 or all powers of ten."""
     def text(value, _):
         low, high = np.sort(axis.get_view_interval())
         digit, exponent = f"{value:e}"[0], int(np.floor(np.log10(value) + 1e-9))

@@ -17,8 +17,8 @@ Reverse, KL(q || p): with z = mu + sigma eps, eps ~ N(0, 1), and an entropy of l
 
     d/dmu KL = -E[s(z)]        d/dlog_var KL = -1/2 - E[s(z) sigma eps / 2]        s(z) = d log p(z) / dz
 
-which is followed downhill (`fit_reverse`). Where p has no mass, q must have none: q sits on one bump. This is the order in
-which a VAE compares its encoder with the posterior.
+which is followed downhill (`fit_reverse`). Where p has no mass, q must have none: q sits on one bump. This is the order
+in which a VAE compares its encoder with the posterior.
 
 For Gaussians see also `gaussian.kl_standard` and `gaussian.kl` (diagonal covariances).
 """
@@ -28,9 +28,9 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
 from scratchvae.checking import any_number, door, entry, function, integer, reals
-from scratchvae.checking.probability import (beside_log_p, beside_weights, covariances, covariances_beside, distribution,
-                                             distribution_beside_p, even_grid, normalising, one_distribution, points,
-                                             points_beside_mean, several)
+from scratchvae.checking.probability import (beside_log_p, beside_weights, covariances, covariances_beside,
+                                             distribution, distribution_beside_p, even_grid, normalising,
+                                             one_distribution, points, points_beside_mean, several)
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.inference import ascend
 

@@ -37,7 +37,7 @@ def log_prob(x, mu, log_var):
 
 
 def moments(x):
-    """The mean and the variance of each column of x (N, D), both (D,) float64; infinite where x is too large for them."""
+    """The mean and the variance of each column of x (N, D), both (D,) float64; infinite where x is too large."""
     with np.errstate(over="ignore"):
         mean = x.mean(axis=0, dtype=np.float64)
         variance = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in row_blocks(x, 1 << 16)) / len(x)

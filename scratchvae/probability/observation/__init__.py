@@ -13,7 +13,5 @@ from scratchvae.probability.observation.base import Observation, comparable
 from scratchvae.probability.observation.bernoulli import Bernoulli, CrossEntropy, sigmoid
 from scratchvae.probability.observation.categorical import Categorical
 from scratchvae.probability.observation.continuous_bernoulli import ContinuousBernoulli
+from scratchvae.probability.observation.discretized_logistic import DiscretizedLogistic
 from scratchvae.probability.observation.gaussian import Gaussian
-
-__all__ = ["Observation", "Bernoulli", "CrossEntropy", "ContinuousBernoulli", "Gaussian", "Categorical", "comparable",
-           "sigmoid"]

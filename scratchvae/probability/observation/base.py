@@ -1,8 +1,8 @@
 """What must every observation model give? A log-probability with its gradient, a mean, samples, and its support."""
 import numpy as np
 
-from scratchvae.checking import door, float_matrix, instance, matrix
-from scratchvae.extending import Saveable, arguments, in_one_line, not_given
+from scratchvae.checking import door, float_matrix, instance, matrix, only, positive
+from scratchvae.extending import Saveable, not_given
 
 
 def beside_params(name, value, self, params):
@@ -23,6 +23,16 @@ class Observation(Saveable):
     def value_and_grad(self, x, params):
         """log p(x given params) : (N,), and its derivative in params : (N, n_params), of what was checked."""
         raise not_given(self, Observation.value_and_grad)
+
+    def value(self, x, params):
+        """log p(x given params) : (...), no derivative, of x (..., D) under params (..., n_params), broadcast."""
+        shape = np.broadcast_shapes(x.shape[:-1], params.shape[:-1])
+        x, params = (np.broadcast_to(a, (*shape, a.shape[-1])).reshape(-1, a.shape[-1]) for a in (x, params))
+        return self.value_and_grad(x, params)[0].reshape(shape)
+
+    def value_of_pairs(self, x, params):
+        """log p of each x (N, D) under each of params (G, n_params) : (N, G)."""
+        return np.stack([self.value(row, params) for row in x])
 
     def mean(self, params):
         """E[x] : (N, D), for params (N, n_params)."""
@@ -51,7 +61,7 @@ class Observation(Saveable):
     @door("x", "params", params=float_matrix, x=beside_params)
     def log_prob(self, x, params):
         """log p(x given params) : (N,), in nats, of x (N, D) under params (N, n_params)."""
-        return self.value_and_grad(x, params)[0]
+        return self.value(x, params)
 
     @door("x", "params", params=float_matrix, x=beside_params)
     def log_prob_and_grad(self, x, params):
@@ -64,12 +74,63 @@ class Observation(Saveable):
             raise ValueError(f"params: want shape {want} for x of shape {x.shape}, got {params.shape}")
         return x
 
-    def config(self):
-        """The constructor's arguments by name, as JSON can hold them."""
-        return arguments(self)
 
-    def __repr__(self):
-        return in_one_line(self)
+class ExponentialFamily(Observation):
+    """Logits a with log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a): x enters by a product.
+
+    Its `value_and_grad` broadcasts, and leaves out the derivative (None) for need_grad=False.
+    """
+
+    def value(self, x, params):
+        return self.value_and_grad(x, params, need_grad=False)[0]
+
+    def value_of_pairs(self, x, params):
+        return x @ params.T + self.value(np.zeros_like(x[:1]), params)
+
+
+def a_spread(name, value):
+    """A check: a positive number, or how the spread is learned."""
+    if not isinstance(value, str):
+        return positive(name, value)
+    return only(name, value, ("shared", "diagonal").__contains__, "want a number, 'shared' or 'diagonal', got {0!r}")
+
+
+def of_some_features(name, value, self):
+    """A check: `value` as params of one feature or more."""
+    params = float_matrix(name, value)
+    if not 0 < self.n_features(params) or self.n_params(self.n_features(params)) != params.shape[1]:
+        raise ValueError(f"{name}: {params.shape[1]} columns are not those of any number of features under {self!r}")
+    return params
+
+
+class LocationScale(Observation):
+    """D means and a spread: one for all features ("shared"), one for each ("diagonal"), or a number, fixed."""
+
+    spread = None  # a subclass's own name for it
+
+    @property
+    def n_shared(self):
+        return int(self.spread == "shared")
+
+    @property
+    def is_learned(self):
+        """Whether the spread is learned, and so part of params."""
+        return isinstance(self.spread, str)
+
+    def value(self, x, params):
+        return self.value_and_grad(x, params, need_grad=False)[0]
+
+    def n_params(self, n_features):
+        return {"shared": n_features + 1, "diagonal": 2 * n_features}.get(self.spread, n_features)
+
+    def n_features(self, params):
+        """How many columns of params are means : D."""
+        n = params.shape[1]
+        return {"shared": n - 1, "diagonal": n // 2}.get(self.spread, n)
+
+    def variances_to_start(self, variance):
+        """What the spread starts from: of the features' variances (D,) their mean, all of them, or none."""
+        return {"shared": variance.mean(keepdims=True), "diagonal": variance}.get(self.spread, variance[:0])
 
 
 def comparable(*observations):

@@ -4,7 +4,7 @@ from math import log
 import numpy as np
 
 from scratchvae.checking import binary, entry, float_matrix, generator, matrix, unit_interval
-from scratchvae.probability.observation.base import Observation
+from scratchvae.probability.observation.base import ExponentialFamily
 
 
 def bernoulli_formula(x, a):
@@ -15,7 +15,7 @@ def bernoulli_formula(x, a):
     return np.sum(x * a - np.log(1 + np.exp(a)), axis=1), x - 1 / (1 + np.exp(-a))
 
 
-def bernoulli_terms(x, a):
+def bernoulli_terms(x, a, need_grad=True):
     """The same from a single tanh, which never overflows.
 
         sigmoid(a) = 1/2 + tanh(a / 2) / 2        log(1 + e^a) = [a > 0] a - log sigmoid(|a|)
@@ -25,8 +25,8 @@ def bernoulli_terms(x, a):
     """
     t = 0.5 * np.tanh(0.5 * a)
     # sum_j (x_j - [a_j > 0]) a_j + log sigmoid(|a_j|); by log2, in which a half is exact
-    log_p = np.vecdot(x - (a > 0), a) + log(2) * np.log2(0.5 + np.abs(t)).sum(axis=1)
-    return log_p, x - 0.5 - t
+    log_p = np.vecdot(x - (a > 0), a) + log(2) * np.log2(0.5 + np.abs(t)).sum(axis=-1)
+    return log_p, x - 0.5 - t if need_grad else None
 
 
 def sigmoid(a):
@@ -34,7 +34,7 @@ def sigmoid(a):
     return 0.5 + 0.5 * np.tanh(0.5 * a)
 
 
-class Bernoulli(Observation):
+class Bernoulli(ExponentialFamily):
     """Binary x with logits a: p(x_j = 1) = sigmoid(a_j).
 
         log p = sum_j x_j a_j - log(1 + e^a_j)        d log p / da_j = x_j - sigmoid(a_j)
@@ -47,8 +47,8 @@ class Bernoulli(Observation):
 
     measure = "counting"
 
-    def value_and_grad(self, x, params):
-        return bernoulli_terms(x, params)
+    def value_and_grad(self, x, params, need_grad=True):
+        return bernoulli_terms(x, params, need_grad)
 
     @entry(params=float_matrix)
     def mean(self, params):

@@ -22,6 +22,9 @@ class Categorical(Observation):
         grad[rows, x] += 1
         return log_probability[rows, x], grad
 
+    def value(self, x, params):
+        return self.value_and_grad(x, params)[0]  # x is (N,) here, and broadcasts with nothing
+
     @entry(params=float_matrix)
     def mean(self, params):
         """softmax(a) : (N, C), the probability of each class."""

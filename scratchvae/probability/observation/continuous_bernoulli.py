@@ -2,7 +2,7 @@
 import numpy as np
 
 from scratchvae.checking import entry, float_matrix, generator, matrix, unit_interval
-from scratchvae.probability.observation.base import Observation
+from scratchvae.probability.observation.base import ExponentialFamily
 
 
 def continuous_bernoulli_formula(x, a):
@@ -13,19 +13,22 @@ def continuous_bernoulli_formula(x, a):
     return np.sum(a * x - np.log(np.expm1(a) / a), axis=1), x - (np.exp(a) / np.expm1(a) - 1 / a)
 
 
-def log_sinhc(u):
+def log_sinhc(u, need_slope=True):
     """log(e^-|u| sinh(u) / u), and coth(u) - 1/u, the derivative without the -|u|: no overflow, and nothing cancels.
 
     With a = 2 u they are A(a) - [a > 0] a, and 2 A'(a) - 1.      Source: Lambert 1761 (the continued fraction, near 0).
     """
     w = np.maximum(np.abs(u), np.finfo(u.dtype).tiny)
     m = -np.expm1(-2 * w)                                  # sinh(w) = e^w m / 2
+    log_scaled = np.log(m / (2 * w))
+    if not need_slope:
+        return log_scaled, None
     v = np.minimum(w, 0.25) ** 2
     slope = np.where(w < 0.25, w / (3 + v / (5 + v / (7 + v / (9 + v / 11)))), (2 - m) / m - 1 / w)
-    return np.log(m / (2 * w)), np.copysign(slope, u)
+    return log_scaled, np.copysign(slope, u)
 
 
-class ContinuousBernoulli(Observation):
+class ContinuousBernoulli(ExponentialFamily):
     """Grey x in [0, 1] with logits a: Bernoulli's formula, divided by its integral, which makes it a density.
 
         log p = sum_j a_j x_j - A(a_j)            A(a) = log((e^a - 1) / a) = a/2 + log(sinh(a/2) / (a/2))
@@ -36,11 +39,11 @@ class ContinuousBernoulli(Observation):
 
     measure = "lebesgue"
 
-    def value_and_grad(self, x, params):
-        log_scaled, langevin = log_sinhc(0.5 * params)
+    def value_and_grad(self, x, params, need_grad=True):
+        log_scaled, langevin = log_sinhc(0.5 * params, need_grad)
         # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)), where nothing large is subtracted
-        log_p = np.sum((x - (params > 0)) * params - log_scaled, axis=1)
-        return log_p, x - 0.5 - 0.5 * langevin
+        log_p = np.sum((x - (params > 0)) * params - log_scaled, axis=-1)
+        return log_p, x - 0.5 - 0.5 * langevin if need_grad else None
 
     @entry(params=float_matrix)
     def mean(self, params):

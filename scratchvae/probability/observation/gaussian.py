@@ -1,29 +1,12 @@
 """How probable is a real number? The Gaussian, its variance fixed, learned once, or learned for every feature."""
 import numpy as np
 
-from scratchvae.checking import door, entry, float_matrix, generator, number, positive
+from scratchvae.checking import door, entry, generator, number
 from scratchvae.probability.gaussian import LOG_2PI
-from scratchvae.probability.observation.base import Observation
+from scratchvae.probability.observation.base import LocationScale, a_spread, of_some_features
 
 
-def a_variance(name, value):
-    """A check: a positive number, or how the variance is learned."""
-    if not isinstance(value, str):
-        return positive(name, value)
-    if value not in ("shared", "diagonal"):
-        raise ValueError(f"{name}: want a number, 'shared' or 'diagonal', got {value!r}")
-    return value
-
-
-def of_some_features(name, value, self):
-    """A check: `value` as params of one feature or more."""
-    params = float_matrix(name, value)
-    if not 0 < self.n_features(params) or self.n_params(self.n_features(params)) != params.shape[1]:
-        raise ValueError(f"{name}: {params.shape[1]} columns are not those of any number of features under {self!r}")
-    return params
-
-
-class Gaussian(Observation):
+class Gaussian(LocationScale):
     """Real x with mean m and variance v.
 
         log p = -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
@@ -37,36 +20,23 @@ class Gaussian(Observation):
     """
 
     measure = "lebesgue"
+    spread = property(lambda self: self.variance)
 
-    @entry(variance=a_variance, floor=number)
+    @entry(variance=a_spread, floor=number)
     def __init__(self, variance="shared", *, floor=1e-3):
         self.variance, self.floor = variance, floor
-        self.n_shared = int(variance == "shared")
 
-    @property
-    def is_learned(self):
-        """Whether the variance is learned, and so part of params."""
-        return isinstance(self.variance, str)
-
-    def n_params(self, n_features):
-        return {"shared": n_features + 1, "diagonal": 2 * n_features}.get(self.variance, n_features)
-
-    def n_features(self, params):
-        """How many columns of params are means : D."""
-        n = params.shape[1]
-        return {"shared": n - 1, "diagonal": n // 2}.get(self.variance, n)
-
-    def value_and_grad(self, x, params):
-        D = x.shape[1]
-        m, s = params[:, :D], params[:, D:]
+    def value_and_grad(self, x, params, need_grad=True):
+        D = x.shape[-1]
+        m, s = params[..., :D], params[..., D:]
         v, dlog_v = self.variance_terms(s)
         r = x - m
         dm = r / v
         squares = r * dm  # (x - m)^2 / v
         # -1/2 sum_j ((x_j - m_j)^2 / v_j + log v_j + log 2 pi)
-        log_v = np.log(v).sum(axis=1) * (D // v.shape[1])
-        log_p = -0.5 * (squares.sum(axis=1) + log_v + D * LOG_2PI)
-        if not self.is_learned:
+        log_v = np.log(v).sum(axis=-1) * (D // v.shape[-1])
+        log_p = -0.5 * (squares.sum(axis=-1) + log_v + D * LOG_2PI)
+        if not (self.is_learned and need_grad):
             return log_p, dm
         # ds_j = 1/2 ((x_j - m_j)^2 / v_j - 1) dlog v_j / ds_j, summed over the features that share one s
         ds = 0.5 * (squares - 1) * dlog_v
@@ -96,6 +66,6 @@ class Gaussian(Observation):
 
     def start(self, mean, variance):
         """Mean and variance; the means may vary about theirs by the deviation, the log-variances start flat."""
-        v = {"shared": variance.mean(keepdims=True), "diagonal": variance}.get(self.variance, variance[:0])
+        v = self.variances_to_start(variance)
         s = np.log(np.maximum(v - self.floor, max(self.floor, 1e-6)))  # a pixel that never changes can still learn
         return np.concatenate([mean, s]), np.concatenate([np.sqrt(variance), np.zeros(len(v))])
