@@ -28,6 +28,7 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks
+from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.layers import Dense, Layer
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import share_out, start_outputs
@@ -152,6 +153,15 @@ class Autoregressive(Model):
         self.backward(dlogits, caches, k, need_dx=False)
         log_prob = log_p.mean()
         return Terms(-log_prob, log_prob)
+
+    def flow(self):
+        """Its parts (see nn/flow.py), for `plotting.diagram`, with the masks of the first order."""
+        x, *hidden, y = self.network.flow()
+        direct = [part for network in self.by_order[0][1:] for box in network.flow()[1:-1]
+                  for part in (y._replace(name="f(x)"), Node("+", box._replace(text=f"x\n{box.text}")))]
+        several = [Node(f"1/K sum_k p_k(x)\nK = {len(self.orders)} orders")] * (len(self.orders) > 1)
+        return [x, *hidden, *direct, Array("logits", ("N", self.n_features)),
+                Node("Bernoulli\np(x_j given the\npixels before j)", kind="result"), *several]
 
     def _index(self, rng, order):
         if order is not None:
