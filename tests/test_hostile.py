@@ -383,7 +383,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
+    r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
@@ -812,6 +812,7 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
                              ["train"], CURVE),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }
 SAMPLES = ("list", "read-only", "strided", "big-endian", "object", "words", "complex", "one row", "more columns",

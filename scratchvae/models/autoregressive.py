@@ -29,6 +29,7 @@ import numpy as np
 
 from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks
 from scratchvae.nn.layers import Dense
+from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import start_outputs
 from scratchvae.nn.threads import threads_for
@@ -119,6 +120,13 @@ class Autoregressive(Model):
         network.backward(dlogits, cache, need_dx=False)
         log_prob = log_p.mean()
         return Terms(-log_prob, log_prob)
+
+    def flow(self):
+        """Its parts (see nn/flow.py), for `plotting.diagram`, with the masks of the first order."""
+        x, *hidden, _ = self.by_order[0].flow()
+        several = [Node(f"1/K sum_k p_k(x)\nK = {len(self.orders)} orders")] * (len(self.orders) > 1)
+        return [x, *hidden, Array("logits", ("N", self.n_features)),
+                Node("Bernoulli\np(x_j given the\npixels before j)", kind="result"), *several]
 
     def _index(self, rng, order):
         if order is not None:

@@ -100,6 +100,14 @@ class Model(Bound, Saveable):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
         return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
 
+    def flow(self):
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks, and what comes out of each."""
+        parts = []
+        for name, network in self.networks.items():
+            x, *inside, y = network.flow()
+            parts += [*([] if parts else [x]), *inside, y._replace(name=name)]
+        return parts
+
     def config(self):
         """The constructor's arguments (but `rng`), as JSON can hold them; with `theta` they are the whole model."""
         config = arguments(self)
