@@ -10,10 +10,11 @@ from scratchvae.probability.observation import (Bernoulli, Categorical, Continuo
 from scratchvae.nn.layers import Append, Dense, Layer, ReLU, Sigmoid, Tanh
 from scratchvae.nn.network import Network
 from scratchvae.nn.model import Model
-from scratchvae.nn.optimizers import SGD, Adam, Optimizer
+from scratchvae.nn.optimizers import SGD, Adagrad, Adam, Optimizer
 from scratchvae.nn.gradcheck import check_gradient
 from scratchvae.nn.training import History, fit
-from scratchvae.nn.callbacks import Callback, EarlyStopping, KLWarmup, LearningRateDecay
+from scratchvae.nn.callbacks import Callback, EarlyStopping
+from scratchvae.nn.schedules import KLWarmup, LearningRateDecay, StepDecay
 from scratchvae.nn.progress import Progress
 from scratchvae.nn.checkpoint import load, save
 from scratchvae.models.standardizer import Standardizer
@@ -33,4 +34,12 @@ from scratchvae.analysis.gaussian_mixture import GaussianMixture
 from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_function_gradient
 from scratchvae.data import mu_law
 from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like,
-                             split, windows)
+                             split, stochastic_binarization, windows)
+
+
+def __getattr__(name):
+    """`plotting`, when it is first asked for: it takes Matplotlib, for which others need not wait."""
+    if name == "plotting":
+        from importlib import import_module
+        return import_module("scratchvae.plotting")
+    raise AttributeError(f"module 'scratchvae' has no attribute {name!r}")

@@ -8,14 +8,15 @@ CONTENTS = {  # part of the house -> folder and its files
         "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian "
         "categorical"),
     "How a network learns": (
-        "nn layers threads network model gradcheck optimizers training callbacks progress checkpoint resume",),
+        "nn layers threads flow network model gradcheck optimizers examples training callbacks schedules progress "
+        "checkpoint resume",),
     "Models": (
         "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier vae missing_values "
         "probabilistic_pca autoregressive fvbn made",),
     "What a trained model is worth": (
         "analysis elbo evidence posterior aggregate gradient_estimators latent_space gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves mu_law waveform", "plotting page images charts",
+        "data digits split idx curves mu_law waveform", "plotting page images charts diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

@@ -96,6 +96,11 @@ def _parameters(cls):
     return [p.name for p in signature(cls).parameters.values() if p.kind not in several and p.name != "rng"]
 
 
+def function_name(function):
+    """What a file calls a function, or a thing that can be called."""
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
 def in_one_line(thing, more=""):
     """Its class and its constructor's arguments, as VAE(n_features=64, ...); long ones are left out."""
     names = dict.fromkeys(name for cls in type(thing).__mro__ for name in _parameters(cls))
