@@ -502,7 +502,7 @@ MISTAKES = (
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
         ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(np.stack(by_order))",
-         "logits = np.mean([network.forward(X)[0] for network in self.by_order], axis=0)\n"
+         "logits = np.mean([self.forward(X, k)[0] for k in range(len(self.orders))], axis=0)\n"
          "        return self.observation.value_and_grad(X, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
@@ -512,6 +512,26 @@ MISTAKES = (
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
+    Mistake("MADE", "direct connections that let a pixel see itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "order_mask(order) | np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_jacobian", "MADE", "the best log-likelihood ever seen"),
+    Mistake("MADE", "direct connections to all pixels but itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "~np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_sums_to_one", "MADE", "a pseudo-likelihood, better than any likelihood"),
+    Mistake("MADE", "direct connections whose gradient is not masked", [
+        ("models.autoregressive:Direct.backward", "self.dW *= self.mask", "pass"),
+    ], "test_autoregressive.check_masked_gradient_is_zero", "MADE",
+        "nothing with one order; with several a step in one spoils the others"),
+    Mistake("MADE", "direct connections that backward forgets", [
+        ("models.autoregressive:Autoregressive.backward", "for network, cache in zip(self.by_order[k], caches)",
+         "for network, cache in list(zip(self.by_order[k], caches))[:1]"),
+    ], "test_autoregressive.check_gradients", "MADE", "a MADE without direct connections"),
+    Mistake("MADE", "pixels drawn without the direct connections", [
+        ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
+    ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "an update of rank one by the wrong layer's row", [
+        ("models.autoregressive:Autoregressive._draw", "a += dx[:, None] * W[j]", "a += dx[:, None] * W[self.orders[0][0]]"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
     Mistake("MADE", "pixels drawn in raster order, whatever the model's order", [
         ("models.autoregressive:Autoregressive._draw", "for j in self.orders[k]", "for j in range(self.n_features)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),

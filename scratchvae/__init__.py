@@ -35,3 +35,11 @@ from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_fun
 from scratchvae.data import mu_law
 from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like,
                              split, stochastic_binarization, windows)
+
+
+def __getattr__(name):
+    """`plotting`, when it is first asked for: it takes Matplotlib, for which others need not wait."""
+    if name == "plotting":
+        from importlib import import_module
+        return import_module("scratchvae.plotting")
+    raise AttributeError(f"module 'scratchvae' has no attribute {name!r}")

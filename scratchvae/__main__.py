@@ -8,7 +8,7 @@ CONTENTS = {  # part of the house -> folder and its files
         "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian "
         "categorical"),
     "How a network learns": (
-        "nn layers threads network model gradcheck optimizers examples training callbacks schedules progress "
+        "nn layers threads flow network model gradcheck optimizers examples training callbacks schedules progress "
         "checkpoint resume",),
     "Models": (
         "models fit_once standardizer pca kernel_pca autoencoder classifier vae probabilistic_pca autoregressive fvbn "
@@ -16,7 +16,7 @@ CONTENTS = {  # part of the house -> folder and its files
     "What a trained model is worth": (
         "analysis elbo evidence posterior aggregate gradient_estimators latent_space gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves mu_law waveform", "plotting page images charts",
+        "data digits split idx curves mu_law waveform", "plotting page images charts diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

@@ -307,7 +307,7 @@ DOORS = {
                                     ("X", "labels"),
                                     X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
     "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
-    "MADE": function(sv.MADE, **NETWORK, n_orders=2, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
+    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth
@@ -383,7 +383,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
+    r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
@@ -516,6 +516,10 @@ NEVER_NUMBERS = {"text", "empty text", "bytes", "nan", "inf", "-inf", "complex",
                  "strange dtype", "Fresh", "10^400", "-10^400", "10^5000", "long double", "ragged"}
 
 
+def is_number(good):
+    return isinstance(good, (int, float)) and not isinstance(good, bool)
+
+
 def never_served(door, argument, good, what):
     """Whether this stranger must not be served at this argument, by the kind of what is good there."""
     if argument in door.never_used:
@@ -525,7 +529,7 @@ def never_served(door, argument, good, what):
     if isinstance(good, np.ndarray):
         empty = ("empty", "no rows", "no columns", "empty list", "empty tuple")
         return what in empty or what in NEVER_NUMBERS and what != "long double"
-    if isinstance(good, (int, float)):
+    if is_number(good):
         return what in NEVER_NUMBERS or (isinstance(good, int)
                                          and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
     if isinstance(good, (np.random.Generator, sv.nn.model.Model)):
@@ -663,7 +667,7 @@ def test_what_is_good_is_served(name, here):
 def test_strangers(name, argument, here):
     good = DOORS[name].good()[argument]
     for what, value in strangers().items():
-        if what == "10^5000" and not isinstance(good, (int, float)) or what in ("class", "builtin") and callable(good):
+        if what == "10^5000" and not is_number(good) or what in ("class", "builtin") and callable(good):
             continue  # Python itself refuses to print it; a function's own errors are its own
         check_served_or_refused(name, argument, value, what, never_served(DOORS[name], argument, good, what))
 
@@ -812,6 +816,7 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
                              ["train"], CURVE),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }
 SAMPLES = ("list", "read-only", "strided", "big-endian", "object", "words", "complex", "one row", "more columns",

@@ -21,6 +21,7 @@ import numpy as np
 from scratchvae.checking import (class_labels, door, entry, float_type, generator, instance, integer, not_too_large,
                                  order_of_one, size, sizes)
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
@@ -107,6 +108,10 @@ class Classifier(Model):
         """The loss terms without a gradient."""
         logits = self.apply(self.network, x)
         return self._terms(logits, labels, self.observation.value_and_grad(labels, logits)[0])
+
+    def flow(self):
+        return [*self.network.flow()[:-1], Array("logits", ("N", self.n_classes)),
+                Node("Categorical\np(label given x)", kind="result")]
 
     @staticmethod
     def _terms(logits, labels, log_p):

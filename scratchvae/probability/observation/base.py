@@ -18,6 +18,7 @@ class Observation(Saveable):
     """
 
     measure = None  # "counting" or "lebesgue"; None where log p is no log-probability, and compared with nothing
+    params = "params"  # what a network that gives them calls them
     n_shared = 0  # how many of params are one learned number for all examples, not a function of z
 
     def value_and_grad(self, x, params):
@@ -107,6 +108,8 @@ class LocationScale(Observation):
     """D means and a spread: one for all features ("shared"), one for each ("diagonal"), or a number, fixed."""
 
     spread = None  # a subclass's own name for it
+    log_spread = "s"  # and what it calls the param that it is the exponential of
+    params = property(lambda self: f"m, {self.log_spread}" if self.is_learned else "m")
 
     @property
     def n_shared(self):
