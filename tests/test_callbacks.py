@@ -160,7 +160,7 @@ def test_two_schedules_of_one_number_are_refused():
 def test_a_loop_over_fit_is_told_that_its_callbacks_begin_again(make):
     model, _ = train(make(), epochs=1, valid=binary(9))  # which may be all that is wanted
     for callback in (make(), make()):
-        with pytest.warns(UserWarning, match=r"begins again, and has no end in a run of epochs=1; this model was trained"):
+        with pytest.warns(UserWarning, match=r"begins again, with no end in a run of epochs=1; the model was trained"):
             train(callback, epochs=1, model=model, valid=binary(9))
     train(make(), epochs=6, model=model, valid=binary(9))  # a second, whole run is no loop
 

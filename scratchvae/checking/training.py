@@ -55,7 +55,7 @@ def is_by_row(X):
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap) and X.ndim == 2
     try:
-        return isinstance(X.dtype, np.dtype) and len(X.shape) == 2 and len(X) == X.shape[0] and hasattr(X, "__getitem__")
+        return isinstance(X.dtype, np.dtype) and (len(X), len(X.shape)) == (X.shape[0], 2) and hasattr(X, "__getitem__")
     except (AttributeError, TypeError):  # a list; a sparse matrix, which has no length
         return False
 

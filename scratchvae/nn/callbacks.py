@@ -55,9 +55,8 @@ def is_foreign(callback):
 def warn_of_a_loop(callback, run):
     """A warning, where a run too short for the callback is not the model's first: `fit` stands in a loop."""
     if run.epoch == 0 and getattr(getattr(run.model, "history", None), "train", None):
-        warn(f"{callback!r} begins again, and has no end in a run of epochs={run.epochs}; this model was trained before. "
-             "Give one call of fit all the epochs (a callback does what stands between two calls), or continue by "
-             "`checkpoint=`")
+        warn(f"{callback!r} begins again, with no end in a run of epochs={run.epochs}; the model was trained before. "
+             "Give one call of fit all epochs (a callback does what stands between two), or continue by `checkpoint=`")
 
 
 @contextmanager
