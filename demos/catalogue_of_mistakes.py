@@ -215,7 +215,7 @@ MISTAKES = (
     ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
     Mistake("observation", "the bin of a grey level twice as wide as the level", [
         (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
-    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to two"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to 2"),
     Mistake("observation", "the scale's gradient without that of the bin's width", [
         (LEVELS, " - q * (1 - width) / width", ""),
     ], "test_observation.check_observation_gradient", "VAE, levels",

@@ -42,9 +42,7 @@ class FitOnce(Saveable):
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them. ValueError if their shapes do not fit together."""
         for name, shape in self._shapes(arrays).items():
-            array = real_array(name, arrays[name])
-            if array.shape != shape:
-                raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
+            array = real_array(name, arrays[name], shape=shape)
             setattr(self, name, array[()])  # a number, where the shape is ()
 
     def _shapes(self, arrays):
