@@ -16,7 +16,7 @@ CONTENTS = {  # part of the house -> folder and its files
     "What a trained model is worth": (
         "analysis elbo evidence posterior aggregate gradient_estimators latent_space gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves mu_law waveform", "plotting page labels images charts diagram",
+        "data digits split idx curves mu_law waveform", "plotting page labels images charts course diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from matplotlib.figure import Figure
 
 import scratchvae as sv
 from scratchvae import plotting
@@ -847,6 +848,8 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
     "training_curves history": (plotting.training_curves, ["train", "terms"], sv_history()),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
     "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }

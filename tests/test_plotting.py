@@ -14,6 +14,7 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -249,11 +250,11 @@ def test_forty_seven_classes_at_one_place_have_forty_seven_places_and_lines_to_t
 
 
 def test_a_label_alone_stands_where_it_is_wanted_and_among_others_finds_a_place_at_every_size(tmp_path):
-    figure, (ax,) = plotting.panels(1, "t")
+    figure, (ax,) = plotting.panels(1, "t", size=(9, 4))
     ax.plot([0, 1], [0, 1], label="a line")
     ax.legend(loc="upper left")
     ax.text(0.5, 0.5, "a text that is there", ha="center")
-    free, crowded, under = (plotting.label(ax, *at, "a label") for at in ((0.8, 0.1), (0.5, 0.5), (0, 1)))
+    free, crowded, under = (plotting.label(ax, *at, "a label") for at in ((0.7, 0.1), (0.5, 0.5), (0, 1)))
     for size in ((9, 4), (4, 6), (9, 4)):
         figure.set_size_inches(size)
         assert faults(figure) == [] and free.xyann == (0, 0) and crowded.xyann != (0, 0) != under.xyann
@@ -544,6 +545,18 @@ def test_a_notebook_s_figures_stay_on_whoever_draws_first(first, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_notebook_that_shows_a_figure_has_it_from_pyplot_no_more():
+    """As IPython asks: `_ipython_display_` first, and after a NotImplementedError for an image."""
+    figure = plotting.panels(1, "ours")[0]
+    for shown in range(2):  # the second time it is asked for in a later cell
+        with pytest.raises(NotImplementedError):
+            figure._ipython_display_()
+        assert plt.get_fignums() == [] and figure._repr_png_().startswith(b"\x89PNG")
+    in_a_window = plotting.panels(1, "ours")[0]
+    in_a_window.canvas.manager = type("Window", (FigureManagerBase,), {})(in_a_window.canvas, in_a_window.number)
+    assert in_a_window._ipython_display_() is None and plt.get_fignums() == [in_a_window.number]
+
+
 def test_a_mode_that_is_set_inside_the_house_style_stays():
     with plotting.house_style():
         plt.ion()
@@ -574,7 +587,8 @@ def test_save_writes_small_equal_files_and_closes(tmp_path, rng):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("end, begins", [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")])
+@pytest.mark.parametrize("end, begins", [
+    (".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89P")])
 def test_a_figure_is_written_in_the_format_of_its_name_in_the_size_that_is_asked(end, begins, tmp_path, rng):
     z, labels = rng.normal(size=(50, 2)), np.arange(50) % 10
     files = [plotting.save(plotting.latent_scatter(z, labels, LONG), tmp_path / f"{i}{end}", dpi=dpi, size=size)
@@ -582,7 +596,8 @@ def test_a_figure_is_written_in_the_format_of_its_name_in_the_size_that_is_asked
     one, two, small = (path.read_bytes() for path in files)
     assert one == two != small and one.startswith(begins)
     if end == ".png":
-        assert plt.imread(files[0]).shape[1] == round(110 * plotting.WIDTH) and plt.imread(files[2]).shape[:2] == (300, 200)
+        assert plt.imread(files[0]).shape[1] == round(110 * plotting.WIDTH)
+        assert plt.imread(files[2]).shape[:2] == (300, 200)
     if end == ".svg":
         assert b'width="288pt" height="432pt"' in small
     if end == ".pdf":

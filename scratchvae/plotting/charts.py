@@ -1,15 +1,15 @@
-"""What do the numbers say? Codes by label, curves, bars, and the course of a training run."""
+"""What do the numbers say? Codes by label, curves, bars."""
 from textwrap import fill
 
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.patches import Circle
 
-from scratchvae.checking import entry, every, integer, matrix, number, optional
-from scratchvae.checking.plotting import labels_of, labels_of_points, text, vector
+from scratchvae.checking import entry, every, matrix, number, optional
+from scratchvae.checking.plotting import labels_of, labels_of_points, vector
 from scratchvae.plotting.labels import label
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of,
-                                      house_style, panels, short_number)
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of, house_style,
+                                      short_number)
 
 
 @entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
@@ -33,7 +33,7 @@ def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     return ax.figure
 
 
-def _named(name, value, known=None):
+def named(name, value, known=None):
     """A dict of name -> numbers, of `known` names if given, and then perhaps empty."""
     if not isinstance(value, dict):
         raise TypeError(f"{name}: want a dict of name -> numbers, got {type(value).__name__}")
@@ -46,15 +46,15 @@ def _named(name, value, known=None):
 
 def _colours(names, given):
     """The colour of each name: the one given, or else the table's, or else one that is not in the table."""
-    for name, colour in _named("colours", given or {}, known=names).items():
-        _colour(f"colours[{name!r}]", colour)
+    for name, colour in named("colours", given or {}, known=names).items():
+        colour_of(f"colours[{name!r}]", colour)
     table = {**COLOURS, **(given or {})}
     strangers = [name for name in names if name not in table]
     free = [colour for colour in OTHER_COLOURS if colour not in (given or {}).values()] or OTHER_COLOURS
     return {**table, **{name: free[i % len(free)] for i, name in enumerate(strangers)}}
 
 
-def _colour(name, value):
+def colour_of(name, value):
     if not is_color_like(value):
         raise ValueError(f"{name}: want a colour such as '#0072B2', got {value!r}")
 
@@ -84,7 +84,7 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     """
     logx, logy, drawn = bool(logx), bool(logy), {}
     x = vector("x", x, positive=logx)
-    errors = dict(_named("errors", errors or {}, known=_named("curves", curves)))
+    errors = dict(named("errors", errors or {}, known=named("curves", curves)))
     for name, y in curves.items():
         if isinstance(y, tuple) and len(y) == 2 and np.ndim(y[0]) == 1:
             y, errors[name] = y
@@ -118,7 +118,7 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
 
     colours : name -> colour, as `lines` takes them
     """
-    errors = _named("errors", errors or {}, known=_named("values", values))
+    errors = named("errors", errors or {}, known=named("values", values))
     values = {name: number(f"values[{name!r}]", value, low=-np.inf) for name, value in values.items()}
     errors = {name: number(f"errors[{name!r}]", error) for name, error in errors.items()}
     colours = _colours(values, colours)
@@ -136,69 +136,3 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
     ax.margins(y=0.18)
     ax.set_ylabel(ylabel)
     return ax.figure
-
-
-@entry(title=optional(text))
-@house_style()
-def training_curves(train, valid=None, title=None, terms=None, best=None, colour=COLOURS["VAE"]):
-    """A panel for each term over epochs 1, 2, ...: train solid, valid (or None) dashed; in nats per example, or a share.
-
-    train, valid : dicts of term -> (epochs,); or what `fit` returned, for both      best : the epoch early stopping chose
-    terms : by default all, but the loss where another term is its negative
-    The axes show what follows the first twentieth of the epochs, where these would take more than half of the room.
-    """
-    if isinstance(getattr(train, "train", None), dict):
-        train, valid = train.train, (train.valid or None) if valid is None else valid
-    histories = {"train": train} if valid is None else {"train": train, "valid": valid}
-    for name, history in histories.items():
-        _named(name, history)
-    _colour("colour", colour)
-    terms = labels_of("terms", _telling(train) if terms is None else terms)
-    curves, n_epochs = {}, None
-    for name, history in histories.items():
-        for term in terms:
-            if term not in history:
-                raise ValueError(f"{name}: want the term {term!r}, got {', '.join(history)}")
-            curves[name, term] = vector(f"{name}[{term!r}]", history[term], n_epochs)
-            n_epochs = len(curves[name, term])
-    best = best if best is None else integer("best", best, 1, n_epochs)
-    called = {term: {"elbo": "ELBO", "kl": "KL"}.get(term, term.replace("_", " ")) for term in terms}
-    judge = curves[list(histories)[-1], terms[0]]
-    if title is None:
-        whose = "" if valid is None else " of the validation data"
-        title = (f"{called[terms[0]]}{whose}: {short_number(judge[0], '.4g')} after 1 epoch, "
-                 f"{short_number(judge[-1], '.4g')} after {n_epochs}")
-    figure, axes = panels(len(terms), title)
-    for term, ax in zip(terms, axes):
-        for name, linestyle, shade in zip(histories, ("-", "--"), (colour, INK)):
-            ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name)
-        if best is not None:
-            ax.axvline(best, color=GREY, linewidth=1.2, linestyle=":", label=f"best epoch: {best}")
-        off = _leave_out_the_start(ax, np.array([curves[name, term] for name in histories]))
-        ax.set(title=called[term], xlabel=f"epoch (first {off} off the scale)" if off else "epoch")
-        ax.grid(color=PALE, linewidth=0.6)
-        if term == "accuracy":
-            ax.set_ylabel("share")
-        elif ax is axes[0]:
-            ax.set_ylabel("nats per example")
-    axes[0].legend()
-    return figure
-
-
-def _telling(train):
-    """The terms of a history but for the loss, where another is its negative."""
-    values = [vector(f"train[{term!r}]", train[term]) for term in train if term != "loss"]
-    loss = vector("train['loss']", train["loss"]) if "loss" in train else None
-    told = loss is None or any(len(v) == len(loss) and np.allclose(v, -loss, rtol=1e-4) for v in values)
-    return [term for term in train if term != "loss" or not told]
-
-
-def _leave_out_the_start(ax, curves):
-    """Scale the axes to curves (M, epochs) after the first twentieth, if it matters; returns how many epochs are off."""
-    later = curves[:, -(-curves.shape[1] // 20):] if curves.shape[1] >= 20 else curves
-    room = np.ptp(later)
-    if np.ptp(curves) <= 2 * room or room == 0:
-        return 0
-    low, high = later.min() - 0.06 * room, later.max() + 0.06 * room
-    ax.set_ylim(low, high)
-    return int(((curves < low) | (curves > high)).any(axis=0).sum())

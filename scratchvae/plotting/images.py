@@ -1,9 +1,9 @@
 """What does the model see and make? Grids of images, the map of a latent plane, and what each latent does.
 
-Images are rows of pixels (M, D), 0 for paper and 1 for ink, shown upright; D is a square, or `shape` says (h, w). They may
-come as (M, h, w), too, and in colour as (M, h, w, 3): red, green and blue, 0 for dark and 1 for light. A decoder's pixels
-may lie a little outside and are clipped; images on another scale are refused: `ink=(0, 255)` says which values are paper
-and ink (or dark and light), and clips the rest.
+Images are rows of pixels (M, D), 0 for paper and 1 for ink, shown upright; D is a square, or `shape` says (h, w). They
+may come as (M, h, w), too, and in colour as (M, h, w, 3): red, green and blue, 0 for dark and 1 for light. A decoder's
+pixels may lie a little outside and are clipped; images on another scale are refused: `ink=(0, 255)` says which values
+are paper and ink (or dark and light), and clips the rest.
 """
 from math import isqrt
 from statistics import NormalDist

@@ -43,7 +43,7 @@ class Label(Annotation):
         self.xyann = tuple(self.offset)
         self.update_positions(renderer)
         box = Text.get_window_extent(self, renderer).padded(1).get_points()
-        there = box + renderer.points_to_pixels(1) * PLACES[:, None]                       # (places, 2 corners, x and y)
+        there = box + renderer.points_to_pixels(1) * PLACES[:, None]                   # (places, 2 corners, x and y)
         # what is overprinted of other texts or sticks out of the axes, in square pixels
         lost = np.ptp(box, axis=0).prod() - common(there, self.axes.get_window_extent(renderer))
         for other in self._taken(renderer):
@@ -62,6 +62,6 @@ class Label(Annotation):
 
 
 def common(boxes, other):
-    """The areas that boxes (M, 2, 2), by their lower left and upper right corners, have in common with another : (M,)."""
+    """The areas that boxes (M, 2, 2), by lower left and upper right corners, have in common with another : (M,)."""
     low, high = np.maximum(boxes[:, 0], other.min), np.minimum(boxes[:, 1], other.max)
     return (high - low).clip(0).prod(axis=1)

@@ -7,6 +7,7 @@ from textwrap import fill
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
@@ -53,11 +54,12 @@ def house_style():
 
 
 class Page(Figure):
-    """A figure that a notebook shows once: pyplot at the end of the cell that drew it, later where it is asked for."""
+    """A figure that a notebook shows once: where it is asked for, or at the end of its cell."""
 
     def _ipython_display_(self):
-        if not (plt.isinteractive() and plt.fignum_exists(getattr(self, "number", -1))):
-            raise NotImplementedError("it is no more pyplot's")  # IPython then looks for an image, below
+        if type(self.canvas.manager) in (FigureManagerBase, type(None)):  # else it has a window of its own
+            plt.close(self)            # pyplot, which shows its figures at the end of the cell, need not show this one
+            raise NotImplementedError  # and IPython looks for an image, below
 
     def _repr_png_(self):
         file = BytesIO()
