@@ -393,27 +393,27 @@ MISTAKES = (
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "log_w.mean(), log_w_true"),
-        ("models.vae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
+        ("models.iwae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "np.logaddexp.reduce(log_w).mean(), np.logaddexp.reduce(log_w_true)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
     Mistake("multi-sample bound", "log q's gradient without its -1/2", [
-        ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
     ], "test_iwae.check_iwae_gradients", "IWAE", "nothing holds q wide: sigma shrinks, and the bound with it"),
     Mistake("multi-sample bound", "dlog p(z)/dz forgotten", [
-        ("models.vae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
     ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
         "the bound rises, turns, and falls as codes move away"),
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
         ("probability.log_space:shares", "w / w.sum(axis=0)", "w * len(w) / w.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
-        ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
-        ("models.vae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
+        ("models.iwae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
+        ("models.iwae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),

@@ -33,7 +33,9 @@ Models
     models/kernel_pca.py              Can PCA follow a curve?
     models/autoencoder.py             How far can x be compressed and still be restored?
     models/classifier.py              Which class is it, and how sure?
+    models/labels.py                  How is a network told the class of what it sees or draws?
     models/vae.py                     How can an autoencoder's code be made good to generate from?
+    models/iwae.py                    How can several samples make a tighter bound than one?
     models/probabilistic_pca.py       Which latent-variable model has PCA as its answer?
     models/autoregressive.py          Can p(x) be written down exactly?
     models/fvbn.py                    What is the simplest model with an exact p(x)?
@@ -42,6 +44,7 @@ Models
 What a trained model is worth
     analysis/elbo.py                  What exactly is being bounded, and by how much?
     analysis/evidence.py              How probable does a VAE find x?
+    analysis/class_posterior.py       Which class is x of, by Bayes' rule?
     analysis/posterior.py             What is the true posterior, and what does q lose?
     analysis/aggregate.py             What does the code say about x, and where do all codes lie together?
     analysis/gradient_estimators.py   Why reparameterize?
@@ -90,11 +93,13 @@ from scratchvae.models.pca import PCA
 from scratchvae.models.kernel_pca import KernelPCA
 from scratchvae.models.autoencoder import Autoencoder
 from scratchvae.models.classifier import Classifier
-from scratchvae.models.vae import IWAE, VAE
+from scratchvae.models.iwae import IWAE
+from scratchvae.models.vae import VAE
 from scratchvae.models.probabilistic_pca import ProbabilisticPCA
 from scratchvae.models.fvbn import FVBN
 from scratchvae.models.made import MADE
 from scratchvae.analysis.evidence import Proposal, log_evidence, multi_sample_bound, standard_error
+from scratchvae.analysis.class_posterior import class_posterior
 from scratchvae.analysis.posterior import grid_log_evidence, grid_posterior, latent_grid, optimize_q
 from scratchvae.analysis.aggregate import active_units, aggregate_kl
 from scratchvae.analysis import latent_space

@@ -33,6 +33,7 @@ import numpy as np
 from scratchvae.checking import door, entry, generator, integer, matrix
 from scratchvae.models.fit_once import FitOnce, fitted
 from scratchvae.models.pca import PCA
+from scratchvae.models.labels import without_labels
 from scratchvae.models.vae import VAE
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
@@ -167,7 +168,7 @@ def linear_decoder(vae):
 
     ValueError unless the VAE has no hidden layers and a Gaussian observation with one variance, fixed or learned.
     """
-    observation = vae.observation
+    observation = without_labels("vae", vae).observation
     if vae.hidden or not isinstance(observation, Gaussian) or observation.variance == "diagonal":
         raise ValueError("vae: want hidden=() and a Gaussian observation with one variance, "
                          f"got hidden={vae.hidden} and {observation!r}")
