@@ -17,6 +17,7 @@ import pytest
 import test_autoencoder
 import test_autoregressive
 import test_classifier
+import test_conditional
 import test_data
 import test_divergence
 import test_elbo
@@ -152,6 +153,10 @@ CHECKS = {
     "test_vae.check_linear_elbo": lambda check, _: check(0.3, 2, 0),
     "test_vae.check_affine_in_beta": lambda check, _: check(0.4, 3.0),
     "test_vae.check_sample_moments": lambda check, _: check(),
+    "test_conditional.check_linear_elbo": lambda check, _: check(),
+    "test_conditional.check_given": lambda check, _: check(),
+    "test_conditional.check_gradients": lambda check, _: check(),
+    "test_conditional.check_class_posterior": lambda check, _: check(),
     "test_iwae.check_iwae_gradients": lambda check, _: check(),
     "test_iwae.check_one_sample_is_the_elbo": lambda check, _: check("bernoulli"),
     "test_iwae.check_bound_by_the_definition": lambda check, _: check(),
@@ -202,6 +207,7 @@ GRADIENT_CHECKS = {
     "VAE, grey": lambda: test_vae.check_gradients(*vae_of(sv.ContinuousBernoulli())),
     "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
     "VAE, levels": lambda: test_vae.check_gradients(*vae_of(sv.DiscretizedLogistic(5))),
+    "VAE, labels": lambda: test_conditional.check_gradients(),
     "IWAE": lambda: test_iwae.check_iwae_gradients(),
     "autoencoder": lambda: test_autoencoder.check_gradients(
         test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian(1)),
@@ -309,7 +315,7 @@ def test_the_catalogue_covers_what_it_should():
     assert named == {*GRADIENT_CHECKS, None} == {*catalogue.GRADIENTS, None}
     assert {mistake.topic for mistake in catalogue.MISTAKES} == {
         "Gaussian", "inference", "divergence", "observation", "layers", "network", "gradient check", "optimizers",
-        "training", "callbacks", "PCA", "kernel PCA", "probabilistic PCA", "autoencoder", "classifier", "VAE",
+        "training", "callbacks", "PCA", "kernel PCA", "probabilistic PCA", "autoencoder", "classifier", "VAE", "conditional VAE",
         "multi-sample bound", "evidence", "posterior", "ELBO", "latent space", "Gaussian mixture", "FVBN", "MADE",
         "mu-law", "data"}
 
