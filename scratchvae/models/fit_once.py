@@ -6,7 +6,7 @@ sets.
 import numpy as np
 
 from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable, in_one_line
+from scratchvae.extending import Saveable
 
 
 def fitted(name, value):
@@ -26,9 +26,6 @@ class FitOnce(Saveable):
         """`fit(X)`, then the codes of X."""
         return self.fit(X).transform(X)
 
-    def __repr__(self):
-        return in_one_line(self)
-
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""
         return {name: getattr(self, name) for name in self.OPTIONS}
@@ -45,9 +42,7 @@ class FitOnce(Saveable):
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them. ValueError if their shapes do not fit together."""
         for name, shape in self._shapes(arrays).items():
-            array = real_array(name, arrays[name])
-            if array.shape != shape:
-                raise ValueError(f"{name}: want shape {shape}, got {array.shape}")
+            array = real_array(name, arrays[name], shape=shape)
             setattr(self, name, array[()])  # a number, where the shape is ()
 
     def _shapes(self, arrays):

@@ -5,6 +5,7 @@ import numpy as np
 
 from scratchvae.checking import BLOCK, row_blocks
 from scratchvae.models.vae import VAE
+from scratchvae.nn.flow import Node
 from scratchvae.probability.gaussian import reparameterize_grad
 from scratchvae.probability.log_space import log_mean_exp, shares
 
@@ -57,6 +58,9 @@ class IWAE(VAE):
         self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), made.encoder_cache, need_dx=False)
 
         return self._bound_terms(log_px, log_ratio)
+
+    def flow(self):
+        return [*super().flow(), Node("log 1/S sum_s w_s")]
 
     def evaluate(self, x, labels=None, *, rng):
         """The loss terms without a gradient, the bound with n_samples samples."""

@@ -25,6 +25,7 @@ from scratchvae.checking import (BLOCK, a_bool, door, entry, generator, integer,
 from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel, codes
 from scratchvae.models.labels import beside_x, beside_z, classes_of, for_one_class, joined
+from scratchvae.nn.flow import Array, Node, through
 from scratchvae.nn.model import new_rows, rows
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
 from scratchvae.probability.observation import Bernoulli
@@ -154,6 +155,14 @@ class VAE(CodeModel):
             made = self.forward(x[block], eps[:, block], None if labels is None else labels[block])
             reconstruction[block], kl[block] = made.log_px.mean(axis=0), kl_standard(made.mu, made.log_var)
         return reconstruction, kl
+
+    def flow(self):
+        lead, K = "N" if self.n_samples == 1 else f"{self.n_samples}, N", self.n_latent
+        x, y = Array("x", ("N", self.n_features)), [Array("y", ("N", self.n_classes))] * (self.n_classes > 1)
+        return super().flow(
+            (x, *y) if y else x, *through(self.encoder)[0],
+            (Array("mu", ("N", K)), Array("log_var", ("N", K))),
+            Node("mu +\nsigma * eps", f"eps ~ N(0, I)\n({lead}, {K})", "noise"), lead=lead, beside=y)
 
     def log_likelihood(self, x, z, labels=None):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
