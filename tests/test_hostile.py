@@ -334,7 +334,8 @@ DOORS = {
                                          method="defensive", **SMALL),
     "fit a VAE with labels": function(
         sv.fit, ("X", "labels", "model"), model=CONDITIONAL, X=X, labels=LABELS, epochs=2, batch_size=4,
-        optimizer=Fresh(sv.Adam), rng=RNG, valid=(X, LABELS), callbacks=(), checkpoint=None),
+        optimizer=Fresh(sv.Adam), clip_norm=0.5, rng=RNG, valid=(X, LABELS), callbacks=(), checkpoint=None,
+        changed=()),
     "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
     "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),
                          ("method", "widen", "prior_share"), proposal=sv.Proposal(1.5, 0.1)),

@@ -266,7 +266,7 @@ def test_a_comment_a_text_and_a_check_that_no_test_reaches_are_no_calls(tmp_path
 
 # Nothing is planted in these: they hold, carry or draw what the others compute, and have tests of their own.
 WITHOUT_MISTAKES = {"checking", "checking.door", "checking.files", "checking.training", "checking.probability", "checking.analysis",
-                    "checking.data", "checking.idx", "checking.plotting", "extending", "writing",                    "nn.model", "nn.checkpoint", "nn.progress", "nn.threads", "models.fit_once",
+                    "checking.data", "checking.idx", "checking.plotting", "extending", "writing",                    "nn.model", "nn.flow", "nn.checkpoint", "nn.progress", "nn.threads", "models.fit_once",
                     "probability.observation.base"}
 
 
