@@ -293,6 +293,17 @@ MISTAKES = (
     Mistake("optimizers", "momentum that scales the gradient by 1 - momentum", [
         ("nn.optimizers:SGD.update", "self.v += grad", "self.v += (1 - self.momentum) * grad"),
     ], "test_optimizers.check_sgd_is_the_textbook", "VAE", "as with a tenth of the learning rate"),
+    Mistake("optimizers", "Adagrad that forgets all but the last gradient", [
+        ("nn.optimizers:Adagrad.update", "self.G += np", "self.G[:] = np"),
+    ], "test_optimizers.check_adagrad_is_the_textbook", "VAE", "steps of lr in every coordinate, never shorter"),
+    Mistake("optimizers", "clipping that cuts off each number", [
+        ("nn.optimizers:clip", "grad *= limit / norm", "np.clip(grad, -limit, limit, out=grad)"),
+    ], "test_optimizers.check_clip", "VAE", "nothing: steps in another direction, longer than asked"),
+    Mistake("training", "clipping tensor by tensor", [
+        (EPOCH, "clip(model.grad, run.clip_norm)",
+         "ends = np.cumsum([view.size for view in model.named_parameters().values()])\n"
+         "                [clip(part, run.clip_norm) for part in np.split(model.grad, ends[:-1])]"),
+    ], "test_training.check_clipping_against_a_loop_by_hand", "VAE", "nothing: steps longer than was asked, and bent"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),
     ], "test_training.check_epochs", "VAE", "nothing, if the data come shuffled"),
@@ -311,15 +322,25 @@ MISTAKES = (
     Mistake("training", "early stopping that keeps a view of the best parameters", [
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
+    Mistake("training", "data that are drawn every epoch, drawn once", [
+        ("nn.examples:Drawn.of_epoch", "first, self.first = self.first, None", "first = self.first"),
+        ("nn.examples:Drawn.of_epoch", "del first\n            return self.draw(run.rng)", "return first"),
+    ], "test_examples.check_new_every_epoch", "VAE", "a better training loss, and a worse one on new data"),
+    Mistake("training", "labels that stay in their order when rows are read in another", [
+        ("nn.examples:ByRow.take", "labels[rows[order]]", "labels[rows]"),
+    ], "test_examples.check_by_row", "VAE", "a classifier no better than chance, from a file only"),
     # ---- callbacks
     Mistake("callbacks", "a warm-up by the whole run, never reaching 1", [
-        ("nn.callbacks:KLWarmup.epoch_begin", "(run.epoch + 1) / self.epochs", "run.epoch / run.epochs"),
+        ("nn.schedules:KLWarmup.multiplier", "(run.epoch + 1) / self.epochs", "run.epoch / run.epochs"),
     ], "test_callbacks.check_warmup", "VAE", "a fine loss, and codes far wider than the prior"),
     Mistake("callbacks", "a learning rate that decays the wrong way", [
-        ("nn.callbacks:LearningRateDecay.epoch_begin", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
+        ("nn.schedules:LearningRateDecay.multiplier", "1 - run.epoch / run.epochs", "run.epoch / run.epochs"),
     ], "test_callbacks.check_decay", "VAE", "a slow start, and an end that is noisier than need be"),
+    Mistake("callbacks", "a step of the learning rate one epoch late", [
+        ("nn.schedules:StepDecay.multiplier", "epoch <= run.epoch", "epoch < run.epoch"),
+    ], "test_callbacks.check_steps", "VAE", "nothing"),
     Mistake("callbacks", "a warm-up that validates with the beta it trains with", [
-        ("nn.callbacks:KLWarmup.epoch_trained", "run.model.beta = self.beta", "pass"),
+        ("nn.schedules:KLWarmup.epoch_trained", "run.model.beta = self.value", "pass"),
     ], "test_callbacks.check_warmup", "VAE",
         "the first epochs look best, and early stopping brings them back"),
     # ---- PCA and its kin
@@ -481,7 +502,7 @@ MISTAKES = (
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
         ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(np.stack(by_order))",
-         "logits = np.mean([network.forward(X)[0] for network in self.by_order], axis=0)\n"
+         "logits = np.mean([self.forward(X, k)[0] for k in range(len(self.orders))], axis=0)\n"
          "        return self.observation.value_and_grad(X, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
@@ -491,6 +512,26 @@ MISTAKES = (
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
+    Mistake("MADE", "direct connections that let a pixel see itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "order_mask(order) | np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_jacobian", "MADE", "the best log-likelihood ever seen"),
+    Mistake("MADE", "direct connections to all pixels but itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "~np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_sums_to_one", "MADE", "a pseudo-likelihood, better than any likelihood"),
+    Mistake("MADE", "direct connections whose gradient is not masked", [
+        ("models.autoregressive:Direct.backward", "self.dW *= self.mask", "pass"),
+    ], "test_autoregressive.check_masked_gradient_is_zero", "MADE",
+        "nothing with one order; with several a step in one spoils the others"),
+    Mistake("MADE", "direct connections that backward forgets", [
+        ("models.autoregressive:Autoregressive.backward", "for network, cache in zip(self.by_order[k], caches)",
+         "for network, cache in list(zip(self.by_order[k], caches))[:1]"),
+    ], "test_autoregressive.check_gradients", "MADE", "a MADE without direct connections"),
+    Mistake("MADE", "pixels drawn without the direct connections", [
+        ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
+    ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "an update of rank one by the wrong layer's row", [
+        ("models.autoregressive:Autoregressive._draw", "a += dx[:, None] * W[j]", "a += dx[:, None] * W[self.orders[0][0]]"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
     Mistake("MADE", "pixels drawn in raster order, whatever the model's order", [
         ("models.autoregressive:Autoregressive._draw", "for j in self.orders[k]", "for j in range(self.n_features)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
@@ -516,6 +557,10 @@ MISTAKES = (
     Mistake("data", "pixels of exactly one half turned white", [
         ("data.digits:binarize", "np.greater_equal", "np.greater"),
     ], "test_data.check_binarize", None, "an ELBO that no one can compare with"),
+    Mistake("data", "one draw of thresholds for all images", [
+        ("data.digits:stochastic_binarization", "rng.random(X.shape, dtype=X.dtype)",
+         "rng.random(X.shape[-1:], dtype=X.dtype) + 0 * X"),
+    ], "test_examples.check_stochastic_binarization", None, "a loss that jumps from epoch to epoch"),
     Mistake("data", "a split that takes classes as they come", [
         ("data.split:split", 'order[np.argsort(labels[order], kind="stable")]', "order"),
     ], "test_data.check_split", None, "an accuracy that depends on the seed"),

@@ -6,8 +6,10 @@ A lesson is a module whose docstring says what it shows, how long it takes and w
 prints a table of measured numbers and returns them as a dictionary.
 """
 import tempfile
+import textwrap
 import time
 from collections import namedtuple
+from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,6 +18,8 @@ import numpy as np
 import scratchvae as sv
 from demos.images import read
 from scratchvae import plotting
+
+WIDTH = 96      # characters that a page shows without scrolling
 
 
 class Lesson:
@@ -86,7 +90,11 @@ class Lesson:
         return sv.Progress(f"  {label}:")
 
     def say(self, text=""):
-        """Print a paragraph, and keep it for the transcript."""
+        """Print paragraphs, filled anew where a line is wider than a page, and keep them for the transcript."""
+        self._print("\n\n".join(textwrap.fill(" ".join(p.split("\n")), WIDTH) if any(len(line) > WIDTH for line in p.split("\n"))
+                                else p for p in text.split("\n\n")))
+
+    def _print(self, text):
         self.transcript.append(text + "\n")
         print(text, flush=True)
 
@@ -99,16 +107,17 @@ class Lesson:
 
     def table(self, title, headers, rows):
         """Print rows of text and numbers under their headers; numbers to the right, as given by `number_text`."""
-        cells = [[str(h) for h in headers]] + [[number_text(cell) for cell in row] for row in rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(headers))]
         left = [all(isinstance(row[i], str) for row in rows) for i in range(len(headers))]
-        lines = ["", title]
+        cells = broken([[str(h) for h in headers]] + [[number_text(cell) for cell in row] for row in rows], left)
+        widths = [max(len(line) for row in cells for line in row[i]) for i in range(len(headers))]
+        lines = ["", textwrap.fill(title, WIDTH)]
         for n, row in enumerate(cells):
-            padded = (f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(row, widths, left))
-            lines.append("  " + "  ".join(padded).rstrip())
+            for parts in zip_longest(*row, fillvalue=""):
+                padded = (f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(parts, widths, left))
+                lines.append("  " + "  ".join(padded).rstrip())
             if n == 0:
                 lines.append("  " + "  ".join("-" * w for w in widths))
-        self.say("\n".join(lines) + "\n")
+        self._print("\n".join(lines) + "\n")
 
     def save(self, figure, name):
         """Show the figure if asked to, write it to the --out folder, and say where."""
@@ -131,6 +140,26 @@ class Mean(namedtuple("Mean", "value error")):
     def __str__(self):
         digits = 2 if self.error == 0 else int(np.clip(1 - np.floor(np.log10(self.error)), 0, 6))
         return f"{self.value:.{digits}f} +- {self.error:.{digits}f}"
+
+
+def broken(cells, left):
+    """Each cell as a list of lines, so that the rows fit a page: first headers are broken, then texts, never numbers."""
+    def lines(cell, width):
+        return [line.replace("\0", " +- ") for line in
+                textwrap.wrap(cell.replace(" +- ", "\0"), width, break_long_words=False, break_on_hyphens=False)] or [""]
+    head, body = cells[0], cells[1:]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    whole = [max((len(row[i]) for row in body), default=0) for i in range(len(head))]
+    word = [max((len(line) for row in cells for line in lines(row[i], 1)), default=0) for i in range(len(head))]
+    least = [[max(a, max(map(len, lines(h, 1)))) for a, h in zip(whole, head)],
+             [w if to_left else max(w, a) for w, a, to_left in zip(word, whole, left)]]
+    for limits in least:
+        while sum(widths) + 2 * len(widths) > WIDTH:
+            spare = [w * (w > limit) for w, limit in zip(widths, limits)]
+            if not any(spare):
+                break
+            widths[spare.index(max(spare))] -= 1
+    return [[lines(cell, width) for cell, width in zip(row, widths)] for row in cells]
 
 
 def number_text(cell):

@@ -72,9 +72,9 @@ def run(lesson):
     shares = profile(lesson)
     lesson.table(f"Where the time of step a goes, as shares of the step ({own_threads()})", ["part", "share"],
                  [(name, f"{share:.0%}") for name, share in shares.items()])
-    lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one for "
-               "each\noperation, and all threads at it where NumPy has one. Matrix products are the work of each one's "
-               "own library.")
+    lesson.say("What a compiler has over NumPy is fused elementwise work: one pass over memory where NumPy takes one "
+               "for each\noperation, and all threads at it where NumPy has one. Matrix products are the work of each "
+               "one's own library.")
     lesson.save(step_figure(numbers), "speed_step")
     pca = pca_race(lesson, cores)
     scaling = cost_against_size(lesson)

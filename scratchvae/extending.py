@@ -17,7 +17,18 @@ def saveable(cls):
     return cls
 
 
-class Saveable:
+class Described:
+    """Base of what keeps its constructor's arguments as attributes of the same names."""
+
+    def config(self):
+        """The constructor's arguments by name, as JSON can hold them."""
+        return arguments(self)
+
+    def __repr__(self):
+        return in_one_line(self)
+
+
+class Saveable(Described):
     """Base of what a file can name: every subclass is known by its name."""
 
     def __init_subclass__(cls, **options):
@@ -33,7 +44,9 @@ def class_name(cls):
 def class_named(name, kind=object):
     """The class of this name, a subclass of `kind`; ValueError if none is defined."""
     if not isinstance(name, str) or name not in CLASSES:
-        raise ValueError(f"no class {name!r} is known here: define your own, or import its module, before loading")
+        hint = ("it stood in the program that was run, and is found nowhere else; keep it in a module that you import"
+                if str(name).startswith("__main__.") else "define your own, or import its module, before loading")
+        raise ValueError(f"no class {name!r} is known here: {hint}")
     if not issubclass(CLASSES[name], kind):
         raise ValueError(f"{name} is no {kind.__name__}")
     return CLASSES[name]
@@ -81,6 +94,11 @@ def _is_ours(thing):
 def _parameters(cls):
     several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     return [p.name for p in signature(cls).parameters.values() if p.kind not in several and p.name != "rng"]
+
+
+def function_name(function):
+    """What a file calls a function, or a thing that can be called."""
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def in_one_line(thing, more=""):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from scratchvae.nn import callbacks, progress
+from scratchvae.nn import callbacks, progress, schedules
 
 D = 12
 
@@ -94,7 +94,7 @@ def test_the_end_comes_also_after_a_failure():
 def check_warmup(epochs, n_warm, beta=0.8):
     """beta_e = beta min(1, e / n_warm), e = 1, 2, ...; training has it in its loss, validation the whole beta."""
     diary, model = Diary(lambda run: run.model.beta), sv.VAE(D, beta=beta, rng=np.random.default_rng(0))
-    _, history = train(callbacks.KLWarmup(n_warm), diary, epochs=epochs, model=model, valid=binary(9))
+    _, history = train(schedules.KLWarmup(n_warm), diary, epochs=epochs, model=model, valid=binary(9))
     want = [beta * min(1, e / n_warm) for e in range(1, epochs + 1)]
     np.testing.assert_allclose([line for line in diary.lines if isinstance(line, float)], want, rtol=1e-14)
     assert model.beta == beta
@@ -113,7 +113,7 @@ def test_warmup(n_warm):
 def check_decay(epochs, start, lr=0.01):
     """lr until the share `start` of the epochs, then on a straight line that reaches 0 after the last."""
     diary, optimizer = Diary(lambda run: run.optimizer.lr), sv.SGD(lr)
-    train(callbacks.LearningRateDecay(start), diary, epochs=epochs, optimizer=optimizer)
+    train(schedules.LearningRateDecay(start), diary, epochs=epochs, optimizer=optimizer)
     got = [line for line in diary.lines if isinstance(line, float)]
     np.testing.assert_allclose(got, np.interp(np.arange(epochs), [start * epochs, epochs], [lr, 0]), rtol=1e-12)
     assert optimizer.lr == lr and min(got) > 0
@@ -123,6 +123,52 @@ def check_decay(epochs, start, lr=0.01):
 @pytest.mark.parametrize("epochs", [1, 6, 7])
 def test_decay(epochs, start):
     check_decay(epochs, start)
+
+
+def check_steps(epochs=8, milestones=(2, 5), factor=0.3, lr=0.01):
+    """lr, from the third epoch on lr factor, from the sixth on lr factor^2; and lr is put back."""
+    diary, optimizer = Diary(lambda run: run.optimizer.lr), sv.SGD(lr)
+    train(schedules.StepDecay(milestones, factor), diary, epochs=epochs, optimizer=optimizer)
+    want = [lr * factor ** sum(m < e for m in milestones) for e in range(1, epochs + 1)]
+    np.testing.assert_allclose([line for line in diary.lines if isinstance(line, float)], want, rtol=1e-12)
+    assert optimizer.lr == lr
+
+
+@pytest.mark.parametrize("milestones", [(2, 5), [1], range(2, 8, 2)])
+def test_steps(milestones):
+    check_steps(milestones=milestones)
+
+
+def test_burdas_schedule():
+    burda = sv.StepDecay([sum(3**i for i in range(n)) for n in range(1, 8)], 10 ** (-1 / 7))
+    assert burda.epochs == [1, 4, 13, 40, 121, 364, 1093]
+    for i in range(8):
+        first = sum(3**j for j in range(i))
+        for epoch in (first, first + 3**i - 1):
+            np.testing.assert_allclose(burda.multiplier(SimpleNamespace(epoch=epoch)), 10 ** (-i / 7))
+
+
+def test_two_schedules_of_one_number_are_refused():
+    for two in ((sv.LearningRateDecay(), sv.StepDecay((2,))), (sv.KLWarmup(2), sv.KLWarmup(3)), (sv.StepDecay((1,)),) * 2):
+        with pytest.raises(ValueError, match="^callbacks: want one schedule of (lr|beta)"):
+            train(*two)
+    train(sv.KLWarmup(2), sv.StepDecay((2,)))
+
+
+@pytest.mark.parametrize("make", [lambda: sv.KLWarmup(4), lambda: sv.LearningRateDecay(), lambda: sv.StepDecay((1, 3))])
+def test_a_loop_over_fit_is_told_that_its_schedule_begins_again(make):
+    model, _ = train(make(), epochs=1)  # which may be all that is wanted
+    for schedule in (make(), make()):
+        with pytest.warns(UserWarning, match=r"is not over after the 1 epochs of this run, .*begins its schedules again"):
+            train(schedule, epochs=1, model=model)
+    train(make(), epochs=6, model=model)  # a second, whole run is no loop
+
+
+def test_a_run_that_continues_begins_no_schedule_again(tmp_path):
+    model = sv.VAE(D, hidden=(9,), n_latent=3, rng=np.random.default_rng(0))
+    for epochs in (1, 2, 3):
+        sv.fit(model, binary(), epochs=epochs, rng=np.random.default_rng(0), callbacks=[sv.KLWarmup(4)],
+               checkpoint=tmp_path / "run.npz")
 
 
 # ---- early stopping -------------------------------------------------------------------------------------------
@@ -192,7 +238,8 @@ def test_early_stopping_without_validation_is_refused():
 
 @pytest.mark.parametrize("make, name", [
     (lambda: sv.EarlyStopping(0), "patience"), (lambda: sv.EarlyStopping(1.5), "patience"),
-    (lambda: sv.KLWarmup(0), "epochs"),
+    (lambda: sv.KLWarmup(0), "epochs"), (lambda: sv.StepDecay(()), "epochs"), (lambda: sv.StepDecay((3, 2)), "epochs"),
+    (lambda: sv.StepDecay(3), "epochs"), (lambda: sv.StepDecay((0, 2)), r"epochs\[0\]"), (lambda: sv.StepDecay((1,), 0), "factor"),
     (lambda: sv.LearningRateDecay(1), "start"), (lambda: sv.LearningRateDecay(-0.1), "start"),
     (lambda: sv.Progress(interval=-1), "interval"), (lambda: sv.Progress(interval="often"), "interval")])
 def test_bad_arguments_are_refused_by_name(make, name):

@@ -253,6 +253,8 @@ DOORS = {
                       dtype=np.float64),
     "Optimizer": function(sv.Optimizer, lr=0.1, weight_decay=0.1),
     "SGD": function(sv.SGD, lr=0.1, momentum=0.5, weight_decay=0.1),
+    "Adagrad": function(sv.Adagrad, lr=0.1, eps=1e-8, weight_decay=0.1),
+    "Adagrad.step": method(lambda: sv.Adagrad(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam": function(sv.Adam, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1),
     "SGD.step": method(lambda: sv.SGD(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
     "Adam.step": method(lambda: sv.Adam(0.1), "step", ("theta", "grad"), theta=reals(N), grad=reals(N)),
@@ -262,13 +264,13 @@ DOORS = {
         tolerance=1e-7, floor=1e-8),
     "History": function(sv.History),
     "fit": function(sv.fit, ("X", "model"), model=VAE, X=X, labels=None, epochs=2, batch_size=4,
-                    optimizer=Fresh(sv.Adam),
-                    rng=RNG, valid=X, callbacks=(), checkpoint=None),
+                    optimizer=Fresh(sv.Adam), clip_norm=1.0,
+                    rng=RNG, valid=X, callbacks=(), checkpoint=None, changed=()),
     "fit with labels": function(  # an X that is too large shows in the loss, which is then what is named
         sv.fit, ("X", "labels", "model", "loss"),
         model=Kept(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64)), X=reals(N, D),
-        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), rng=RNG,
-        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None),
+        labels=LABELS, epochs=2, batch_size=4, optimizer=Fresh(sv.Adam), clip_norm=0.5, rng=RNG,
+        valid=(reals(N, D), LABELS), callbacks=(), checkpoint=None, changed=()),
     "network.mlp": function(
         lambda n_in, hidden, activation, rng, dtype: network.mlp(n_in, hidden, 4, activation=activation, n_shared=1,
                                                                  rng=rng, dtype=dtype),
@@ -277,6 +279,7 @@ DOORS = {
     "Callback": function(sv.Callback), "Progress": function(sv.Progress, interval=1.0),
     "KLWarmup": function(sv.KLWarmup, epochs=3),
     "EarlyStopping": function(sv.EarlyStopping, ("monitor", "direction"), patience=3, monitor="loss", direction="fall"),
+    "StepDecay": function(sv.StepDecay, epochs=(1, 3), factor=0.5),
     "LearningRateDecay": function(sv.LearningRateDecay, start=0.5),
     # models
     "Standardizer": function(sv.Standardizer),
@@ -304,7 +307,7 @@ DOORS = {
                                     ("X", "labels"),
                                     X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
     "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
-    "MADE": function(sv.MADE, **NETWORK, n_orders=2, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
+    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth
@@ -360,6 +363,7 @@ DOORS = {
     "load_digits": function(sv.load_digits), "load_mnist": function(sv.load_mnist),
     "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
     "binarize": function(sv.binarize, X=reals(N, D), threshold=0.5),
+    "stochastic_binarization": function(lambda X, rng: sv.stochastic_binarization(X)(rng), X=rng(4).random((N, D)), rng=RNG),
     "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
     "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),
     **{name: function(getattr(sv, name), n=3, noise=0.1, rng=RNG) for name in ("circle", "spiral", "s_curve")},
@@ -379,13 +383,14 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
+    r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
+    r".*\.accept_rows": "`accept`, inside `fit`",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.along": "inside `log_evidence`",
-    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings)": "called by `fit` with its run", "History.append": "called by `fit`",
+    r".*\.(begin|end|epoch_begin|epoch_trained|epoch_end|settings|of|multiplier|fits)": "called by `fit` with its run", "History.append": "called by `fit`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)":
         "wants Pieces",
     r"elbo\.(Quadratic.*|log_gaussian|linear_log_likelihood)": "inside `in_closed_form`",
@@ -511,6 +516,10 @@ NEVER_NUMBERS = {"text", "empty text", "bytes", "nan", "inf", "-inf", "complex",
                  "strange dtype", "Fresh", "10^400", "-10^400", "10^5000", "long double", "ragged"}
 
 
+def is_number(good):
+    return isinstance(good, (int, float)) and not isinstance(good, bool)
+
+
 def never_served(door, argument, good, what):
     """Whether this stranger must not be served at this argument, by the kind of what is good there."""
     if argument in door.never_used:
@@ -520,7 +529,7 @@ def never_served(door, argument, good, what):
     if isinstance(good, np.ndarray):
         empty = ("empty", "no rows", "no columns", "empty list", "empty tuple")
         return what in empty or what in NEVER_NUMBERS and what != "long double"
-    if isinstance(good, (int, float)):
+    if is_number(good):
         return what in NEVER_NUMBERS or (isinstance(good, int)
                                          and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
     if isinstance(good, (np.random.Generator, sv.nn.model.Model)):
@@ -658,7 +667,7 @@ def test_what_is_good_is_served(name, here):
 def test_strangers(name, argument, here):
     good = DOORS[name].good()[argument]
     for what, value in strangers().items():
-        if what == "10^5000" and not isinstance(good, (int, float)) or what in ("class", "builtin") and callable(good):
+        if what == "10^5000" and not is_number(good) or what in ("class", "builtin") and callable(good):
             continue  # Python itself refuses to print it; a function's own errors are its own
         check_served_or_refused(name, argument, value, what, never_served(DOORS[name], argument, good, what))
 
@@ -807,6 +816,7 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
                              ["train"], CURVE),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }
 SAMPLES = ("list", "read-only", "strided", "big-endian", "object", "words", "complex", "one row", "more columns",

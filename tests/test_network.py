@@ -5,6 +5,7 @@ from hypothesis import given, reject, settings
 
 import strategies
 import test_layers
+import scratchvae as sv
 from scratchvae.nn import layers, network
 
 
@@ -121,6 +122,10 @@ def test_network_refuses_what_is_no_layer(wrong, error, words):
 def test_network_refuses_mixed_dtypes():
     with pytest.raises(ValueError, match="float32.*float64"):
         network.Network([dense(3, 2, dtype=np.float32), dense(2, 3, dtype=np.float64)])
+
+
+def test_every_activation_by_name_is_a_public_class():
+    assert {getattr(sv, cls.__name__, None) for cls in layers.ACTIVATIONS.values()} == set(layers.ACTIVATIONS.values())
 
 
 # ---- mlp ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,16 @@ def textbook_sgd(theta, gradients, lr, momentum, weight_decay):
     return theta
 
 
+def textbook_adagrad(theta, gradients, lr, eps, weight_decay):
+    """Duchi, Hazan & Singer 2011, with the diagonal of the sum of outer products."""
+    outer = np.zeros((theta.size, theta.size))
+    for g in gradients:
+        theta = theta - lr * weight_decay * theta
+        outer += np.outer(g, g)
+        theta = theta - lr * g / (np.sqrt(np.diag(outer)) + eps)
+    return theta
+
+
 def walk(optimizer, theta, gradients):
     """theta after all steps, in a copy."""
     theta = theta.copy()
@@ -42,7 +52,8 @@ def walk(optimizer, theta, gradients):
 
 def make(kind, **options):
     """A fresh optimizer, from the class that the module holds now."""
-    return optimizers.SGD(0.05, **{"momentum": 0.8, **options}) if kind == "sgd" else optimizers.Adam(0.05, **options)
+    own = {"sgd": (optimizers.SGD, {"momentum": 0.8}), "adagrad": (optimizers.Adagrad, {}), "adam": (optimizers.Adam, {})}
+    return own[kind][0](0.05, **{**own[kind][1], **options})
 
 
 # ---- the formulas ------------------------------------------------------------------------------------------------
@@ -64,6 +75,12 @@ def check_sgd_is_the_textbook(seed, P, momentum, weight_decay=0.0):
     got = walk(optimizers.SGD(0.03, momentum, weight_decay=weight_decay), theta, gradients)
     expected = textbook_sgd(theta, gradients, 0.03, momentum, weight_decay)
     np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def check_adagrad_is_the_textbook(seed, P, eps=1e-8, weight_decay=0.0):
+    theta, gradients = strategies.normals(seed, P), strategies.normals(seed + 1, 50, P)
+    got = walk(optimizers.Adagrad(0.03, eps=eps, weight_decay=weight_decay), theta, gradients)
+    np.testing.assert_allclose(got, textbook_adagrad(theta, gradients, 0.03, eps, weight_decay), rtol=1e-12, atol=1e-12)
 
 
 def check_adam_first_step(gradient, lr=0.01, eps=1e-8):
@@ -89,6 +106,11 @@ def test_adam_is_the_textbook_in_float32():
 @given(strategies.seeds, st.integers(1, 9), st.sampled_from([0.0, 0.5, 0.9]), st.sampled_from([0.0, 0.1]))
 def test_sgd_is_the_textbook(seed, P, momentum, weight_decay):
     check_sgd_is_the_textbook(seed, P, momentum, weight_decay)
+
+
+@given(strategies.seeds, st.integers(1, 9), st.sampled_from([1e-8, 1e-3]), st.sampled_from([0.0, 0.1]))
+def test_adagrad_is_the_textbook(seed, P, eps, weight_decay):
+    check_adagrad_is_the_textbook(seed, P, eps, weight_decay)
 
 
 @given(strategies.reals(6, 100.0))
@@ -121,7 +143,7 @@ def check_weight_decay_is_added_to_the_plain_step(kind):
     np.testing.assert_allclose(decayed, plain - 0.05 * 0.2 * theta, rtol=1e-13)
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_weight_decay_is_decoupled(kind):
     check_weight_decay_is_decoupled(kind)
     check_weight_decay_is_added_to_the_plain_step(kind)
@@ -142,7 +164,8 @@ def check_converges_on_a_quadratic(optimizer, steps):
 
 @pytest.mark.parametrize("optimizer, steps", [
     (lambda: optimizers.SGD(0.2), 200), (lambda: optimizers.SGD(0.1, 0.5), 200), (lambda: optimizers.Adam(0.1), 2000),
-], ids=["SGD", "momentum", "Adam"])
+    (lambda: optimizers.Adagrad(1.0), 2000),
+], ids=["SGD", "momentum", "Adam", "Adagrad"])
 def test_converges_on_a_quadratic(optimizer, steps):
     check_converges_on_a_quadratic(optimizer(), steps)
 
@@ -150,7 +173,7 @@ def test_converges_on_a_quadratic(optimizer, steps):
 # ---- in place, state, doors --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_a_step_moves_theta_in_place_and_leaves_grad(kind, dtype):
     whole = strategies.normals(0, 9, dtype=dtype)
     theta, g = whole[2:7], strategies.normals(1, 5, dtype=dtype)  # a view, as a layer's
@@ -174,12 +197,12 @@ def check_state_round_trip(kind, dtype=np.float64):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_state_round_trip(kind, dtype):
     check_state_round_trip(kind, dtype)
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_the_state_before_the_first_step(kind):
     theta, gradients = strategies.normals(0, 6), strategies.normals(1, 5, 6)
     fresh = make(kind).state()
@@ -197,6 +220,7 @@ def test_the_state_before_the_first_step(kind):
     ("SGD", ValueError, "momentum", {"momentum": 1.0}), ("SGD", ValueError, "momentum", {"momentum": -0.1}),
     ("Adam", ValueError, "beta1", {"beta1": 1.0}), ("Adam", ValueError, "beta1", {"beta1": -0.1}),
     ("Adam", ValueError, "beta2", {"beta2": 1}), ("Adam", ValueError, "beta2", {"beta2": np.nan}),
+    ("Adagrad", ValueError, "eps", {"eps": 0}), ("Adagrad", TypeError, "lr", {"lr": None}),
     ("Adam", ValueError, "eps", {"eps": 0}), ("Adam", ValueError, "weight_decay", {"weight_decay": -1}),
 ])
 def test_bad_settings_are_refused(kind, error, words, options):
@@ -204,7 +228,7 @@ def test_bad_settings_are_refused(kind, error, words, options):
         getattr(optimizers, kind)(**{"lr": 0.1, **options})
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_a_gradient_of_another_shape_or_dtype_is_refused_and_nothing_moves(kind):
     optimizer, theta = make(kind, weight_decay=0.1), np.ones(3)
     for wrong in (np.ones(4), np.ones((3, 1)), np.ones(1), np.ones(3, np.float32)):
@@ -256,7 +280,7 @@ def test_the_door_is_passed_once_for_the_same_arrays(monkeypatch):
 def test_a_state_that_is_loaded_into_a_used_optimizer_replaces_its_own():
     """Also where the next step has the very arrays of the last one, which no door looks at again."""
     theta, gradients = strategies.normals(0, 6), strategies.normals(1, 5, 6)
-    for kind in ("sgd", "adam"):
+    for kind in ("sgd", "adagrad", "adam"):
         used, moved, g = make(kind), theta.copy(), gradients[0].copy()
         used.step(moved, g)
         used.load_state(make(kind).state())
@@ -265,7 +289,7 @@ def test_a_state_that_is_loaded_into_a_used_optimizer_replaces_its_own():
         np.testing.assert_array_equal(moved, walk(make(kind), theta, gradients[:1]))
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adam"])
 def test_a_read_only_theta_and_negative_steps_are_refused(kind):
     theta = np.ones(3)
     theta.flags.writeable = False
@@ -273,3 +297,38 @@ def test_a_read_only_theta_and_negative_steps_are_refused(kind):
         make(kind).step(theta, np.ones(3))
     with pytest.raises(ValueError, match="^t: "):
         make(kind).load_state({"t": np.array(-1)})
+
+
+# ---- clipping ----------------------------------------------------------------------------------------------------
+
+def check_clip(g, limit):
+    """One factor for all of g, in place: the norm is at most the limit, the direction stays, a shorter g is left alone."""
+    clipped = g.copy()
+    assert optimizers.clip(clipped, limit) is None and clipped.dtype == g.dtype
+    norm = np.linalg.norm(g.astype(np.longdouble))
+    want = g * min(1, float(limit / norm)) if norm else g
+    np.testing.assert_allclose(clipped, want, rtol=1e-12 if g.dtype == np.float64 else 1e-5)
+    assert norm > limit or clipped.tobytes() == g.tobytes()
+
+
+@given(strategies.seeds, st.integers(1, 9), st.sampled_from([1e-3, 1.0, 5.0, 1e6]), st.sampled_from([np.float32, np.float64]))
+def test_clip(seed, P, limit, dtype):
+    check_clip(strategies.normals(seed, P, scale=2, dtype=dtype), limit)
+
+
+@pytest.mark.parametrize("dtype, largest", [(np.float32, 1e30), (np.float64, 1e200)])
+def test_a_gradient_whose_squares_overflow_is_clipped_like_any_other(dtype, largest):
+    with np.errstate(all="ignore"):  # as in `fit`
+        check_clip(dtype(largest) * strategies.normals(0, 7, dtype=dtype), 2.0)
+
+
+def test_clipping_hides_no_number_that_is_none():
+    for bad in (np.nan, np.inf, -np.inf):
+        g = np.array([1.0, bad, 2.0])
+        with np.errstate(all="ignore"):
+            optimizers.clip(g, 1.0)
+        assert not np.isfinite(g).all()
+
+
+def test_a_gradient_of_zero_stays():
+    check_clip(np.zeros(3), 1.0)

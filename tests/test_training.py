@@ -105,12 +105,14 @@ def test_another_seed_gives_other_bits():
     assert not np.array_equal(*thetas)
 
 
-def check_against_a_loop_by_hand(batch_size=16, epochs=2):
-    """fit is: a permutation, then minibatches of it, noise from the same generator, one SGD step each."""
+def check_against_a_loop_by_hand(batch_size=16, epochs=2, clip_norm=None):
+    """fit is: a permutation, then minibatches of it, noise from the same generator, one SGD step each; no longer than lr
+    times the limit over all parameters together.
+    """
     X, by_fit, by_hand = binary(dtype=np.float64), new_vae(dtype=np.float64), new_vae(dtype=np.float64)
     history = training.fit(by_fit, X, epochs=epochs, batch_size=batch_size, optimizer=sv.SGD(0.05),
-                           rng=np.random.default_rng(4))
-    rng, losses = np.random.default_rng(4), []
+                           clip_norm=clip_norm, rng=np.random.default_rng(4))
+    rng, losses, norms = np.random.default_rng(4), [], []
     by_hand.start(X)
     for _ in range(epochs):
         order, total = rng.permutation(len(X)), 0
@@ -118,10 +120,20 @@ def check_against_a_loop_by_hand(batch_size=16, epochs=2):
             x = X[order[start:start + batch_size]]
             eps = rng.standard_normal((2, len(x), 3))
             total += len(x) * by_hand.loss_and_grad(x, eps=eps).loss
-            by_hand.theta -= 0.05 * by_hand.grad
+            norms.append(np.sqrt((by_hand.grad**2).sum()))
+            by_hand.theta -= 0.05 * by_hand.grad * min(1, (clip_norm or np.inf) / norms[-1])
         losses.append(total / len(X))
     np.testing.assert_allclose(by_fit.theta, by_hand.theta, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(history.train["loss"], losses, rtol=1e-12)
+    assert clip_norm is None or min(norms) < clip_norm < max(norms)
+
+
+def check_clipping_against_a_loop_by_hand():
+    check_against_a_loop_by_hand(clip_norm=0.93)
+
+
+def test_clipping_against_a_loop_by_hand():
+    check_clipping_against_a_loop_by_hand()
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, 61, 1000])
@@ -768,6 +780,70 @@ def test_another_run_is_refused_and_told_what_differs(tmp_path, first, then, wor
         run(then)
     assert path.read_bytes() == content
     run(first)
+
+
+# ---- a run that goes on with other settings, on purpose ---------------------------------------------------------------
+
+def go_on(path, lr=1e-2, batch_size=16, epochs=6, clip_norm=None, changed=(), decay=False, **how):
+    model, optimizer = new_vae(), sv.Adam(lr, **how)
+    history = training.fit(model, binary(), epochs=epochs, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm,
+                           rng=np.random.default_rng(7), checkpoint=path, changed=changed,
+                           callbacks=[sv.LearningRateDecay()] if decay else [])
+    return model.theta, history
+
+
+CHANGES = [({"lr": 1e-3}, "lr", "optimizer, Adam, lr from 0.01 to 0.001"), ({"batch_size": 8}, "batch_size", "batch_size from 16 to 8"),
+           ({"clip_norm": 0.5}, "clip_norm", "clip_norm from None to 0.5"),
+           ({"weight_decay": 0.1}, "weight_decay", "optimizer, Adam, weight_decay from 0.0 to 0.1"),
+           ({"epochs": 9, "decay": True}, "epochs", "callbacks[0], LearningRateDecay, epochs from 3 to 9")]
+
+
+@pytest.mark.parametrize("how, name, words", CHANGES, ids=[name for _, name, _ in CHANGES])
+def test_a_setting_is_changed_on_purpose_and_the_history_says_so(tmp_path, how, name, words):
+    path, before = tmp_path / "run.npz", {"decay": how.get("decay", False)}
+    go_on(path, epochs=3, **before)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"another run: its .*; to go on so on purpose: changed=\['{name}'\]"):
+        go_on(path, **how)
+    assert path.read_bytes() == content
+    theta, history = go_on(path, changed=[name], **how)
+    assert history.changes == [f"{words} after epoch 3"] and words in repr(history)
+    assert not np.array_equal(theta, go_on(None, **before)[0]) and len(history.train["loss"]) == how.get("epochs", 6)
+    for changed in ([name], []):  # the file is of the new run now: the same call again goes on with it, silently
+        again, later = go_on(path, changed=changed, **how)
+        assert np.array_equal(again, theta) and later.changes == history.changes
+
+
+def test_the_first_epochs_are_the_old_run_s_and_the_later_ones_as_if_by_hand(tmp_path):
+    """With lr changed after epoch 3: as with a callback that changes it then."""
+    path = tmp_path / "run.npz"
+    go_on(path, epochs=3)
+    theta, history = go_on(path, lr=2e-3, changed=("lr",))
+    model = new_vae()
+
+    def lower(run):
+        run.optimizer.lr = 2e-3 if run.epoch >= 3 else 1e-2
+
+    want = training.fit(model, binary(), epochs=6, batch_size=16, optimizer=sv.Adam(1e-2), rng=np.random.default_rng(7),
+                        callbacks=[lower])
+    assert np.array_equal(theta, model.theta) and np.array_equal(history.train["loss"], want.train["loss"])
+
+
+def test_only_settings_can_be_changed_and_only_those_that_are_named(tmp_path):
+    path = tmp_path / "run.npz"
+    with pytest.raises(ValueError, match="^changed: want nothing without a checkpoint"):
+        go_on(None, changed=["lr"])
+    for bad in ("lr", 3, None):
+        with pytest.raises(TypeError, match="^changed: want a list"):
+            go_on(path, changed=bad)
+    for bad in ("learning_rate", "config", "data's fingerprint", "n_examples", 3):
+        with pytest.raises(ValueError, match="^changed: want one of .*batch_size.*clip_norm.*lr"):
+            go_on(path, changed=[bad])
+    go_on(path, epochs=3)
+    with pytest.raises(ValueError, match="its batch_size is 16, this one's 8"):
+        go_on(path, lr=1e-3, batch_size=8, changed=["lr"])
+    assert go_on(path, lr=1e-3, batch_size=8, changed=["lr", "batch_size"])[1].changes == [
+        "batch_size from 16 to 8 after epoch 3", "optimizer, Adam, lr from 0.01 to 0.001 after epoch 3"]
 
 
 class Keeper(sv.Callback):

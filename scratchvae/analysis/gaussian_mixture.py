@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
 from scratchvae.checking.analysis import fittable
-from scratchvae.extending import in_one_line
+from scratchvae.extending import Described
 from scratchvae.models.fit_once import fitted
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
@@ -24,7 +24,7 @@ from scratchvae.probability.gaussian import LOG_2PI
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
 
 
-class GaussianMixture:
+class GaussianMixture(Described):
     """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
 
     n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
@@ -38,9 +38,6 @@ class GaussianMixture:
     @entry(n_components=integer, floor=positive, max_iter=integer, tol=number)
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
-
-    def __repr__(self):
-        return in_one_line(self)
 
     @classmethod
     @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers

@@ -11,6 +11,12 @@ def signal(name, value):
     return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")
 
 
+def grey(name, value):
+    """`value` as floats in [0, 1], float32 as it is, else float64."""
+    array = real_array(name, value)
+    return unit_interval(name, array if array.dtype == np.float32 else array.astype(np.float64, copy=False))
+
+
 def codes(name, value, n_codes):
     """`value` as integers 0..n_codes-1 of any shape."""
     array = real_array(name, value)

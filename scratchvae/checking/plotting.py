@@ -24,6 +24,13 @@ def vector(name, value, n=None, positive=False):
     return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array
 
 
+def with_flow(name, value):
+    """`value` if it says what it is made of."""
+    if not callable(getattr(value, "flow", None)) or isinstance(value, type):
+        raise TypeError(f"{name}: want a network or a model, which say in flow() what they are made of, got {value!r}")
+    return value
+
+
 text = lambda name, value: instance(name, value, str, "a text")
 labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), names and len(names))
 

@@ -1,13 +1,15 @@
 """What does `fit` refuse? Models, data, optimizers, callbacks before anything is changed, and numbers that are none."""
+import re
 from inspect import signature
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import only, path
+from scratchvae.checking import numeric_array, only, path, shaped
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
+from scratchvae.nn.examples import ByRow, Drawn, Held, called
 from scratchvae.nn.model import Model
 from scratchvae.nn.optimizers import Adam, Optimizer
 
@@ -22,15 +24,37 @@ def trainable(name, model):
     return model
 
 
-def training_data(name, X, model, labels):
-    """What the model accepts: a tuple of arrays of one length, (x,) or (x, labels)."""
-    return _accepted(model, (X,) if labels is None else (X, labels), name)
+def training_data(name, X, model, labels, rng):
+    """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
+    labels = () if labels is None else (labels,)
+    if is_function(X):
+        return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
+    return _examples(name, X, labels, model)
 
 
 def validation_data(name, valid, model):
-    """The same of held-out X or (X, labels)."""
+    """The same of held-out X or (X, labels), as arrays."""
     _refuse_missing(model, "evaluate")
-    return _accepted(model, valid if isinstance(valid, tuple) else (valid,), name)
+    given = [_one_draw(name, each) for each in (valid if isinstance(valid, tuple) else (valid,))]
+    return Held(name, _accepted(model, given, name), given)
+
+
+def _one_draw(name, X):
+    """X as it can be held in memory: of a function what it gives for the seed 0, and of rows by index all."""
+    X = called(name, X, np.random.default_rng(0)) if is_function(X) else X
+    return X[np.arange(X.shape[0])] if is_by_row(X) and not isinstance(X, np.ndarray) else X
+
+
+def is_function(X):
+    """Whether it is to be called: a function or an object with `__call__`, not a class, and nothing with a shape."""
+    return callable(X) and not isinstance(X, type) and not hasattr(X, "shape")
+
+
+def is_by_row(X):
+    """Whether it is read by row: a memory map, or what is no array but has a shape (N, D), a dtype and X[indices]."""
+    if isinstance(X, np.ndarray):
+        return isinstance(X, np.memmap) and X.ndim == 2
+    return isinstance(getattr(X, "dtype", None), np.dtype) and len(X.shape) == 2 and hasattr(X, "__getitem__")
 
 
 def list_of_callbacks(name, callbacks):
@@ -39,6 +63,14 @@ def list_of_callbacks(name, callbacks):
             isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in callbacks):
         raise TypeError(f"{name}: want a list of callbacks, such as Progress(), or functions, got {callbacks!r}")
     return [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+
+
+def names_of_settings(name, value, checkpoint):
+    """A list of names; which there are, the checkpoint knows."""
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name}: want a list of settings' names, as ['lr'], got {value!r}")
+    return only(name, value, lambda names: checkpoint is not None or not names,
+                "want nothing without a checkpoint, from which a run could differ, got {0}")
 
 
 def optimizer_for(name, optimizer, model):
@@ -84,12 +116,29 @@ def _refuse_missing(model, method):
         raise not_given(model, getattr(Model, method))
 
 
-def _accepted(model, data, name):
+def _examples(name, X, labels, model):
+    if not is_by_row(X):
+        return Held(name, _accepted(model, (X, *labels), name), (X, *labels))
+
+    def look(*data, rows):
+        try:
+            accepted = _accepted(model, data, name, getattr(model, "accept_rows", model.accept))
+            return [shaped(f"{name}[{len(rows)} indices]", each, (len(rows), *each.shape[1:])) for each in accepted]
+        except ValueError as error:  # which counts rows from the first that was read
+            raise ValueError(re.sub(r"at row (\d+)", lambda row: f"at row {rows[int(row[1])]}", str(error))) from None
+
+    only(name, X.shape, all, "got an empty array of shape {0}")
+    examples = ByRow(X, [shaped("labels", numeric_array("labels", each), (X.shape[0],)) for each in labels], look)
+    examples.take(np.unique([0, len(examples) - 1]))  # the others when their batch comes
+    return examples
+
+
+def _accepted(model, data, name, accept=None):
     if len(data) != 1 and "labels" not in signature(model.accept).parameters:
         raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
     if not 1 <= len(data) <= 2:
         raise TypeError(f"{name}: want X or (X, labels), got {len(data)} things")
-    arrays = model.accept(*data, name=name)
+    arrays = (accept or model.accept)(*data, name=name)
     if not (isinstance(arrays, tuple) and all(isinstance(array, np.ndarray) for array in arrays)
             and len({len(array) for array in arrays}) == 1):
         raise TypeError(f"model: want a tuple of arrays of one length, as (x,), from {type(model).__name__}.accept, "

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import entry, real_array
-from scratchvae.checking.data import threshold_for
-
+from scratchvae.checking import entry, generator, real_array
+from scratchvae.checking.data import grey, threshold_for
 
 
 def load_digits():
@@ -43,3 +42,21 @@ def binarize(X, threshold=None):
     returns : the same shape and dtype
     """
     return np.greater_equal(X, threshold, out=np.empty_like(X))
+
+
+@entry(X=grey)
+def stochastic_binarization(X):
+    """A function of a generator that draws each pixel, 1 with the probability x: for `fit`, new data in every epoch.
+
+        p(b_j = 1) = x_j,  so that  E[b] = x
+
+    X : of any shape, floats in [0, 1]      returns : rng -> b, of X's shape and dtype
+    For one draw that stays, as published fixed sets are: stochastic_binarization(X)(np.random.default_rng(0)).
+    Source: Salakhutdinov & Murray 2008; drawn anew every epoch in Burda et al. 2016.
+    """
+    @entry(rng=generator)
+    def stochastic_binarization(rng):
+        u = rng.random(X.shape, dtype=X.dtype)
+        return np.less(u, X, out=u)
+    stochastic_binarization.__qualname__ = "stochastic_binarization"  # what a checkpoint calls it
+    return stochastic_binarization

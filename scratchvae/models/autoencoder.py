@@ -16,6 +16,7 @@ import numpy as np
 from scratchvae.checking import (choice, door, entry, float_type, generator, like, matrix, not_too_large, number,
                                  order_of_one, real_array, row_blocks, size, sizes)
 from scratchvae.extending import built, described
+from scratchvae.nn.flow import Array, Node, through
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
@@ -70,6 +71,12 @@ class CodeModel(Model):
             raise AttributeError(f"noise_variance: {self.observation!r} has no single variance")
         c = getattr(self.decoder.layers[-1], "c", self.theta[:0])
         return float(self.observation.variance_terms(c[None])[0][0, 0])
+
+    def flow(self, *encoding, lead="N"):
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`; `encoding` are those from x to before z."""
+        hidden, n_params = through(self.decoder, lead=lead)
+        return [*encoding, Array("z", (lead, self.n_latent)), *hidden, Array(self.observation.params, (lead, n_params)),
+                Node(f"{type(self.observation).__name__}\np(x given z)", kind="result")]
 
     @door(z=codes)
     def decode(self, z):
@@ -130,6 +137,12 @@ class Autoencoder(CodeModel):
 
         reconstruction = log_px.mean()
         return Terms(-reconstruction, reconstruction)
+
+    def flow(self):
+        masking, x = self.corruption == "masking", Array("x", ("N", self.n_features))
+        damage = [Node(*(("x * kept", f"0 with probability {self.noise:g}, else 1") if masking else
+                         (f"x + {self.noise:g} eps", "eps ~ N(0, I)")), "noise"), x._replace(name="damaged x")]
+        return super().flow(x, *damage * (self.noise > 0), *through(self.encoder)[0])
 
     def damage(self, x, rng=None, eps=None):
         """x with Gaussian noise added, or with features masked; eps (N, D) is normal, or uniform for masking."""

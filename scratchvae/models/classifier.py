@@ -21,6 +21,7 @@ import numpy as np
 from scratchvae.checking import (class_labels, door, entry, float_type, generator, instance, integer, not_too_large,
                                  order_of_one, size, sizes)
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
@@ -66,17 +67,20 @@ class Classifier(Model):
 
     def accept(self, X, labels=None, name="X"):
         """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
-        if labels is None:
-            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
-                             "valid=(X_valid, labels_valid))")
+        x, labels = self.accept_rows(X, labels, name)
         label_name = "labels" if name == "X" else f"{name} labels"
-        x = rows(name, X, self)
-        labels = labelled(label_name, labels, self, x)
         if len(labels) < self.n_classes:
             raise ValueError(f"{label_name}: want at least one for each of {self.n_classes} classes, got {len(labels)}")
         if (labels == labels[0]).all():
             raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
         return x, labels
+
+    def accept_rows(self, X, labels=None, name="X"):
+        if labels is None:
+            raise ValueError(f"{name}: a classifier needs labels beside it, as in fit(classifier, X, labels, "
+                             "valid=(X_valid, labels_valid))")
+        x = rows(name, X, self)
+        return x, labelled("labels" if name == "X" else f"{name} labels", labels, self, x)
 
     @door("X", X=rows, labels=labelled)
     def loss_and_grad(self, X, labels, *, rng=None):
@@ -104,6 +108,10 @@ class Classifier(Model):
         """The loss terms without a gradient."""
         logits = self.apply(self.network, x)
         return self._terms(logits, labels, self.observation.value_and_grad(labels, logits)[0])
+
+    def flow(self):
+        return [*self.network.flow()[:-1], Array("logits", ("N", self.n_classes)),
+                Node("Categorical\np(label given x)", kind="result")]
 
     @staticmethod
     def _terms(logits, labels, log_p):

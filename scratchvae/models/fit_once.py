@@ -6,7 +6,7 @@ sets.
 import numpy as np
 
 from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable, in_one_line
+from scratchvae.extending import Saveable
 
 
 def fitted(name, value):
@@ -25,9 +25,6 @@ class FitOnce(Saveable):
     def fit_transform(self, X):
         """`fit(X)`, then the codes of X."""
         return self.fit(X).transform(X)
-
-    def __repr__(self):
-        return in_one_line(self)
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""

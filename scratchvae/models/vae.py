@@ -19,6 +19,7 @@ import numpy as np
 
 from scratchvae.checking import BLOCK, door, entry, generator, integer, number, real_array, row_blocks, size
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.nn.flow import Array, Node, through
 from scratchvae.nn.model import accepted, new_rows, rows
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
 from scratchvae.probability.log_space import log_mean_exp, shares
@@ -124,6 +125,13 @@ class VAE(CodeModel):
             reconstruction[block], kl[block] = made.log_px.mean(axis=0), kl_standard(made.mu, made.log_var)
         return reconstruction, kl
 
+    def flow(self):
+        lead, K = "N" if self.n_samples == 1 else f"{self.n_samples}, N", self.n_latent
+        return super().flow(
+            Array("x", ("N", self.n_features)), *through(self.encoder)[0],
+            (Array("mu", ("N", K)), Array("log_var", ("N", K))),
+            Node("mu +\nsigma * eps", f"eps ~ N(0, I)\n({lead}, {K})", "noise"), lead=lead)
+
     def log_likelihood(self, x, z):
         """log p(x given z) : (S, N), for x (N, D) and z (S, N, K)."""
         log_px = np.empty(z.shape[:2], self.dtype)
@@ -221,6 +229,9 @@ class IWAE(VAE):
         self.encoder.backward(np.concatenate([dmu, dlog_var], axis=1), made.encoder_cache, need_dx=False)
 
         return self._bound_terms(log_px, log_ratio)
+
+    def flow(self):
+        return [*super().flow(), Node("log 1/S sum_s w_s")]
 
     def evaluate(self, x, *, rng):
         """The loss terms without a gradient, the bound with n_samples samples."""

@@ -1,4 +1,4 @@
-"""What else happens between epochs? Early stopping, warm-up, a learning rate that decays.
+"""What else happens between epochs? Early stopping, functions of your own, and the schedules of `schedules.py`.
 
 A callback is told of a training run at its begin, before and after every epoch, and at its end; any plain function
 can be one too, and is called after every epoch. What a callback must remember over a restart it gives in `state`.
@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from scratchvae.checking import choice, entry, integer, like, optional, real_array, share
-from scratchvae.extending import in_one_line
+from scratchvae.checking import choice, entry, integer, like, optional, real_array
+from scratchvae.extending import Described, class_name, function_name
 from scratchvae.nn.model import Model
 
 
-class Callback:
+class Callback(Described):
     """Does nothing, at every occasion. One of your own says what it does at some, and what it remembers."""
 
     def begin(self, run):
@@ -45,8 +45,10 @@ class Callback:
     def load_state(self, state):
         """Take over what `state` gave; ValueError if this callback could not have given it."""
 
-    def __repr__(self):
-        return in_one_line(self)
+
+def is_foreign(callback):
+    """Whether it may do what we cannot know: a function, or of a class that is not this package's."""
+    return isinstance(callback, Function) or "." in class_name(type(callback))
 
 
 @contextmanager
@@ -71,10 +73,10 @@ class Function(Callback):
         self.function = self.epoch_end = function
 
     def settings(self, run):
-        return {"function": getattr(self.function, "__qualname__", type(self.function).__qualname__)}
+        return {"function": function_name(self.function)}
 
     def __repr__(self):
-        return f"Function({self.settings(None)['function']})"
+        return f"Function({function_name(self.function)})"
 
 
 RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
@@ -152,57 +154,3 @@ class EarlyStopping(Callback):
                              f"{self.patience}, with which it might have stopped before")
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
         self.best_theta, self.stopped = real_array("best_theta", state["best_theta"]).copy(), bool(state["stopped"])
-
-
-class KLWarmup(Callback):
-    """Raise beta from 1/epochs of its value to its value over the first `epochs` epochs.
-
-        beta_e = beta min(1, e / epochs),  e = 1, 2, ...
-
-    At the start the decoder ignores z, and the KL alone would push q to the prior before z means anything.
-    Only training is warmed up: validation has the full beta, so that its epochs can be compared.
-    """
-
-    @entry(epochs=integer)
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def begin(self, run):
-        if not hasattr(run.model, "beta"):
-            raise ValueError(f"model: KLWarmup raises a VAE's beta, {type(run.model).__name__} has none")
-        self.beta = run.model.beta
-
-    def epoch_begin(self, run):
-        run.model.beta = self.beta * min(1, (run.epoch + 1) / self.epochs)
-
-    def epoch_trained(self, run):
-        run.model.beta = self.beta
-
-    def end(self, run):
-        run.model.beta = self.beta
-
-    def settings(self, run):
-        return {"epochs": self.epochs}
-
-
-class LearningRateDecay(Callback):
-    """Keep the learning rate for the share `start` of the epochs, then lower it linearly to 0.
-
-        lr_e = lr min(1, (1 - e / epochs) / (1 - start)),  e = 0, 1, ... epochs done
-    """
-
-    @entry(start=share)
-    def __init__(self, start=0.5):
-        self.start = start
-
-    def begin(self, run):
-        self.lr = run.optimizer.lr
-
-    def epoch_begin(self, run):
-        run.optimizer.lr = self.lr * min(1, (1 - run.epoch / run.epochs) / (1 - self.start))
-
-    def end(self, run):
-        run.optimizer.lr = self.lr
-
-    def settings(self, run):
-        return {"start": self.start, "epochs": run.epochs}

@@ -57,6 +57,10 @@ class Model(Bound, Saveable):
         """
         raise not_given(self, Model.accept)
 
+    def accept_rows(self, *data, name="X"):
+        """The same door for some of the rows, which need not have what only a whole training set must."""
+        return self.accept(*data, name=name)
+
     def forward_backward(self, *data, rng):
         """The loss `terms` of a minibatch, as `accept` gives its data; fills `grad` with dloss/dtheta."""
         raise not_given(self, Model.forward_backward)
@@ -73,8 +77,7 @@ class Model(Bound, Saveable):
     @property
     def width(self):
         """How many numbers an example takes in the widest layer."""
-        return max(n for network in self.networks.values() for layer in network.layers
-                   for shape in layer.shapes.values() for n in shape)
+        return max(n for view in self.named_parameters().values() for n in view.shape)
 
     def named_parameters(self):
         """Tensor name, as encoder.0.W -> view into theta, in the order of theta."""
@@ -95,6 +98,14 @@ class Model(Bound, Saveable):
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
         return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
+
+    def flow(self):
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks, and what comes out of each."""
+        parts = []
+        for name, network in self.networks.items():
+            x, *inside, y = network.flow()
+            parts += [*([] if parts else [x]), *inside, y._replace(name=name)]
+        return parts
 
     def config(self):
         """The constructor's arguments (but `rng`), as JSON can hold them; with `theta` they are the whole model."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from scratchvae.checking import entry, integer, sizes
 from scratchvae.extending import class_name, class_named
+from scratchvae.nn.flow import Array, through, width_in
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
 from scratchvae.nn.threads import threads_for
 
@@ -67,6 +68,11 @@ class Network(Layer):
     def named_parameters(self):
         return {f"{i}.{name}": view for i, layer in enumerate(self.layers)
                 for name, view in layer.named_parameters().items()}
+
+    def flow(self):
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`."""
+        parts, n_out = through(self)
+        return [Array("x", ("N", width_in(self))), *parts, Array("y", ("N", n_out))]
 
     def forward(self, x):
         caches = []

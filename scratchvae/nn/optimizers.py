@@ -6,10 +6,10 @@ weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hut
 import numpy as np
 
 from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
-from scratchvae.extending import arguments, in_one_line, not_given
+from scratchvae.extending import Described, not_given
 
 
-class Optimizer:
+class Optimizer(Described):
     """What all share: the learning rate, decoupled weight decay, and moments that a checkpoint can hold.
 
     An optimizer of your own gives `update`, names its moments in `moments`, and keeps its constructor's arguments as
@@ -50,13 +50,6 @@ class Optimizer:
     def __getstate__(self):
         """A copy or a pickle moves other arrays than ours."""
         return {name: value for name, value in vars(self).items() if name not in ("theta", "grad", "scratch")}
-
-    def config(self):
-        """The constructor's arguments by name."""
-        return arguments(self)
-
-    def __repr__(self):
-        return in_one_line(self)
 
     def state(self):
         """The number of steps and the moments, as arrays."""
@@ -103,6 +96,34 @@ class SGD(Optimizer):
         theta -= np.multiply(self.v, self.lr, out=self.scratch)
 
 
+class Adagrad(Optimizer):
+    """Adagrad: the more a coordinate's gradients have been in all, the shorter its steps; they only shrink.
+
+        G = G + g^2
+        theta = theta - lr * g / (sqrt(G) + eps)
+
+    Source: Duchi, Hazan & Singer 2011, figure 1. Kingma & Welling 2014 trained by it, with lr of 0.01 to 0.1.
+    """
+
+    moments = ("G",)
+
+    @entry(eps=positive)
+    def __init__(self, lr=1e-2, *, eps=1e-8, weight_decay=0.0):
+        super().__init__(lr, weight_decay)
+        self.eps = eps
+
+    def update(self, theta, grad):
+        step = self.scratch
+        # G = G + g^2
+        self.G += np.multiply(grad, grad, out=step)
+        # theta = theta - lr * g / (sqrt(G) + eps)
+        np.sqrt(self.G, out=step)
+        step += self.eps
+        np.divide(grad, step, out=step)
+        step *= self.lr
+        theta -= step
+
+
 class Adam(Optimizer):
     """Adam: steps of about lr in every coordinate, whatever the gradient's scale.
 
@@ -139,3 +160,18 @@ class Adam(Optimizer):
         np.divide(m, step, out=step)
         step *= self.lr * m_scale / v_scale
         theta -= step
+
+
+def clip(grad, limit):
+    """Shorten the whole gradient, in place, to the norm `limit` if it is longer; its direction stays.
+
+        g = g min(1, limit / |g|)
+
+    Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
+    """
+    norm = np.sqrt(grad @ grad)
+    if norm == np.inf:  # the squares are too large, not the numbers: |g| = a |g / a|
+        largest = np.float64(np.abs(grad).max())
+        norm = largest * np.linalg.norm(grad / largest)
+    if norm > limit:
+        grad *= limit / norm

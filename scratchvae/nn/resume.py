@@ -5,22 +5,25 @@ The file is written after every epoch. A run takes it up as a whole or refuses i
 import json
 from contextlib import contextmanager
 from copy import deepcopy
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import instance, integer, like, real_array, row_blocks
+from scratchvae.checking import choice, instance, integer, like, real_array
 from scratchvae.checking.files import blaming
 from scratchvae.extending import class_name, described
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
+from scratchvae.nn.examples import fingerprint
 
 
 class Checkpoint:
-    """The file `path` of a run, or for None no file at all; `setup` says which run it is."""
+    """The file `path` of a run, or for None no file at all; `setup` says which run it is.
 
-    def __init__(self, path, run, data, valid, batch_size):
-        self.path, self.run = path, run
+    changed : names of settings in which a continued run may differ
+    """
+
+    def __init__(self, path, run, data, valid, batch_size, changed=()):
+        self.path, self.run, self.changed = path, run, changed
         if path is None:
             return
         name, config = described(run.model)
@@ -28,19 +31,25 @@ class Checkpoint:
                     for key, value in c.settings(run).items()}
         setup = {"class": name, "config": config, "optimizer": described(run.optimizer),
                  "callbacks": [class_name(type(c)) for c in run.callbacks], **settings, "batch_size": batch_size,
-                 "n_examples": len(data[0]), "n_valid": len(valid[0]) if run.has_valid else 0,
-                 "data's fingerprint": fingerprint(data), "valid's fingerprint": fingerprint(valid or ())}
+                 "clip_norm": run.clip_norm, "n_examples": len(data), "n_valid": len(valid) if run.has_valid else 0,
+                 "data": data.form, "data's fingerprint": data.fingerprint(),
+                 "valid's fingerprint": fingerprint(valid.arrays if run.has_valid else ())}
         try:
             self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
         except TypeError as error:
             raise TypeError(f"callbacks: want `settings` that JSON can hold ({error}), got {settings}") from None
+        named = [key.split(", ")[-1] for key in one_by_one(self.setup) if ", " in key]
+        self.settings = {"batch_size", "clip_norm", *named}
+        for each in changed:
+            choice("changed", each, sorted(self.settings))
 
     def save(self):
         """Write the whole state, whole or not at all."""
         if self.path is None:
             return
         run = self.run
-        header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "valid_seed": run.valid_seed,
+        header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "changes": run.history.changes,
+                  "valid_seed": run.valid_seed,
                   "rng": json.dumps(run.rng.bit_generator.state, default=np.ndarray.tolist)}
         parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid}
         for i, callback in enumerate(run.callbacks):
@@ -56,15 +65,22 @@ class Checkpoint:
         if self.path is None or not Path(self.path).exists():
             return
         header, arrays = read_arrays(self.path)
-        for key, value in self.setup.items():
-            if header.get(key) != value:
-                raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {header.get(key)}, "
-                                 f"this one's {value}")
-        run = self.run
+        with blaming(self.path, "checkpoint of another run"):
+            before, run = one_by_one(header), self.run
+        changes = []
+        for key, value in one_by_one(self.setup).items():
+            if before.get(key) != value:
+                setting = key.split(", ")[-1]
+                if setting not in self.changed:
+                    on_purpose = f"; to go on so on purpose: changed=[{setting!r}]" if setting in self.settings else ""
+                    raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {before.get(key)}, "
+                                     f"this one's {value}{on_purpose}")
+                changes.append(f"{key} from {before.get(key)} to {value} after epoch {header.get('epoch')}")
         # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file
         # changes nothing.
         optimizer, rng = deepcopy((run.optimizer, run.rng))
         with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
+            run.history.changes = [*header.get("changes", ()), *changes]
             self._take_up(header, arrays, optimizer, rng)
         vars(run.optimizer).update(vars(optimizer))
         run.rng.bit_generator.state = rng.bit_generator.state
@@ -105,11 +121,7 @@ def put_back(things):
         raise
 
 
-def fingerprint(arrays):
-    """What tells arrays from others: BLAKE2 of dtype, shape and bytes; 0.3 s for 60,000 x 784 in float32."""
-    total = blake2b(digest_size=16)
-    for array in arrays:
-        total.update(f"{array.dtype.str} {array.shape}".encode())
-        for rows in row_blocks(array):
-            total.update(np.ascontiguousarray(array[rows]))
-    return total.hexdigest()
+def one_by_one(setup):
+    """The setup with each of the optimizer's settings by a name of its own, as the callbacks' have."""
+    name, config = setup["optimizer"]
+    return {**setup, "optimizer": name, **{f"optimizer, {name}, {key}": value for key, value in config.items()}}

@@ -19,7 +19,7 @@ from contextlib import ContextDecorator, nullcontext
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 
 import numpy as np
 
@@ -54,6 +54,12 @@ def blas():
     return None
 
 
+class Here(local):
+    """How many contexts this Python thread is inside of: in a second there is nothing to do, and no time to lose."""
+
+    inside = 0
+
+
 class OneThread(ContextDecorator):
     """Of all that are inside, in every Python thread, the first sets one thread and the last puts the number back."""
 
@@ -61,6 +67,7 @@ class OneThread(ContextDecorator):
         self.lock, self.inside, self.kept = Lock(), 0, 1
 
     def __enter__(self):
+        here.inside += 1
         with self.lock:
             self.inside += 1
             if self.inside == 1 and blas():
@@ -70,6 +77,7 @@ class OneThread(ContextDecorator):
                     set_(1)
 
     def __exit__(self, *_):
+        here.inside -= 1
         with self.lock:
             self.inside -= 1
             if self.inside == 0 and self.kept > 1:
@@ -77,9 +85,9 @@ class OneThread(ContextDecorator):
                 self.kept = 1
 
 
-ONE_THREAD, AS_IT_IS = OneThread(), nullcontext()
+here, ONE_THREAD, AS_IT_IS = Here(), OneThread(), nullcontext()
 
 
 def threads_for(work):
     """A context (for a small `work` also a decorator) in which `work` multiply-adds have the threads they merit."""
-    return ONE_THREAD if work < LARGE else AS_IT_IS
+    return ONE_THREAD if work < LARGE and not here.inside else AS_IT_IS

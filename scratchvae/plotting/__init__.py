@@ -2,13 +2,10 @@
 
 Every function checks its arrays, draws in one house style and returns the figure. Given `ax`, one of `panels`, it
 draws there instead, and the title becomes that panel's. Titles are plain text, broken into lines where they would not
-fit. `save` writes and closes. In a notebook end the line with a semicolon, or the figure is shown twice.
+fit. `save` writes and closes. Figures are pyplot's: in a script `plt.show()` opens them, a notebook shows each once.
 """
 from scratchvae.plotting.charts import bars, latent_scatter, lines, training_curves
+from scratchvae.plotting.diagram import diagram
 from scratchvae.plotting.images import image_grid, manifold, manifold_grid, traversal
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, house_style,
-                                      panels, save)
-
-__all__ = ["image_grid", "manifold", "manifold_grid", "traversal", "latent_scatter", "lines", "bars", "training_curves",
-           "panels", "save", "house_style", "COLOURS", "DIGIT_COLOURS", "OTHER_COLOURS", "GREY", "HALO", "INK", "PALE",
-           "STYLE"]
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, STYLE, WIDTH,
+                                      house_style, panels, save)

@@ -1,5 +1,6 @@
 """How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 
@@ -31,6 +32,7 @@ STYLE = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "lines.linewidth": 1.8,
     "lines.markersize": 5, "legend.edgecolor": "white", "legend.framealpha": 0.9, "legend.fontsize": 9.5,
 }
+WIDTH = 9.2    # of every page in inches: in one column of text, figures have letters of one size
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
@@ -49,14 +51,32 @@ def house_style():
         plt.rcParams.update(kept)
 
 
+class Page(Figure):
+    """A figure that a notebook shows once: pyplot at the end of the cell that drew it, later where it is asked for."""
+
+    def _ipython_display_(self):
+        if not (plt.isinteractive() and plt.fignum_exists(getattr(self, "number", -1))):
+            raise NotImplementedError("it is no more pyplot's")  # IPython then looks for an image, below
+
+    def _repr_png_(self):
+        file = BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 @entry(n=integer, title=text, n_columns=optional(integer))
 @house_style()
 def panels(n, title, n_columns=None, size=(3.4, 3.1)):
-    """A figure with `title` above n empty panels of `size` inches: (figure, axes), axes an array of length n."""
+    """A figure with `title` above n empty panels of `size` inches: (figure, axes), axes an array of length n.
+
+    The page is WIDTH inches wide, with the panels in its middle; panels too wide for it are made smaller.
+    """
     n_columns = n_columns or min(n, 3)
     n_rows = -(-n // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, layout="constrained",
-                                figsize=(n_columns * size[0], n_rows * size[1]))
+    share = n_columns * size[0] / WIDTH
+    figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, layout="constrained", FigureClass=Page,
+                                figsize=(WIDTH, n_rows * size[1] / max(1, share)))
+    figure.get_layout_engine().set(rect=(max(0, 1 - share) / 2, 0, min(1, share), 1))
     for ax in axes.flat[n:]:
         ax.remove()
     for ax in axes.flat[:n]:  # ticks are made when they are drawn, so their style must be told to the axes

@@ -29,8 +29,8 @@ from numpy.polynomial.hermite_e import hermegauss
 
 from scratchvae.checking import any_number, door, entry, function, integer, reals
 from scratchvae.checking.probability import (beside_log_p, beside_weights, covariances, covariances_beside,
-                                             distribution, distribution_beside_p, even_grid, normalising, one_distribution,
-                                             points, points_beside_mean, several)
+                                             distribution, distribution_beside_p, even_grid, normalising,
+                                             one_distribution, points, points_beside_mean, several)
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.inference import ascend
 

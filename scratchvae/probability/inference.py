@@ -63,7 +63,7 @@ def update(prior, log_likelihood):
         posterior_n proportional to prior * exp(sum_{i <= n} log_likelihood_i)
 
     Each row is `bayes` of the row above; together, in logarithms, so that nothing underflows.
-    prior : (H,), sums to 1      log_likelihood : (N, H), log p(x_i given h)
+    prior : (H,), sums to 1      log_likelihood : (N, H), log p(x_i given h), finite: for a likelihood of 0 see `bayes`
     """
     # log 0 = -inf: what was impossible stays impossible
     log_joint = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])

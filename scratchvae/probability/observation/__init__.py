@@ -15,6 +15,3 @@ from scratchvae.probability.observation.categorical import Categorical
 from scratchvae.probability.observation.continuous_bernoulli import ContinuousBernoulli
 from scratchvae.probability.observation.discretized_logistic import DiscretizedLogistic
 from scratchvae.probability.observation.gaussian import Gaussian
-
-__all__ = ["Observation", "Bernoulli", "CrossEntropy", "ContinuousBernoulli", "Gaussian", "Categorical",
-           "DiscretizedLogistic", "comparable", "sigmoid"]

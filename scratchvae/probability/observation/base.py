@@ -2,7 +2,7 @@
 import numpy as np
 
 from scratchvae.checking import door, float_matrix, instance, matrix, only, positive
-from scratchvae.extending import Saveable, arguments, in_one_line, not_given
+from scratchvae.extending import Saveable, not_given
 
 
 def beside_params(name, value, self, params):
@@ -18,6 +18,7 @@ class Observation(Saveable):
     """
 
     measure = None  # "counting" or "lebesgue"; None where log p is no log-probability, and compared with nothing
+    params = "params"  # what a network that gives them calls them
     n_shared = 0  # how many of params are one learned number for all examples, not a function of z
 
     def value_and_grad(self, x, params):
@@ -74,13 +75,6 @@ class Observation(Saveable):
             raise ValueError(f"params: want shape {want} for x of shape {x.shape}, got {params.shape}")
         return x
 
-    def config(self):
-        """The constructor's arguments by name, as JSON can hold them."""
-        return arguments(self)
-
-    def __repr__(self):
-        return in_one_line(self)
-
 
 class ExponentialFamily(Observation):
     """Logits a with log p(x given a) = x^T a - A(a), and -A(a) = log p(0 given a): x enters by a product.
@@ -114,6 +108,8 @@ class LocationScale(Observation):
     """D means and a spread: one for all features ("shared"), one for each ("diagonal"), or a number, fixed."""
 
     spread = None  # a subclass's own name for it
+    log_spread = "s"  # and what it calls the param that it is the exponential of
+    params = property(lambda self: f"m, {self.log_spread}" if self.is_learned else "m")
 
     @property
     def n_shared(self):

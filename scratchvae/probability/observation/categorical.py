@@ -14,6 +14,7 @@ class Categorical(Observation):
     """
 
     measure = "counting"
+    params = "logits"
 
     def value_and_grad(self, x, params):
         rows = np.arange(len(x))

@@ -38,6 +38,7 @@ class ContinuousBernoulli(ExponentialFamily):
     """
 
     measure = "lebesgue"
+    params = "logits"
 
     def value_and_grad(self, x, params, need_grad=True):
         log_scaled, langevin = log_sinhc(0.5 * params, need_grad)

@@ -39,7 +39,7 @@ class DiscretizedLogistic(LocationScale):
     """
 
     measure = "counting"
-    spread = property(lambda self: self.scale)
+    spread, log_spread = property(lambda self: self.scale), "t"
 
     @entry(n_levels=lambda name, value: integer(name, value, low=2, high=1 << 16), scale=a_spread,
            uniform=lambda name, value: number(name, value, high=1, open_low=True))

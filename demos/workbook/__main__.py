@@ -1,0 +1,142 @@
+"""The workbook's command line: start DIR, check DIR [NAME...], run DIR LESSON, report DIR..."""
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from demos.workbook.blanks import BLANKS, UNITS, unit_of
+from demos.workbook.runner import NOT_WRITTEN, RIGHT, WRONG, check_all
+
+CHOSEN = "blanks.txt"  # in a student's folder: the teacher's choice, where there is one
+MARKS = {RIGHT: "+", WRONG: "-", NOT_WRITTEN: " "}
+
+
+def start(folder, blanks=None):
+    """Write the student's edition: a file a unit. Files that are there are left as they are."""
+    chosen = set(BLANKS) if blanks is None else chosen_in(blanks)
+    folder.mkdir(parents=True, exist_ok=True)
+    if blanks is not None:
+        (folder / CHOSEN).write_text("".join(f"{name}\n" for name in BLANKS if name in chosen))
+    written = 0
+    for unit in UNITS:
+        if not any(blank.name in chosen for blank in unit.blanks):
+            continue
+        path = folder / unit.file
+        if path.exists():
+            print(f"{path} is there and stays as it is")
+            continue
+        path.write_text(unit.text(chosen))
+        written += 1
+    print(f"wrote {written} files with {len(chosen)} functions to write to {folder}\n"
+          f"next: fill in a function of {next(u.file for u in UNITS if any(b.name in chosen for b in u.blanks))}, then "
+          f"python -m demos.workbook check {folder}")
+    return 0
+
+
+def chosen_in(path):
+    """The blanks that a teacher's file names, one a line; # begins a comment. ValueError for a name that is none."""
+    names = [line.partition("#")[0].strip() for line in Path(path).read_text().splitlines()]
+    names = [name for name in names if name]
+    for name in names:
+        named(name)
+    return {blank for name in names for blank in named(name)}
+
+
+def named(name):
+    """The blanks that a name means: its own, or all of a unit."""
+    if name in BLANKS:
+        return [name]
+    for unit in UNITS:
+        if name in (unit.name, unit.file, unit.file.removesuffix(".py")):
+            return [blank.name for blank in unit.blanks]
+    import difflib
+    near = difflib.get_close_matches(name, [*BLANKS, *(unit.name for unit in UNITS)], n=1)
+    raise ValueError(f"no function and no unit {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                     + f"\nunits: {', '.join(unit.name for unit in UNITS)}")
+
+
+def on_the_pages(folder):
+    """The blanks that a student's folder has: a teacher may have chosen some, a student deleted others."""
+    if not folder.is_dir() or not any((folder / unit.file).exists() for unit in UNITS):
+        raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {folder} writes them")
+    chosen = chosen_in(folder / CHOSEN) if (folder / CHOSEN).exists() else set(BLANKS)
+    return [name for name in BLANKS if name in chosen]
+
+
+def check(folder, names=(), hint=None):
+    """Check, say, and sum up; 0 if nothing is wrong."""
+    asked = [blank for name in names for blank in named(name)] or on_the_pages(folder)
+    verdicts, unit, began = [], None, time.monotonic()
+    for verdict in check_all(folder, asked):
+        if unit_of(verdict.name) != unit:
+            unit = unit_of(verdict.name)
+            print(f"\n{unit.file}  {unit.question}")
+        say(verdict)
+        verdicts.append(verdict)
+    if len(verdicts) > 1:
+        sum_up(folder, verdicts, time.monotonic() - began)
+    return int(any(v.status == WRONG for v in verdicts))
+
+
+def say(verdict):
+    """One function's line, and what is wrong below it."""
+    first, *rest = (verdict.message or "").splitlines() or [""]
+    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}" + (f"; {first}" if verdict.status == RIGHT and first else ""),
+          flush=True)
+    if verdict.status == WRONG:
+        for line in [first, *rest]:
+            print(f"      {line}")
+    for line in verdict.printed:
+        print(f"      it printed: {line}")
+
+
+def sum_up(folder, verdicts, seconds):
+    """The table, and the next thing to do."""
+    print(f"\n  {'unit':<16} {'right':>6} {'wrong':>6} {'to write':>9}")
+    for unit in UNITS:
+        count = Counter(v.status for v in verdicts if unit_of(v.name) == unit)
+        if count:
+            print(f"  {unit.name:<16} {count[RIGHT]:>6} {count[WRONG]:>6} {count[NOT_WRITTEN]:>9}")
+    count = Counter(v.status for v in verdicts)
+    print(f"  {'together':<16} {count[RIGHT]:>6} {count[WRONG]:>6} {count[NOT_WRITTEN]:>9}   in {seconds:.1f} s")
+    todo = next((v for status in (WRONG, NOT_WRITTEN) for v in verdicts if v.status == status), None)
+    if todo is None:
+        print(f"\nall are right. Next: python -m demos.workbook run {folder} vae")
+    else:
+        word = "mend" if todo.status == WRONG else "write"
+        print(f"\nnext: {word} {todo.name} in {folder / unit_of(todo.name).file}"
+              f"\n      a hint: python -m demos.workbook check {folder} {todo.name} --hint 1")
+
+
+def parser():
+    p = argparse.ArgumentParser(prog="python -m demos.workbook", description=__doc__)
+    commands = p.add_subparsers(dest="command", required=True)
+    c = commands.add_parser("start", help="write the student's edition into a folder")
+    c.add_argument("folder", metavar="DIR", type=Path)
+    c.add_argument("--blanks", metavar="FILE", help="names of functions or units, one a line: only these")
+    c = commands.add_parser("check", help="look at the student's functions, each alone, and say what is wrong")
+    c.add_argument("folder", metavar="DIR", type=Path)
+    c.add_argument("names", metavar="NAME", nargs="*", help="functions or units; all by default")
+    c.add_argument("--hint", metavar="N", type=int, help="the first N hints for the functions named")
+    c.add_argument("--watch", action="store_true", help="check again whenever a file is saved, until Ctrl-C")
+    return p
+
+
+def main(arguments):
+    """Run what the command line names; the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.command == "start":
+            return start(options.folder, options.blanks)
+        if options.command == "check":
+            return check(options.folder, options.names, options.hint)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,217 @@
+"""Which functions does a student write? The units in the order of the book, their blanks, and how they are cut.
+
+A blank is a function or a method of the library with its body left out. It is cut from the source by `ast`, by its name, so
+that it cannot drift from it: what the body names, is imported; what its comments say, are the hints.
+"""
+import ast
+import io
+import textwrap
+import tokenize
+from collections import namedtuple
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import scratchvae
+
+SOURCE = Path(scratchvae.__file__).parent
+LEFT_OUT = "raise NotImplementedError  # yours to write"
+
+
+class Blank(namedtuple("Blank", "where given hide", defaults=((),))):
+    """where : "package.module:Class.function"    given : what the function is handed    hide : names not to be imported"""
+
+    @property
+    def module(self):
+        return self.where.partition(":")[0]
+
+    @property
+    def name(self):
+        """As a student names it: kl_standard, Dense.backward."""
+        return self.where.partition(":")[2]
+
+    @cached_property
+    def node(self):
+        return find(tree(self.module), self.name)
+
+    def signature(self):
+        """The lines from `def` to the docstring's end."""
+        lines, first = source(self.module).splitlines(), self.node.body[0]
+        documented = ast.get_docstring(self.node) is not None
+        stop = first.end_lineno if documented else first.lineno - 1
+        text = textwrap.dedent("\n".join(lines[self.node.lineno - 1:stop]))
+        return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).rstrip()
+
+    def text(self):
+        """The function as a student finds it."""
+        given = textwrap.wrap(f"Given: {self.given}", 108, initial_indent="    # ", subsequent_indent="    # ")
+        return "\n".join([self.signature(), *given, f"    {LEFT_OUT}"])
+
+    def imports(self):
+        """(module, name) of what the function's own body names, but NumPy."""
+        inside = [self.node.args, *self.node.body]  # but not its decorators: the doors stay the library's
+        known = bindings(self.module)
+        asked = {n.id for part in inside for n in ast.walk(part) if isinstance(n, ast.Name)}
+        return {known[name] for name in asked - {"np", *self.hide} if name in known}
+
+    def hints(self):
+        """What the comments in the function say, one after another; the code beside them stays out."""
+        lines = source(self.module).splitlines(keepends=True)[self.node.lineno - 1:self.node.end_lineno]
+        code = io.StringIO(textwrap.dedent("".join(lines)))
+        return [token.string.lstrip("# ") for token in tokenize.generate_tokens(code.readline)
+                if token.type == tokenize.COMMENT and not token.string.lstrip("# ").startswith("(")]
+
+
+class Unit(namedtuple("Unit", "name question blanks")):
+    """A page of the workbook: a file with some blanks."""
+
+    @property
+    def file(self):
+        return f"{1 + [unit.name for unit in UNITS].index(self.name):02d}_{self.name}.py"
+
+    def text(self, chosen=None):
+        """The page; chosen : names of the blanks that are on it, all by default."""
+        blanks = [blank for blank in self.blanks if chosen is None or blank.name in chosen]
+        here = {blank.name.partition(".")[0] for blank in blanks}
+        wanted = {}
+        for module, name in sorted(set().union(*(blank.imports() for blank in blanks))):
+            if name not in here:
+                wanted.setdefault(module, []).append(name)
+        imports = [f"from {module} import {', '.join(names)}" for module, names in wanted.items()]
+        parts, open_class = [], None
+        for blank in blanks:
+            owner, _, method = blank.name.rpartition(".")
+            if owner and owner != open_class:
+                about = ast.get_docstring(find(tree(blank.module), owner))
+                parts.append(f"class {owner}:\n" + textwrap.indent(quoted(about), "    "))
+            open_class = owner
+            parts.append(("\n" if owner else "\n\n") + textwrap.indent(blank.text(), "    " * bool(owner)))
+        while parts and parts[0].startswith("\n"):
+            parts[0] = parts[0].lstrip("\n")
+        about = (f'"""{self.question}\n\nWrite what is left out; python -m demos.workbook check looks at each function alone, '
+                 'and says what is\nwrong. Helpers, imports and numbers of your own are welcome. While one function is '
+                 'looked at, the\nlibrary\'s stand in for all others.\n"""')
+        body = "\n".join(part if not part.startswith("class ") or n == 0 else "\n\n" + part for n, part in enumerate(parts))
+        return "\n".join([about, "import numpy as np", *([""] + imports if imports else []), "", "", body]) + "\n"
+
+
+def quoted(text):
+    """A docstring as it stands in a file."""
+    return f'"""{text}"""' if "\n" not in text else f'"""{text}\n"""'
+
+
+@lru_cache
+def source(module):
+    """The source of scratchvae.`module`."""
+    return (SOURCE / (module.replace(".", "/") + ".py")).read_text()
+
+
+@lru_cache
+def tree(module):
+    return ast.parse(source(module))
+
+
+def find(node, path):
+    """The definition that the dotted path names."""
+    for name in path.split("."):
+        node = next(child for child in node.body if getattr(child, "name", None) == name)
+    return node
+
+
+@lru_cache
+def bindings(module):
+    """Name -> (module, name) from where it is had, for all names of the module's first level."""
+    known = {}
+    for node in tree(module).body:
+        if isinstance(node, ast.ImportFrom):
+            known |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            known[node.name] = (f"scratchvae.{module}", node.name)
+        elif isinstance(node, ast.Assign):
+            names = (n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name))
+            known |= {name: (f"scratchvae.{module}", name) for name in names}
+    return known
+
+
+UNITS = (
+    Unit("beliefs", "What do data say about what we cannot see?", (
+        Blank("probability.inference:bayes", "prior and likelihood as arrays (H,). Return Belief(posterior, evidence)."),
+        Blank("probability.inference:update", "prior (H,) and log_likelihood (N, H) as arrays; log 0 = -inf may occur."),
+        Blank("probability.inference:gaussian_mle", "x as an array (N, D). Return Normal(mean, variance)."),
+        Blank("probability.inference:gaussian_posterior", "numbers, and prior with prior.mean, prior.variance. Return a Normal."),
+    )),
+    Unit("divergence", "How unlike are two distributions?", (
+        Blank("probability.divergence:kl_table", "p and q as arrays (..., C)."),
+        Blank("probability.gaussian:log_prob", "arrays that broadcast together."),
+        Blank("probability.gaussian:kl_standard", "mu and log_var, both (N, K); log_var is log sigma^2."),
+        Blank("probability.gaussian:kl_standard_grad", "mu and log_var, both (N, K); two arrays of that shape go out."),
+        Blank("probability.gaussian:kl", "arrays that broadcast together."),
+    )),
+    Unit("components", "Which flat subspace lies closest to the data?", (
+        Blank("models.pca:from_covariance", "X (N, D) and its mean (D,). Return S and V^T, the largest first; the signs of the "
+              "rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
+        Blank("models.pca:PCA.transform", "self.mean_ (D,) and self.components_ (k, D); X (N, D).", ("row_blocks",)),
+        Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,) and self.components_ (k, D); Z (N, k)."),
+        Blank("models.kernel_pca:centred", "K (M, N), between M points and the N of training; rows (N,) and mean, a number, of "
+              "the training points."),
+    )),
+    Unit("layers", "How does one layer pass values forward and derivatives backward?", (
+        Blank("nn.layers:Dense.forward", "self.W (n_in, n_out), self.b (n_out,), x (N, n_in). Return y and x, the cache."),
+        Blank("nn.layers:Dense.backward", "dy (N, n_out), x (N, n_in), the cache. Fill self.dW and self.db, which are views into "
+              "one vector; return dx, or None if not need_dx."),
+        Blank("nn.layers:Tanh.backward", "dy and y = tanh(x), the cache. Return dx, or None if not need_dx."),
+        Blank("nn.layers:ReLU.backward", "dy and mask = (x > 0), the cache. Return dx, or None if not need_dx."),
+        Blank("nn.layers:Sigmoid.forward", "x of any size. Return y and y again, the cache."),
+        Blank("nn.layers:Sigmoid.backward", "dy and y = sigmoid(x), the cache. Return dx, or None if not need_dx."),
+    )),
+    Unit("learning", "How does a gradient become a step, and is it the gradient?", (
+        Blank("nn.gradcheck:numerical_gradient", "f, theta (P,) and h; f may look at this very theta: put it back as it was.",
+              ("slopes",)),
+        Blank("nn.optimizers:SGD.update", "self.v (P,), 0 at first, self.lr, self.momentum. Change theta and self.v in place."),
+        Blank("nn.optimizers:Adam.update", "self.m, self.v (P,), 0 at first, self.t, 1 in the first step, self.lr, self.beta1, "
+              "self.beta2, self.eps; self.scratch (P,) is room. Change theta in place; keep in m and v what you like."),
+    )),
+    Unit("observation", "What does a decoder's output mean?", (
+        Blank("probability.observation.bernoulli:sigmoid", "a of any shape and size."),
+        Blank("probability.observation.bernoulli:bernoulli_terms", "x in {0, 1} and the logits a, both (N, D). Return log p = sum_j "
+              "x_j a_j - log(1 + e^a_j) (N,) and its derivative by a (N, D).", ("log",)),
+        Blank("probability.observation.categorical:softmax_terms", "logits a (N, C). Return two arrays (N, C)."),
+    )),
+    Unit("vae", "How can an autoencoder's code be made good to generate from?", (
+        Blank("probability.gaussian:reparameterize", "mu, log_var (N, K), eps (N, K) or (S, N, K)."),
+        Blank("probability.gaussian:reparameterize_grad", "dz, eps (S, N, K), log_var (N, K). Return two arrays (N, K)."),
+        Blank("models.vae:VAE.through_z", "self.decoder.backward(dparams, decoder_cache) gives dz as (S N, K)."),
+        Blank("models.vae:VAE.through_kl", "self.beta; mu and log_var (N, K). Return two arrays (N, K)."),
+        Blank("models.vae:VAE.forward_backward", "self.noise and self.forward, self.through_z and self.through_kl, "
+              "self.encoder.backward, which fills the encoder's part of grad, and self._terms(reconstruction, kl)."),
+    )),
+    Unit("evidence", "How probable does a VAE find x?", (
+        Blank("probability.log_space:log_mean_exp", "a of any shape; e^a may be 0 to a float."),
+        Blank("probability.log_space:shares", "log_w (S, ...); e^log_w may be 0 to a float."),
+        Blank("analysis.evidence:log_weights", "vae.encode(x), propose, gaussian.log_prob and vae.log_likelihood(x, z)."),
+        Blank("analysis.evidence:effective_sample_size", "log_w (S, N); e^log_w may be 0 to a float. Return (N,)."),
+    )),
+    Unit("autoregressive", "Can p(x) be written down exactly?", (
+        Blank("models.fvbn:order_mask", "order (D,), a permutation: order[t] is the pixel that comes t-th."),
+        Blank("models.made:degree_masks", "order (D,), hidden, a tuple of sizes; positions(order), hidden_degrees(n, D)."),
+        Blank("models.autoregressive:MaskedDense.backward", "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
+              "return dx, or None if not need_dx."),
+        Blank("models.autoregressive:Autoregressive.forward_backward", "self.by_order, self._index(rng, order), "
+              "self.observation.value_and_grad(x, logits). Fill the gradient by network.backward; return Terms."),
+    )),
+    Unit("sound", "How can eight bits hold both a whisper and a shout?", (
+        Blank("data.mu_law:compress", "x in [-1, 1], of any shape."),
+        Blank("data.mu_law:expand", "y in [-1, 1], of any shape."),
+        Blank("data.mu_law:quantize", "y in [-1, 1], of any shape; n_codes, even. Return integers."),
+    )),
+    Unit("mixture", "How can one draw codes like those of the data?", (
+        Blank("analysis.gaussian_mixture:expectation", "Z (N, K), weights (C,), means (C, K), covariances (C, K, K). Return r and "
+              "log_s.", ("_log_joint",)),
+        Blank("analysis.gaussian_mixture:maximisation", "Z (N, K), r (N, C), floor (K, K). Return weights, means, covariances."),
+    )),
+)
+BLANKS = {blank.name: blank for unit in UNITS for blank in unit.blanks}
+
+
+def unit_of(name):
+    """The unit that a blank stands in."""
+    return next(unit for unit in UNITS if any(blank.name == name for blank in unit.blanks))

@@ -1,0 +1,153 @@
+"""Where do the examples of an epoch come from? From arrays, from a function that draws them, or row by row from a file.
+
+To `fit` all three are one: so many rows, `some` to start at, an epoch's, a minibatch of these; and the `form` and the
+`fingerprint` by which a checkpoint knows them again.
+"""
+from copy import deepcopy
+from hashlib import blake2b
+from zlib import crc32
+
+import numpy as np
+
+from scratchvae.checking import row_blocks
+from scratchvae.extending import function_name
+
+SAMPLE = 1 << 22  # numbers from which a run starts that cannot look at all of them
+
+
+class Held:
+    """Arrays in memory, looked at once: (x,) or (x, labels) as the model accepted them.
+
+    given : the caller's, of which they are copies or which they are, as the dtypes have it
+    """
+
+    form = None
+
+    def __init__(self, name, arrays, given):
+        self.name, self.arrays, self.given = name, arrays, [a for a in given if isinstance(a, np.ndarray)]
+        self.seen = None
+
+    def __len__(self):
+        return len(self.arrays[0])
+
+    def some(self):
+        return self.arrays
+
+    def of_epoch(self, run):
+        return self
+
+    def take(self, rows):
+        return [array.take(rows, axis=0) for array in self.arrays]
+
+    def fingerprint(self):
+        return fingerprint(self.arrays)
+
+    def watch(self):
+        """ValueError if the caller's arrays changed since the last call: 0.1 s for 60,000 x 784 in float32."""
+        before, self.seen = self.seen, [checksum(array) for array in self.given]
+        if before not in (None, self.seen):
+            raise ValueError(f"{self.name}: changed while it was trained on; it is looked at once, and copied if its "
+                             "dtype is not the model's. Give data that change as a function of the generator, as "
+                             "sv.stochastic_binarization(X)")
+
+
+class Drawn:
+    """What a function of the generator gives, once an epoch, and looked at every time; labels stay.
+
+    look : X -> Held or ByRow
+    """
+
+    def __init__(self, name, function, labels, look, rng):
+        self.name, self.function, self.labels, self.look, self.form = name, function, labels, look, None
+        ahead = deepcopy(rng)  # a run that is refused has drawn nothing
+        self.first, self.after = self.draw(ahead), ahead.bit_generator.state
+        self.n = len(self.first)
+
+    def draw(self, rng):
+        """An epoch's examples, of the form of the first one's."""
+        X = called(self.name, self.function, rng)
+        form = f"{X.dtype} {tuple(X.shape)} from {function_name(self.function)}"
+        if self.form not in (None, form):
+            raise ValueError(f"{self.name}: want {self.form} in every epoch, as in the first, got {form}")
+        self.form = form
+        return self.look(X)
+
+    def __len__(self):
+        return self.n
+
+    def some(self):
+        return self.first.some()
+
+    def of_epoch(self, run):
+        first, self.first = self.first, None
+        if run.epoch:
+            del first
+            return self.draw(run.rng)
+        run.rng.bit_generator.state = self.after  # drawn already, at the door
+        return first
+
+    def fingerprint(self):
+        return fingerprint(np.asarray(array) for array in self.labels)
+
+    def watch(self):
+        """Nothing: only `fit` holds what was drawn."""
+
+
+def called(name, function, rng):
+    """What a function of the generator gives, as something with a shape and a dtype."""
+    try:
+        X = function(rng)
+        return X if hasattr(X, "dtype") else np.asarray(X)
+    except TypeError as error:
+        raise TypeError(f"{name}: {function_name(function)}, called with a generator, raised: {error}") from error
+
+
+class ByRow:
+    """Rows that are read when their batch comes, and looked at then: for data that are larger than memory.
+
+    look : (rows of X, and of labels if any; their numbers) -> what the model accepts
+    """
+
+    def __init__(self, X, labels, look):
+        self.X, self.labels, self.look = X, labels, look
+        self.form = f"{X.dtype} {tuple(X.shape)} by row"
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    def some(self):
+        """All rows, or as many of them, drawn always alike, as hold `SAMPLE` numbers."""
+        n, most = len(self), max(1, SAMPLE // self.X.shape[1])
+        return self.take(np.arange(n) if n <= most else np.random.default_rng(0).choice(n, most, replace=False))
+
+    def of_epoch(self, run):
+        return self
+
+    def take(self, rows):
+        order = np.argsort(rows)  # forwards through the file, as disks like it and HDF5 wants it
+        data = self.look(self.X[rows[order]], *(labels[rows[order]] for labels in self.labels), rows=rows[order])
+        return [array.take(np.argsort(order), axis=0) for array in data]
+
+    def fingerprint(self):
+        return fingerprint(self.some())
+
+    def watch(self):
+        """Nothing: rows are looked at whenever they are read."""
+
+
+def fingerprint(arrays):
+    """What tells arrays from others: BLAKE2 of dtype, shape and bytes; 0.3 s for 60,000 x 784 in float32."""
+    total = blake2b(digest_size=16)
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape}".encode())
+        for rows in row_blocks(array):
+            total.update(np.ascontiguousarray(array[rows]))
+    return total.hexdigest()
+
+
+def checksum(array):
+    """CRC-32 of the bytes: a third of the time."""
+    total = 0
+    for rows in row_blocks(array):
+        total = crc32(np.ascontiguousarray(array[rows]), total)
+    return total

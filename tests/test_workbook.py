@@ -1,0 +1,230 @@
+"""Does the workbook know right from wrong, and say why? Every blank: as it is cut, as the library writes it, otherwise, wrong."""
+import ast
+import re
+
+import numpy as np
+import pytest
+
+import right_answers
+import wrong_answers
+from demos.workbook import relations
+from demos.workbook.__main__ import main
+from demos.workbook.blanks import BLANKS, LEFT_OUT, UNITS, source
+from demos.workbook.runner import NOT_WRITTEN, RIGHT, WRONG, Verdict, check_all
+from workbook_pages import own_body, page_with, verdict
+
+RIGHTS = [(name, body) for name, bodies in right_answers.RIGHT.items() for body in bodies]
+WRONGS = [(name, body, words) for name, answers in wrong_answers.WRONG.items() for body, words in answers]
+
+
+def few(answers, n):
+    """The first n answers to each blank; the others are slow ones."""
+    seen = {}
+    return [answer if seen.setdefault(answer[0], []).append(0) or len(seen[answer[0]]) <= n
+            else pytest.param(*answer, marks=pytest.mark.slow) for answer in answers]
+
+
+# ---- the pages ------------------------------------------------------------------------------------------------------
+
+def test_there_are_enough_blanks_in_the_book_s_order():
+    assert len(BLANKS) == sum(len(unit.blanks) for unit in UNITS) >= 30 and 8 <= len(UNITS) <= 12
+    assert [unit.name for unit in UNITS][:2] == ["beliefs", "divergence"]
+    assert set(right_answers.RIGHT) == set(wrong_answers.WRONG) == set(BLANKS)
+    assert min(map(len, right_answers.RIGHT.values())) >= 2 and len(WRONGS) >= 150
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_page_holds_no_solution(unit):
+    page = unit.text()
+    names = {node.name for node in ast.walk(ast.parse(page)) if isinstance(node, ast.FunctionDef)}
+    assert page.count(LEFT_OUT) == len(unit.blanks) and names == {blank.name.split(".")[-1] for blank in unit.blanks}
+    assert max(map(len, page.splitlines())) <= 124
+    code = "\n".join(re.sub(r'""".*?"""', "", page, flags=re.DOTALL).splitlines())
+    for blank in unit.blanks:
+        for line in own_body(blank.name).splitlines():
+            line = line.partition("#")[0].strip()
+            assert len(line) < 8 or line not in code, f"{blank.name}: {line}"
+
+
+def test_a_page_has_the_library_s_own_words():
+    page = UNITS[1].text()
+    assert '"""KL(N(mu, diag exp(log_var)) || N(0, I)) of each example, in nats.' in page
+    assert "def kl_standard(mu, log_var):" in page and "@" not in re.sub(r'""".*?"""', "", page, flags=re.DOTALL)
+    assert "from scratchvae.probability.gaussian import LOG_2PI" in page
+
+
+def test_hints_are_the_source_s_comments():
+    assert BLANKS["Dense.backward"].hints() == ["dW = x^T dy        db = sum_n dy_n        dx = dy W^T"]
+    for blank in BLANKS.values():
+        assert all(hint in source(blank.module) for hint in blank.hints())
+
+
+# ---- verdicts -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", BLANKS)
+def test_the_library_s_own_body_is_right(name):
+    hidden = "".join(f"from {module} import {each}\n" for module, each in BLANKS[name]._replace(hide=()).imports())
+    assert verdict(name, own_body(name), hidden) == (RIGHT, "")
+
+
+@pytest.mark.parametrize("name, body", few(RIGHTS, 1))
+def test_another_right_answer_is_right(name, body):
+    status, message = verdict(name, body)
+    assert status == RIGHT, message
+    assert message == "" or message.startswith("a remark: it is not exact")
+
+
+@pytest.mark.parametrize("name, body, words", few(WRONGS, 2))
+def test_a_wrong_answer_is_not_accepted_and_is_told_why(name, body, words):
+    status, message = verdict(name, body)
+    assert status == WRONG and message and len(message.splitlines()) <= 2
+
+
+@pytest.mark.slow
+def test_most_wrong_answers_get_a_diagnosis():
+    """At least nine of ten are told what the mistake or its effect is; and at least half of every blank's."""
+    explained = {}
+    for name, body, words in WRONGS:
+        explained.setdefault(name, []).append(bool(re.search(words, verdict(name, body)[1], re.DOTALL)))
+    assert np.mean(sum(explained.values(), [])) >= 0.9
+    assert min(map(np.mean, explained.values())) >= 0.5
+
+
+def test_a_helper_an_import_and_a_number_of_one_s_own_work():
+    before = "import math\n\nHALF = 0.5\n\n\ndef squared(a):\n    return a * a\n"
+    body = "return HALF * (squared(mu) + np.exp(log_var) - math.pow(1, 2) - log_var).sum(axis=-1)"
+    assert verdict("kl_standard", body, before)[0] == RIGHT
+
+
+def test_the_other_functions_of_the_page_are_the_library_s(tmp_path):
+    """through_z may call reparameterize_grad, which is unwritten on the same page."""
+    folder = started(tmp_path, VAE__through_z=own_body("VAE.through_z"))
+    found = messages(folder, "VAE.through_z", "reparameterize_grad")
+    assert [v.status for v in found.values()] == [RIGHT, NOT_WRITTEN]
+
+
+def test_what_calls_the_library_s_own_function_calls_itself():
+    status, message = verdict("kl_standard", "import scratchvae as sv\nreturn sv.gaussian.kl_standard(mu, log_var)")
+    assert status == WRONG and "calls itself without end" in message
+
+
+def test_state_between_calls_is_noticed():
+    assert "later one" in verdict("sigmoid", "calls.append(0)\nreturn 1 / (1 + np.exp(-a)) + (len(calls) > 3)", "calls = []\n")[1]
+    kept = "global room\nif room is None or room.shape != a.shape:\n    room = np.empty_like(a)\nroom[...] = 1 / (1 + np.exp(-a))\nreturn room"
+    assert verdict("sigmoid", kept, "room = None\n")[0] == RIGHT      # an array of another shape is another one
+    shared = "room.resize(a.shape, refcheck=False)\nroom[...] = 1 / (1 + np.exp(-a))\nreturn room"
+    assert "one and the same array" in verdict("sigmoid", shared, "room = np.zeros(1)\n")[1]
+
+
+# ---- relations ------------------------------------------------------------------------------------------------------
+
+SIZES = [{"N": 5, "K": 3}, {"N": 4, "K": 2}]
+A = [np.random.default_rng(k).standard_normal((z["N"], z["K"])) for k, z in enumerate(SIZES)]
+
+
+@pytest.mark.parametrize("number, name", [
+    (lambda z: 1 / z["N"], "1/N"), (lambda z: -z["K"], "-K"), (lambda z: 2 / z["N"], "2 1/N"), (lambda z: z["N"] * z["K"], "K N")])
+def test_a_ratio_is_named_by_the_sizes(number, name):
+    got = [number(z) * a for z, a in zip(SIZES, A)]
+    told = relations.ratio(got, A, SIZES)
+    assert f"is {name} " in told.replace("N K", "K N")
+    assert relations.ratio([a * (1 + 1e-3 * a) for a in A], A, SIZES) is None
+
+
+def test_a_shape_tells_the_axis():
+    want, got = A[0].sum(axis=1), A[0]
+    assert "the sum over K is missing" in relations.shape([got], [want], SIZES)
+    assert "the sum over N, which must be kept" in relations.shape([A[0].sum(axis=0)], [A[0]], SIZES)
+    assert "it is transposed" in relations.shape([A[0].T], [A[0]], SIZES)
+
+
+def test_what_is_added_is_named():
+    inputs = [{"log_var": a} for a in A]
+    want = [np.exp(a).sum(axis=1) for a in A]
+    assert "sigma" in relations.added([np.exp(a / 2).sum(axis=1) for a in A], want, SIZES, inputs)
+    assert relations.added([np.sin(a).sum(axis=1) for a in A], want, SIZES, inputs) is None
+
+
+# ---- folders, and students who do anything ------------------------------------------------------------------------------
+
+def started(tmp_path, **bodies):
+    """A student's folder in which some blanks are filled in, by name with _ for the dot."""
+    folder = tmp_path / "mine"
+    assert main(["start", str(folder)]) == 0
+    for name, body in bodies.items():
+        name = name if name in BLANKS else name.replace("__", ".")
+        unit = next(u for u in UNITS if any(b.name == name for b in u.blanks))
+        path, text = folder / unit.file, (folder / unit.file).read_text()
+        start = text.index(f"def {name.split('.')[-1]}(")
+        place = text.index("    " + LEFT_OUT, start)
+        filled = "\n".join("    " + "    " * ("." in name) + line for line in body.splitlines())
+        path.write_text(text[:place].rstrip(" ") + filled + text[place + len("    " + LEFT_OUT):])
+    return folder
+
+
+def messages(folder, *names):
+    return {v.name: v for v in check_all(folder, names or None)}
+
+
+def test_what_is_left_as_it_is_is_not_written_yet(tmp_path, capsys):
+    folder = started(tmp_path)
+    found = messages(folder)
+    assert list(found) == list(BLANKS) and {v.status for v in found.values()} == {NOT_WRITTEN}
+    assert main(["check", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "next: write bayes" in said and "together" in said
+
+
+def test_start_overwrites_nothing_and_takes_a_choice(tmp_path, capsys):
+    folder = started(tmp_path, kl_standard="return 1")
+    kept = (folder / "02_divergence.py").read_text()
+    assert main(["start", str(folder)]) == 0 and (folder / "02_divergence.py").read_text() == kept
+    choice = tmp_path / "choice"
+    choice.write_text("kl_standard   # the second week\n\nlayers\n")
+    assert main(["start", str(tmp_path / "two"), "--blanks", str(choice)]) == 0
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["02_divergence.py", "04_layers.py", "blanks.txt"]
+    assert "kl_table" not in (tmp_path / "two" / "02_divergence.py").read_text()
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "two")]) == 0 and "bayes" not in capsys.readouterr().out
+    choice.write_text("kl_standart\n")
+    assert main(["start", str(tmp_path / "three"), "--blanks", str(choice)]) == 2
+    assert "did you mean 'kl_standard'" in capsys.readouterr().err
+
+
+def test_a_student_may_do_anything(tmp_path):
+    """A syntax error, NaN, prints, exit, a flood, files elsewhere, a deleted blank: a line or two each, and the rest goes on."""
+    elsewhere = tmp_path / "elsewhere"
+    folder = started(
+        tmp_path, kl_standard="print('mu is', mu.shape)\nreturn np.nan * mu.sum(axis=1)", kl_table="exit()",
+        log_prob="while True:\n    print('x' * 1000)", kl=f"open({str(elsewhere)!r}, 'w').write('x')\nreturn 0",
+        kl_standard_grad="import os\nos._exit(3)", compress="return oops", sigmoid="return [0] * 10**12",
+        quantize="import subprocess\nsubprocess.run(['true'])", log_mean_exp=own_body("log_mean_exp"))
+    page = folder / "04_layers.py"
+    page.write_text(page.read_text() + "\ndef broken(:\n")
+    page = folder / "03_components.py"
+    page.write_text(page.read_text().replace("def centred(", "def gone("))
+    found = messages(folder)
+    assert list(found) == list(BLANKS)
+    assert "NaN" in found["kl_standard"].message and found["kl_standard"].printed[0] == "mu is (5, 3)"
+    for name, words in {"kl_table": "ends the program", "log_prob": "prints without end", "kl": "writes a file elsewhere",
+                        "kl_standard_grad": "ends the whole process", "compress": "name 'oops' is not defined",
+                        "sigmoid": "memory", "quantize": "reaches out", "Dense.backward": "SyntaxError",
+                        "centred": "not in 03_components.py any more"}.items():
+        assert found[name].status == WRONG and words in found[name].message, found[name]
+        assert len(found[name].message.splitlines()) <= 2
+    assert found["log_mean_exp"].status == RIGHT and found["bayes"].status == NOT_WRITTEN and not elsewhere.exists()
+    assert "10_sound.py, line" in found["compress"].message
+
+
+@pytest.mark.slow
+def test_an_endless_loop_is_stopped_with_its_line(tmp_path):
+    folder = started(tmp_path, kl_standard="k = 0\nwhile True:\n    k += 1", kl="return 0")
+    found = messages(folder, "kl_standard", "kl")
+    assert re.search(r"after 10 s.*\n02_divergence.py, line \d+: (k \+= 1|while True:)", found["kl_standard"].message)
+    assert found["kl"].status == WRONG and isinstance(found["kl"], Verdict)
+
+
+def test_a_folder_that_is_none_is_said_so(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 2 and "holds no page of the workbook" in capsys.readouterr().err
+    folder = started(tmp_path)
+    assert main(["check", str(folder), "kl_standart"]) == 2 and "did you mean 'kl_standard'" in capsys.readouterr().err
