@@ -204,11 +204,11 @@ RIGHT = {
         "if need_dx:\n    return np.dot(dy, (self.W * self.mask).T)",
     ],
     "Autoregressive.forward_backward": [
-        "net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-        "p = 1 / (1 + np.exp(-logits))\nnet.backward((p - x) / len(x), cache, need_dx=False)\n"
+        "k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+        "p = 1 / (1 + np.exp(-logits))\nself.backward((p - x) / len(x), caches, k, need_dx=False)\n"
         "log_p = float(np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / len(x))\nreturn Terms(-log_p, log_p)",
-        "net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-        "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / x.shape[0], cache)\n"
+        "k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+        "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / x.shape[0], caches, k)\n"
         "return -np.mean(log_p), np.mean(log_p)",
     ],
     "compress": [

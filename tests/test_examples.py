@@ -256,6 +256,16 @@ def check_by_row(folder, dtype=np.float32):
         np.testing.assert_array_equal(trained(by_row, labels, model=classifier(), batch_size=4)[0].theta, want)
 
 
+def test_what_has_no_rows_is_refused_by_name():
+    class Sparse(Rows):
+        def __len__(self):
+            raise TypeError("sparse array length is ambiguous")
+
+    for argument in ("X", "valid"):
+        with pytest.raises(TypeError, match=f"^{argument}: want real numbers, got dtype object"):
+            trained(**{"X": binary(), argument: Sparse(binary())})
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
 def test_by_row(tmp_path, dtype):
     check_by_row(tmp_path, dtype)

@@ -417,23 +417,23 @@ WRONG = {
          r"dW .*factor"),
     ],
     "Autoregressive.forward_backward": [
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d, cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d, caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"\bN\b"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"sign"),
-        ("net = self.by_order[0]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = 0\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"several orders"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
          "log_p, d = self.observation.value_and_grad(x, logits)\nreturn Terms(-log_p.mean(), log_p.mean())",
          r"gradient .*(0 everywhere|never)"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(log_p.mean(), -log_p.mean())", r"sign|place"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.sum(), log_p.sum())", r"\bN\b"),
     ],
     "compress": [

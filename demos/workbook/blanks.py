@@ -195,8 +195,8 @@ UNITS = (
         Blank("models.made:degree_masks", "order (D,), hidden, a tuple of sizes; positions(order), hidden_degrees(n, D)."),
         Blank("models.autoregressive:MaskedDense.backward", "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
               "return dx, or None if not need_dx."),
-        Blank("models.autoregressive:Autoregressive.forward_backward", "self.by_order, self._index(rng, order), "
-              "self.observation.value_and_grad(x, logits). Fill the gradient by network.backward; return Terms."),
+        Blank("models.autoregressive:Autoregressive.forward_backward", "self._index(rng, order), "
+              "self.forward(x, k), self.observation.value_and_grad(x, logits), self.backward(dlogits, caches, k). Return Terms."),
     )),
     Unit("sound", "How can eight bits hold both a whisper and a shout?", (
         Blank("data.mu_law:compress", "x in [-1, 1], of any shape."),

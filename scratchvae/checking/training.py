@@ -54,7 +54,10 @@ def is_by_row(X):
     """Whether it is read by row: a memory map, or what is no array but has a shape (N, D), a dtype and X[indices]."""
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap) and X.ndim == 2
-    return isinstance(getattr(X, "dtype", None), np.dtype) and len(X.shape) == 2 and hasattr(X, "__getitem__")
+    try:
+        return isinstance(X.dtype, np.dtype) and (len(X), len(X.shape)) == (X.shape[0], 2) and hasattr(X, "__getitem__")
+    except (AttributeError, TypeError):  # a list; a sparse matrix, which has no length
+        return False
 
 
 def list_of_callbacks(name, callbacks):

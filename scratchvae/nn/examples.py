@@ -116,8 +116,8 @@ class ByRow:
         return self.X.shape[0]
 
     def some(self):
-        """All rows, or as many of them, drawn always alike, as hold `SAMPLE` numbers."""
-        n, most = len(self), max(1, SAMPLE // self.X.shape[1])
+        """All rows, or as many of them, drawn always alike, as hold `SAMPLE` numbers; a hundred at least."""
+        n, most = len(self), max(100, SAMPLE // self.X.shape[1])
         return self.take(np.arange(n) if n <= most else np.random.default_rng(0).choice(n, most, replace=False))
 
     def of_epoch(self, run):
