@@ -28,7 +28,7 @@ def training_data(name, X, model, labels, rng):
     """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
     labels = () if labels is None else (labels,)
     if is_function(X):
-        return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
+        return Drawn(name, X, lambda X: _examples(name, X, labels, model), rng)
     return _examples(name, X, labels, model)
 
 
