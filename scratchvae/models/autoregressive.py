@@ -27,7 +27,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks
+from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks, shaped
 from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.layers import Dense, Layer
 from scratchvae.nn.model import Model, accepted, new_rows
@@ -87,10 +87,7 @@ class Direct(Layer):
 
 def with_gaps(name, value, self):
     """A check: `value` as numbers (N, n_features); what is not known may be anything, as NaN."""
-    X = numeric_array(name, value)
-    if X.ndim != 2 or X.shape[1] != self.n_features:
-        raise ValueError(f"{name}: want shape (N, {self.n_features}), got {X.shape}")
-    return X
+    return shaped(name, numeric_array(name, value), ("N", self.n_features))
 
 
 def known_pixels(name, value, X):
