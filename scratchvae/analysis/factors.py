@@ -15,10 +15,10 @@ import numpy as np
 from scratchvae.checking import door, entry, integer, real_matrix
 from scratchvae.checking.analysis import beside_factors, rows_of_factors, several_latents, two_rows
 
-bins = lambda name, value: integer(name, value, 2, 1000)
+_bins = lambda name, value: integer(name, value, 2, 1000)
 
 
-@entry(z=real_matrix, factors=rows_of_factors, n_bins=bins)
+@entry(z=real_matrix, factors=rows_of_factors, n_bins=_bins)
 def mutual_information(z, factors, n_bins=20):
     """I(z_j; f_k) in nats : (K, F), and H(f_k) : (F,), of columns sorted into `n_bins` bins of equal counts.
 
@@ -26,13 +26,13 @@ def mutual_information(z, factors, n_bins=20):
 
     z : (N, K)      factors : (N, F), numbers or classes. Equal values share a bin, so that classes stay what they are.
     """
-    codes, known = ([sorted_into(column, n_bins) for column in table.T] for table in (z, factors))
-    joint = np.array([[entropy(a * (n_bins + 1) + b) for b in known] for a in codes])
-    own, H = (np.array([entropy(column) for column in columns]) for columns in (codes, known))
+    codes, known = ([_sorted_into(column, n_bins) for column in table.T] for table in (z, factors))
+    joint = np.array([[_entropy(a * (n_bins + 1) + b) for b in known] for a in codes])
+    own, H = (np.array([_entropy(column) for column in columns]) for columns in (codes, known))
     return np.maximum(own[:, None] + H - joint, 0), H
 
 
-@entry(z=several_latents, factors=rows_of_factors, n_bins=bins)
+@entry(z=several_latents, factors=rows_of_factors, n_bins=_bins)
 def mutual_information_gap(z, factors, n_bins=20):
     """How far each factor is on one axis of the code alone : (F,), from 0 to 1; see above.
 
@@ -43,13 +43,13 @@ def mutual_information_gap(z, factors, n_bins=20):
     return np.divide(first - second, H, out=np.zeros_like(H), where=H > 0)
 
 
-def sorted_into(column, n_bins):
+def _sorted_into(column, n_bins):
     """The bin of each value (N,), from 0 to n_bins, bounded by the column's quantiles."""
     edges = np.quantile(column, np.arange(1, n_bins) / n_bins)
     return np.searchsorted(np.unique(edges), column, side="right")
 
 
-def entropy(bins):
+def _entropy(bins):
     """H in nats of bin numbers (N,), with what is lacking on average because N is finite."""
     counts = np.unique(bins, return_counts=True)[1]
     p = counts / len(bins)
