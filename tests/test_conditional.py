@@ -10,7 +10,7 @@ import pytest
 import scratchvae as sv
 from scratchvae.analysis import class_posterior as posterior_of_classes
 from scratchvae.models import iwae, labels, vae
-from scratchvae.models.probabilistic_pca import linear_log_prob
+from scratchvae.models.linear_gaussian import linear_log_prob
 from strategies import normals, rng
 
 N, D, K, C, H = 7, 5, 3, 4, 6   # all different

@@ -125,6 +125,8 @@ CALLS = {
     "test_callbacks.check_warmup": lambda check: [check(6, n_warm) for n_warm in (4, 20)],
     "test_callbacks.check_decay": lambda check: check(6, 0.25),
     "test_pca.check_covariance_agrees": lambda check: check(test_pca.data()),
+    "test_pca.check_whitened": lambda check: check(test_pca.data(), 3),
+    "test_pca.check_partial_fit": lambda check: check(test_pca.data(), [7, 1, 12]),
     "test_pca.check_against_eigenvectors": lambda check: check(test_pca.data()),
     "test_pca.check_identities": lambda check: check(test_pca.data()),
     "test_kernel_pca.check_training_points": lambda check: [check(how) for how in test_kernel_pca.ALL],
