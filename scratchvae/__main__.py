@@ -14,9 +14,9 @@ CONTENTS = {  # part of the house -> folder and its files
         "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier vae missing_values "
         "probabilistic_pca autoregressive fvbn made",),
     "What a trained model is worth": (
-        "analysis elbo evidence posterior aggregate gradient_estimators latent_space gaussian_mixture",),
+        "analysis elbo evidence posterior aggregate gradient_estimators latent_space factors gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves mu_law waveform", "plotting page images charts diagram",
+        "data digits split idx curves faces mu_law waveform", "plotting page images charts diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

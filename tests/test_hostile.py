@@ -32,7 +32,7 @@ matplotlib.use("Agg")
 
 MODULES = {"divergence": sv.divergence, "gaussian": sv.gaussian, "inference": sv.inference,
            "normal_table": sv.normal_table, "mu_law": sv.mu_law, "aggregate": aggregate, "elbo": elbo,
-           "evidence": evidence, "posterior": posterior, "gaussian_mixture": gaussian_mixture,
+           "evidence": evidence, "posterior": posterior, "gaussian_mixture": gaussian_mixture, "factors": sv.factors,
            "gradient_estimators": gradient_estimators, "latent_space": latent_space, "gradcheck": gradcheck,
            "network": network}
 N, D, K, C = 6, 5, 2, 3  # examples, features, latents, classes
@@ -374,6 +374,11 @@ DOORS = {
     "latent_space.label_entropy": function(latent_space.label_entropy, labels=LABELS, n_classes=C),
     "latent_space.frechet_distance": function(
         latent_space.frechet_distance, ("features", "others"), features=reals(N, K), others=reals(9, K)),
+    **{f"factors.{name}": function(getattr(sv.factors, name), ("z", "factors"), z=reals(N, K), factors=reals(N, 3), n_bins=3)
+       for name in ("mutual_information", "mutual_information_gap")},
+    "factors.directions": function(sv.factors.directions, ("z", "factors"), z=reals(N, K), factors=reals(N, 3)),
+    "factors.read_off": function(sv.factors.read_off, ("z", "factors", "z_test", "factors_test"), z=reals(N, K), factors=reals(N, 3),
+                                 z_test=reals(4, K), factors_test=reals(4, 3)),
     # data
     "load_digits": function(sv.load_digits), "load_mnist": function(sv.load_mnist),
     "load_idx": function(sv.load_idx, directory="nowhere", split="train"),
@@ -382,6 +387,9 @@ DOORS = {
     "split": function(sv.split, ("labels", "sizes"), labels=LABELS, sizes=(2, 3), seed=1),
     "arc": function(sv.arc, n=3, noise=0.1, rng=RNG, angle=1.0),
     **{name: function(getattr(sv, name), n=3, noise=0.1, rng=RNG) for name in ("circle", "spiral", "s_curve")},
+    "faces": function(sv.faces, ("size",), n=2, size=8, position=0.1, brightness=0.2, rng=RNG),
+    "draw_faces": function(sv.draw_faces, ("factors", "shift", "ink"), factors=reals(3, 2) / 9, size=8, shift=reals(3, 2) / 9,
+                           ink=np.ones(3)),
     "speech_like": function(sv.speech_like, ("rate",), n=300, rate=8000.0, breath=0.1, rng=RNG),
     "windows": function(sv.windows, ("x",), x=reals(9), width=2),
     **{f"mu_law.{name}": function(getattr(sv.mu_law, name), **{argument: np.linspace(-1, 1, 6), "mu": 255.0})

@@ -1,7 +1,8 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, integer, only, real_array, reals, unit_interval
+from scratchvae.checking import (any_number, class_labels, every, integer, only, real_array, real_matrix, reals,
+                                 unit_interval)
 
 
 def signal(name, value):
@@ -48,3 +49,6 @@ longer_than_width = lambda name, value, width: only(
 audible = lambda name, value: only(
     name, reals(name, value), lambda x: np.square(x).sum() > 0, "want a signal, got 0 everywhere")
 beside_x = lambda name, value, x: reals(name, value, x.shape)
+smiles_and_poses = lambda name, value: every(
+    name, real_matrix(name, value, 2), lambda f: np.abs(f) <= 1, "want smile and pose in [-1, 1], got {}")
+beside_factors = lambda name, value, factors: reals(name, value, factors.shape)
