@@ -323,8 +323,7 @@ MISTAKES = (
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
     Mistake("training", "data that are drawn every epoch, drawn once", [
-        ("nn.examples:Drawn.of_epoch", "first, self.first = self.first, None", "first = self.first"),
-        ("nn.examples:Drawn.of_epoch", "del first\n            return self.draw(run.rng)", "return first"),
+        ("nn.examples:Drawn.of_epoch", "self.now = None", "return self.now"),
     ], "test_examples.check_new_every_epoch", "VAE", "a better training loss, and a worse one on new data"),
     Mistake("training", "labels that stay in their order when rows are read in another", [
         ("nn.examples:ByRow.take", "labels[rows[order]]", "labels[rows]"),

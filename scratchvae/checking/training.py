@@ -28,8 +28,8 @@ def training_data(name, X, model, labels, rng):
     """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
     labels = () if labels is None else (labels,)
     if is_function(X):
-        return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
-    return _examples(name, X, labels, model)
+        return Drawn(name, X, lambda X: _examples(name, X, labels, model), rng)
+    return _examples(name, X, labels, model, given=(X, *labels))
 
 
 def validation_data(name, valid, model):
@@ -119,9 +119,9 @@ def _refuse_missing(model, method):
         raise not_given(model, getattr(Model, method))
 
 
-def _examples(name, X, labels, model):
+def _examples(name, X, labels, model, given=()):
     if not is_by_row(X):
-        return Held(name, _accepted(model, (X, *labels), name), (X, *labels))
+        return Held(name, _accepted(model, (X, *labels), name), given)
 
     def look(*data, rows):
         try:
