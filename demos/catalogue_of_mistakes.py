@@ -215,7 +215,7 @@ MISTAKES = (
     ], "test_observation.check_normalised", "VAE, levels", "black and white cost too much, and come out grey"),
     Mistake("observation", "the bin of a grey level twice as wide as the level", [
         (LEVELS, "0.5 / (self.n_levels - 1)", "1.0 / (self.n_levels - 1)"),
-    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to two"),
+    ], "test_observation.check_normalised", "VAE, levels", "log p(x) too high by up to log 2 a pixel: levels sum to 2"),
     Mistake("observation", "the scale's gradient without that of the bin's width", [
         (LEVELS, " - q * (1 - width) / width", ""),
     ], "test_observation.check_observation_gradient", "VAE, levels",
@@ -323,8 +323,7 @@ MISTAKES = (
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
     Mistake("training", "data that are drawn every epoch, drawn once", [
-        ("nn.examples:Drawn.of_epoch", "first, self.first = self.first, None", "first = self.first"),
-        ("nn.examples:Drawn.of_epoch", "del first\n            return self.draw(run.rng)", "return first"),
+        ("nn.examples:Drawn.of_epoch", "self.now = None", "return self.now"),
     ], "test_examples.check_new_every_epoch", "VAE", "a better training loss, and a worse one on new data"),
     Mistake("training", "labels that stay in their order when rows are read in another", [
         ("nn.examples:ByRow.take", "labels[rows[order]]", "labels[rows]"),
@@ -351,11 +350,17 @@ MISTAKES = (
         ("models.pca:from_covariance", "centred = X[rows] - mean", "centred = X[rows]"),
     ], "test_pca.check_covariance_agrees", None, "nothing, where the other solver is what is tested"),
     Mistake("PCA", "variances with the denominator N", [
-        ("models.pca:PCA.fit", "S**2 / (N - 1)", "S**2 / N"),
+        ("models.pca:PCA._described", "S**2 / (seen.n - 1)", "S**2 / seen.n"),
     ], "test_pca.check_against_eigenvectors", None, "nothing, for large N"),
     Mistake("PCA", "codes of data from which the mean was not taken", [
         ("models.pca:PCA.transform", "(X[rows] - self.mean_)", "X[rows]"),
     ], "test_pca.check_identities", None, "a reconstruction that is off by the mean"),
+    Mistake("PCA", "codes whitened by the variance, not by its root", [
+        ("models.pca:PCA._scale", "np.sqrt(self.explained_variance_)", "self.explained_variance_"),
+    ], "test_pca.check_whitened", None, "codes on different scales, which was to be mended"),
+    Mistake("PCA", "rows in parts, the difference of the parts' means forgotten", [
+        ("models.pca:joined", "np.sqrt(seen.n * m / n) * d[None]", "0 * d[None]"),
+    ], "test_pca.check_partial_fit", None, "nothing on shuffled rows; too little variance on sorted ones"),
     Mistake("kernel PCA", "a kernel matrix that is not centred", [
         ("models.kernel_pca:centred", "return K - K.mean(axis=1, keepdims=True) - rows + mean", "return K"),
     ], "test_kernel_pca.check_centring", None, "the first component says how near the middle a point is"),
@@ -366,16 +371,28 @@ MISTAKES = (
         ("models.kernel_pca:KernelPCA.transform", "np.sqrt(self.eigenvalues_)", "self.eigenvalues_"),
     ], "test_kernel_pca.check_training_points", None, "new points huddle at the origin"),
     Mistake("probabilistic PCA", "the noise not subtracted: W_j = sqrt(l_j) V_j", [
-        ("models.probabilistic_pca:ProbabilisticPCA.fit", "variance[:K] - self.noise_variance_", "variance[:K]"),
+        ("models.probabilistic_pca:ProbabilisticPCA.fit", "variance[:K] - v", "variance[:K]"),
     ], "test_probabilistic_pca.check_fit", None, "a likelihood slightly below the maximum"),
     Mistake("probabilistic PCA", "the denominator N - 1 in a maximum likelihood", [
-        ("models.probabilistic_pca:ProbabilisticPCA.fit", "S**2 / N", "S**2 / (N - 1)"),
+        ("models.probabilistic_pca:ProbabilisticPCA.fit", "_**2 / N", "_**2 / (N - 1)"),
     ], "test_probabilistic_pca.check_fit", None, "nothing, for large N"),
+    Mistake("probabilistic PCA", "missing values: an E step that takes its means for the latents themselves", [
+        ("models.missing_values:em_step", "A[:, :K, :K] += C", "A[:, :K, :K] += 0 * C"),
+    ], "test_missing_values.check_without_gaps_it_is_the_closed_form", None, "a likelihood that falls at last"),
+    Mistake("probabilistic PCA", "missing values: an M step whose noise is shared with values that are not there", [
+        ("models.missing_values:em_step", "rows.seen.sum() for rows", "rows.seen.size for rows"),
+    ], "test_missing_values.check_turn", None, "noise too small, by the share of what is missing"),
+    Mistake("probabilistic PCA", "missing values: an M step whose noise forgets that z is uncertain", [
+        ("models.missing_values:em_step", "(squares + np.einsum(", "(squares + 0 * np.einsum("),
+    ], "test_missing_values.check_fit_is_a_maximum", None, "noise too small; imputed values that trust too few pixels"),
+    Mistake("probabilistic PCA", "missing values: taken as the mean, not as missing, by the posterior", [
+        ("models.missing_values:observed_posterior", "np.float64(rows.seen[rows.first])", "np.ones((len(rows.first), D))"),
+    ], "test_missing_values.check_marginal_and_conditional", None, "codes drawn to 0, the more the more is missing"),
     Mistake("probabilistic PCA", "a posterior covariance without the noise", [
-        ("models.probabilistic_pca:linear_posterior", "(U * (variance / along))", "(U * (1 / along))"),
+        ("models.linear_gaussian:linear_posterior", "(U * (variance / along))", "(U * (1 / along))"),
     ], "test_probabilistic_pca.check_posterior", None, "nothing; every code's uncertainty is wrong by one factor"),
     Mistake("probabilistic PCA", "a log-determinant with D, not D - K, noises", [
-        ("models.probabilistic_pca:linear_log_prob", "(D - len(S)) * np.log(variance)", "D * np.log(variance)"),
+        ("models.linear_gaussian:spiked_log_prob", "(D - K) * np.log(variance)", "D * np.log(variance)"),
     ], "test_probabilistic_pca.check_log_prob", None,
         "a likelihood off by a constant; a bad v, where v is fitted"),
     # ---- autoencoder, VAE and its bounds
@@ -502,7 +519,7 @@ MISTAKES = (
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
         ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(np.stack(by_order))",
-         "logits = np.mean([network.forward(X)[0] for network in self.by_order], axis=0)\n"
+         "logits = np.mean([self.forward(X, k)[0] for k in range(len(self.orders))], axis=0)\n"
          "        return self.observation.value_and_grad(X, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
@@ -512,6 +529,26 @@ MISTAKES = (
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
+    Mistake("MADE", "direct connections that let a pixel see itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "order_mask(order) | np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_jacobian", "MADE", "the best log-likelihood ever seen"),
+    Mistake("MADE", "direct connections to all pixels but itself", [
+        ("models.made:MADE._masked_networks", "order_mask(order)", "~np.eye(len(order), dtype=bool)"),
+    ], "test_autoregressive.check_sums_to_one", "MADE", "a pseudo-likelihood, better than any likelihood"),
+    Mistake("MADE", "direct connections whose gradient is not masked", [
+        ("models.autoregressive:Direct.backward", "self.dW *= self.mask", "pass"),
+    ], "test_autoregressive.check_masked_gradient_is_zero", "MADE",
+        "nothing with one order; with several a step in one spoils the others"),
+    Mistake("MADE", "direct connections that backward forgets", [
+        ("models.autoregressive:Autoregressive.backward", "for network, cache in zip(self.by_order[k], caches)",
+         "for network, cache in list(zip(self.by_order[k], caches))[:1]"),
+    ], "test_autoregressive.check_gradients", "MADE", "a MADE without direct connections"),
+    Mistake("MADE", "pixels drawn without the direct connections", [
+        ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
+    ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "an update of rank one by the wrong layer's row", [
+        ("models.autoregressive:Autoregressive._draw", "a += dx[:, None] * W[j]", "a += dx[:, None] * W[self.orders[0][0]]"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
     Mistake("MADE", "pixels drawn in raster order, whatever the model's order", [
         ("models.autoregressive:Autoregressive._draw", "for j in self.orders[k]", "for j in range(self.n_features)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),

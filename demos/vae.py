@@ -20,7 +20,7 @@ from scratchvae import plotting
 
 
 def run(lesson):
-    """Train, measure, draw; returns the table's numbers."""
+    """Train, measure, say, draw; returns the table's numbers."""
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(binary=True)
     n_features = images.train.shape[1]
@@ -53,7 +53,13 @@ def run(lesson):
     lesson.say(learned(Finding.of(elbo[name] - independent), numbers[name][2],
                        Finding.of(elbo[name] - elbo["VAE, 2 latents"])))
 
-    rng = lesson.rng(10)
+    draw(lesson, images, vae, flat, history, best)
+    return {label: {"elbo": row[0], "reconstruction": row[1], "kl": row[2]} for label, row in numbers.items()}
+
+
+def draw(lesson, images, vae, flat, history, best):
+    """The figures: of the VAE and its training, and of the one with two latents, the map."""
+    rng, n_latent = lesson.rng(10), vae.n_latent
     lesson.save(plotting.training_curves(
         history.train, history.valid, course(history.valid["elbo"], history.valid["kl"], best), best=best),
         "vae_training")
@@ -61,8 +67,7 @@ def run(lesson):
     lost = {k: unexplained(images.test, model.reconstruct(images.test)) for k, model in ((n_latent, vae), (2, flat))}
     lesson.save(plotting.image_grid(
         np.concatenate([images.test[shown], vae.reconstruct(images.test[shown]), flat.reconstruct(images.test[shown])]),
-        "Of the test images' variance " + ", ".join(f"{k} numbers restore "
-                                                    f"{1 - share:.0%}" for k, share in lost.items()),
+        "Of the test images' variance " + ", ".join(f"{k} numbers restore {1 - left:.0%}" for k, left in lost.items()),
         row_labels=["original", f"{n_latent} latents", "2 latents"], shape=images.shape), "vae_reconstructions")
     z = rng.standard_normal((40, n_latent))
     lesson.save(plotting.image_grid(vae.decode(z), "Images that never were: z drawn from N(0, I), decoded (mean of "
@@ -83,8 +88,9 @@ def run(lesson):
     z, labels = flat.encode(images.test[:5000])[0], images.test_labels[:5000]
     lesson.save(plotting.latent_scatter(z, labels, sorted_by_label(z, labels), circles=True, names=images.names),
                 "vae_latent")
-    return {label: {"elbo": row[0], "reconstruction": row[1], "kl": row[2]} for label, row in numbers.items()}
 
+
+# ---- what the lesson says, of any numbers ---------------------------------------------------------------------------
 
 def learned(gain, kl, over_flat):
     """What the VAE is worth. gain : its ELBO minus independent pixels' log p(x); kl : Mean of its KL; over_flat : its

@@ -57,8 +57,8 @@ RIGHT = {
         "return np.sum(np.log(p / s) + (s**2 + (mu - prior_mu)**2) / (2 * p**2) - 0.5, axis=-1)",
     ],
     "from_covariance": [
-        "U, S, Vt = np.linalg.svd(np.asarray(X, float) - mean, full_matrices=False)\nreturn S, Vt",
-        "c = X.astype(float) - mean\nw, V = np.linalg.eigh(np.dot(c.T, c))\norder = np.argsort(-w)[:min(X.shape)]\n"
+        "both = np.concatenate([root, np.asarray(X, float) - mean])\nU, S, Vt = np.linalg.svd(both, full_matrices=False)\nreturn S, Vt",
+        "c = np.vstack([root, X.astype(float) - mean])\nw, V = np.linalg.eigh(np.dot(c.T, c))\norder = np.argsort(-w)[:min(c.shape)]\n"
         "return np.sqrt(np.clip(w[order], 0, None)), -V[:, order].T",
     ],
     "PCA.transform": [
@@ -124,9 +124,9 @@ RIGHT = {
         "return np.exp(-np.logaddexp(0, -a))",
     ],
     "bernoulli_terms": [
-        "return np.sum(x * a - np.log(1 + np.exp(a)), axis=1), x - 1 / (1 + np.exp(-a))",
-        "p = 1 / (1 + np.exp(-a))\nreturn (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1), x - p",
-        "return (x * a - np.logaddexp(0, a)).sum(axis=1), x - np.exp(a - np.logaddexp(0, a))",
+        "return np.sum(x * a - np.log(1 + np.exp(a)), axis=-1), x - 1 / (1 + np.exp(-a))",
+        "p = 1 / (1 + np.exp(-a))\nreturn (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(-1), x - p",
+        "return (x * a - np.logaddexp(0, a)).sum(axis=-1), x - np.exp(a - np.logaddexp(0, a))",
     ],
     "softmax_terms": [
         "log_p = a - np.logaddexp.reduce(a, axis=1, keepdims=True)\nreturn np.exp(log_p), log_p",
@@ -205,11 +205,11 @@ RIGHT = {
         "if need_dx:\n    return np.dot(dy, (self.W * self.mask).T)",
     ],
     "Autoregressive.forward_backward": [
-        "net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-        "p = 1 / (1 + np.exp(-logits))\nnet.backward((p - x) / len(x), cache, need_dx=False)\n"
+        "k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+        "p = 1 / (1 + np.exp(-logits))\nself.backward((p - x) / len(x), caches, k, need_dx=False)\n"
         "log_p = float(np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / len(x))\nreturn Terms(-log_p, log_p)",
-        "net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-        "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / x.shape[0], cache)\n"
+        "k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+        "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / x.shape[0], caches, k)\n"
         "return Terms(loss=-np.mean(log_p), log_prob=np.mean(log_p))",
     ],
     "compress": [

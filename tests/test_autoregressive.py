@@ -1,4 +1,5 @@
 """Is p(x) a distribution, does no pixel see its future, and is backward the derivative? FVBN and MADE."""
+import warnings
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.models import autoregressive, fvbn, made
-from scratchvae.nn import network
+from scratchvae.nn import checkpoint, network
 from strategies import normals, rng, seeds, shake
 
 D = 6
@@ -35,10 +36,16 @@ def build(kind, seed=0, n_features=D, dtype=np.float64, moved=True):
         "MADE": lambda: made.MADE(n_features, (11,), order=order, rng=r, dtype=dtype),
         "narrow": lambda: made.MADE(n_features, (3,), activation="tanh", rng=r, dtype=dtype),
         "deep": lambda: made.MADE(n_features, (9, 7), activation="tanh", order=order, rng=r, dtype=dtype),
+        "indirect": lambda: made.MADE(n_features, (13, 12), direct=False, order=order, rng=r, dtype=dtype),
         "orders": lambda: made.MADE(n_features, (10,), 3, activation="sigmoid", order=several, rng=r, dtype=dtype),
         "deep orders": lambda: made.MADE(n_features, (8, 13), 3, rng=r, dtype=dtype),
     }[kind]()
     return shake(model_as_part(model), seed, 1.5).model if moved else model
+
+
+def masked_layers(model, k=0):
+    """All layers of order k that have a mask, with the networks' names."""
+    return [layer for network in model.by_order[k] for layer in network.layers if hasattr(layer, "mask")]
 
 
 class model_as_part:
@@ -48,7 +55,7 @@ class model_as_part:
         self.model, self.theta, self.n_parameters = model, model.theta, model.theta.size
 
 
-KINDS = ("FVBN", "MADE", "narrow", "deep", "orders", "deep orders")
+KINDS = ("FVBN", "MADE", "narrow", "deep", "indirect", "orders", "deep orders")
 kinds = st.sampled_from(KINDS)
 
 
@@ -77,8 +84,7 @@ def test_probabilities_sum_to_one_trained(kind, n_features):
 
 
 def test_averaged_logits_would_not_be_a_distribution():
-    model, X = build("orders"), everything(D)
-    model.theta *= 3
+    model, X = build("orders", seed=1), everything(D)
     logits = np.mean([model.logits(X, k) for k in range(3)], axis=0)
     assert abs(np.exp(sv.Bernoulli().log_prob(X, logits)).sum() - 1) > 1e-3
 
@@ -139,12 +145,11 @@ def check_sees_only_the_past(model, X, k):
 def check_jacobian(model, X, k):
     """d logit_i / d x_j, by the backward pass: exactly 0 unless j comes before i; not 0 everywhere else."""
     position = autoregressive.positions(model.orders[k])
-    network = model.by_order[k]
-    _, cache = network.forward(X)
+    _, caches = model.forward(X, k)
     for i in range(model.n_features):
         dlogits = np.zeros_like(X)
         dlogits[:, i] = normals(i, len(X))
-        dx = network.backward(dlogits, cache)
+        dx = model.backward(dlogits, caches, k)
         assert not dx[:, position >= position[i]].any()
 
 
@@ -160,13 +165,16 @@ def test_no_pixel_sees_itself_or_its_future(kind, seed, n_features, k, scale):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pixel_can_see_all_its_past(kind):
-    """The masks forbid what they must, no more: paths from every earlier pixel (the narrow one has too few units)."""
+    """The masks forbid what they must, no more: paths from every earlier pixel, directly and through hidden layers (of
+    which the narrow one has too few units)."""
     model = build(kind)
-    for k, network in enumerate(model.by_order):
-        paths = np.linalg.multi_dot([np.eye(D), *(layer.mask for layer in network.layers if hasattr(layer, "mask"))])
+    for k, networks in enumerate(model.by_order):
         position = autoregressive.positions(model.orders[k])
         may_see = position[:, None] < position
-        assert ((paths > 0) == may_see).all() if kind != "narrow" else not (paths[~may_see]).any()
+        for network in networks:
+            paths = np.linalg.multi_dot([np.eye(D), *(layer.mask for layer in network.layers if hasattr(layer, "mask"))])
+            through_few = kind == "narrow" and network is networks[0]
+            assert ((paths > 0) == may_see).all() if not through_few else not (paths[~may_see]).any()
 
 
 def test_degrees_come_in_equal_shares():
@@ -178,13 +186,14 @@ def test_degrees_come_in_equal_shares():
 
 
 def check_default_orders():
-    """One order: the raster. Several: the raster, then others, drawn with the generator, and so different ones."""
-    assert made.MADE(9, (4,), rng=rng()).orders.tolist() == fvbn.FVBN(9, rng=rng()).orders.tolist() == [list(range(9))]
-    orders = made.MADE(9, (4,), 5, rng=rng(1)).orders
-    assert orders[0].tolist() == list(range(9)) and (np.sort(orders, axis=1) == np.arange(9)).all()
-    assert len(np.unique(orders, axis=0)) == 5
-    assert (made.MADE(9, (4,), 5, rng=rng(1)).orders == orders).all()
-    assert (made.MADE(9, (4,), 5, rng=rng(2)).orders[1:] != orders[1:]).any(axis=1).all()
+    """Drawn with the generator, one or several, all different; an FVBN's is the raster."""
+    assert fvbn.FVBN(9, rng=rng()).orders.tolist() == [list(range(9))]
+    for n_orders in (1, 5):
+        orders = made.MADE(9, (4,), n_orders, rng=rng(1)).orders
+        assert (np.sort(orders, axis=1) == np.arange(9)).all() and (orders != np.arange(9)).any(axis=1).all()
+        assert len(np.unique(orders, axis=0)) == n_orders
+        assert (made.MADE(9, (4,), n_orders, rng=rng(1)).orders == orders).all()
+        assert (made.MADE(9, (4,), n_orders, rng=rng(2)).orders != orders).any(axis=1).all()
 
 
 def test_default_orders():
@@ -193,7 +202,7 @@ def test_default_orders():
 
 def check_hidden_start(activation):
     """Hidden layers start as the same layers without masks: for a ReLU with its weights, for tanh with its own."""
-    masked = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64).by_order[0]
+    masked = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64).network
     free = network.mlp(40, (160, 90), 40, activation=activation, rng=rng(1), dtype=np.float64)
     for i in (0, 2):
         np.testing.assert_allclose(masked.layers[i].W.std(), free.layers[i].W.std(), rtol=0.05)
@@ -244,16 +253,14 @@ def test_masked_layer_gradient(seed):
 
 def check_masked_gradient_is_zero(model, X):
     """Masked entries get exactly zero gradient, and theta there changes no probability."""
-    for k, network in enumerate(model.by_order):
+    for k in range(len(model.orders)):
         model.loss_and_grad(X, order=k)
-        for layer in network.layers:
-            if hasattr(layer, "mask"):
-                assert not layer.dW[layer.mask == 0].any() and layer.dW[layer.mask == 1].any()
+        for layer in masked_layers(model, k):
+            assert not layer.dW[layer.mask == 0].any() and layer.dW[layer.mask == 1].any()
     if len(model.by_order) == 1:
         before = model.log_prob(X)
-        for layer in model.by_order[0].layers:
-            if hasattr(layer, "mask"):
-                layer.W[layer.mask == 0] = 1e9
+        for layer in masked_layers(model):
+            layer.W[layer.mask == 0] = 1e9
         np.testing.assert_array_equal(model.log_prob(X), before)
 
 
@@ -276,9 +283,9 @@ def test_penalty_is_in_the_loss_and_spares_biases():
 
 def test_several_orders_train_one_theta():
     model = build("orders")
-    assert all(np.shares_memory(network.theta, model.theta) for network in model.by_order)
+    assert all(np.shares_memory(network.theta, model.theta) for networks in model.by_order for network in networks)
     before = model.log_prob(binary(5, D))
-    model.theta[-D:] += 1
+    model.network.layers[-1].b += 1
     assert (model.log_prob(binary(5, D)) != before).all()
     X = binary(5, D)
     losses = {model.loss_and_grad(X, order=k).loss for k in range(3)}
@@ -343,6 +350,34 @@ def check_passes(kind, n=1000):
     model.sample(n, rng=rng())
     assert len(model.observation.rows) == len(model.orders) * model.n_features
     assert sum(model.observation.rows) == n * model.n_features
+
+
+class Recording(sv.Bernoulli):
+    """A Bernoulli that notes the logits by which it draws."""
+
+    def __init__(self):
+        self.logits = []
+
+    def sample(self, params, rng):
+        self.logits.append(params[:, 0])
+        return super().sample(params, rng)
+
+
+def check_drawing_keeps_up(model):
+    """The logits by which pixels are drawn, updated by one pixel after another, are those of the finished x."""
+    x, some = binary(40, model.n_features), normals(1, 40, model.n_features) > 0
+    for known in (np.zeros_like(some), some):
+        for k, order in enumerate(model.orders):
+            model.observation, drawn = Recording(), x * known
+            model._draw(drawn, known, k, rng(2))
+            assert (drawn != x * known).any() and (drawn == x)[known].all()
+            np.testing.assert_allclose(np.stack(model.observation.logits, axis=1), model.logits(drawn, k)[:, order],
+                                       rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawing_keeps_up(kind):
+    check_drawing_keeps_up(build(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -476,6 +511,43 @@ def test_saved_and_loaded_models_are_the_same(kind, dtype, tmp_path):
     assert again.log_prob(X).dtype == dtype
     np.testing.assert_array_equal(again.log_prob(X), model.log_prob(X))
     np.testing.assert_array_equal(again.sample(5, rng=rng(2)), model.sample(5, rng=rng(2)))
+
+
+def test_a_file_from_before_direct_connections(tmp_path):
+    """Its config does not name them: the model has none, whatever the default is now, and the same numbers."""
+    model, X = build("indirect"), binary(7, D)
+    config = {name: value for name, value in model.config().items() if name != "direct"}
+    checkpoint.write_arrays(tmp_path / "old.npz", {"class": "MADE", "config": config}, model.arrays())
+    again = sv.load(tmp_path / "old.npz")
+    np.testing.assert_array_equal(again.log_prob(X), model.log_prob(X))
+
+
+@pytest.mark.parametrize("hidden", [(D - 2,), (20, 3)])
+def test_too_few_units_without_direct_connections_are_told(hidden):
+    with pytest.warns(UserWarning, match=f"^hidden: .*want at least {D - 1} units"):
+        made.MADE(D, hidden, direct=False, rng=rng())
+
+
+def test_enough_units_or_direct_connections_are_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.MADE(D, (D - 1, 20), direct=False, rng=rng())
+        made.MADE(D, (2,), rng=rng())
+
+
+# ---- MADE and FVBN --------------------------------------------------------------------------------------------------
+
+def check_contains_the_fvbn(X):
+    """With nothing in its hidden layers' last weights, a MADE is the FVBN of its direct connections, to the last bit."""
+    fvbn_, made_ = build("FVBN"), None
+    made_ = made.MADE(D, (7,), order=fvbn_.orders[0], rng=rng(), dtype=np.float64)
+    made_.network.layers[-1].W[:], made_.network.layers[-1].b[:] = 0, fvbn_.layer.b
+    made_.shortcut.layers[0].W[:] = fvbn_.layer.W
+    np.testing.assert_allclose(made_.log_prob(X), fvbn_.log_prob(X), rtol=1e-13)
+
+
+def test_a_made_contains_the_fvbn():
+    check_contains_the_fvbn(binary(20, D))
 
 
 @pytest.mark.parametrize("kind", KINDS)

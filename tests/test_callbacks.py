@@ -155,13 +155,14 @@ def test_two_schedules_of_one_number_are_refused():
     train(sv.KLWarmup(2), sv.StepDecay((2,)))
 
 
-@pytest.mark.parametrize("make", [lambda: sv.KLWarmup(4), lambda: sv.LearningRateDecay(), lambda: sv.StepDecay((1, 3))])
-def test_a_loop_over_fit_is_told_that_its_schedule_begins_again(make):
-    model, _ = train(make(), epochs=1)  # which may be all that is wanted
-    for schedule in (make(), make()):
-        with pytest.warns(UserWarning, match=r"is not over after the 1 epochs of this run, .*begins its schedules again"):
-            train(schedule, epochs=1, model=model)
-    train(make(), epochs=6, model=model)  # a second, whole run is no loop
+@pytest.mark.parametrize("make", [lambda: sv.KLWarmup(4), lambda: sv.LearningRateDecay(), lambda: sv.StepDecay((1, 3)),
+                                  lambda: sv.EarlyStopping(3)])
+def test_a_loop_over_fit_is_told_that_its_callbacks_begin_again(make):
+    model, _ = train(make(), epochs=1, valid=binary(9))  # which may be all that is wanted
+    for callback in (make(), make()):
+        with pytest.warns(UserWarning, match=r"begins again, with no end in a run of epochs=1; the model was trained"):
+            train(callback, epochs=1, model=model, valid=binary(9))
+    train(make(), epochs=6, model=model, valid=binary(9))  # a second, whole run is no loop
 
 
 def test_a_run_that_continues_begins_no_schedule_again(tmp_path):

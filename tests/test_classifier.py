@@ -182,7 +182,7 @@ def test_real_labels_are_refused():
 
 def test_fewer_labels_than_classes_are_refused_to_fit_but_a_batch_may_be_small():
     model, X, labels = small()
-    with pytest.raises(ValueError, match="labels: want at least one for each class, that is 6, got 5"):
+    with pytest.raises(ValueError, match="labels: want at least one for each of 6 classes, got 5"):
         sv.fit(model, X[:5], labels[:5], epochs=1, rng=rng())
     assert np.isfinite(model.loss_and_grad(X[:1], labels[:1]).loss)
     assert model.score(X[:1], model.predict(X[:1])) == 1

@@ -85,15 +85,10 @@ def test_flow_leaves_the_model_as_it_was():
 def test_every_mask_is_drawn_as_it_is(name):
     model = MODELS[name]()
     ax, = plotting.diagram(model).axes
-    masks = [layer.mask for layer in layers_of(model.by_order[0]) if hasattr(layer, "mask")]
+    masks = [layer.mask for network in model.by_order[0] for layer in network.layers if hasattr(layer, "mask")]
     for shown, mask in zip(ax.images, masks, strict=True):
         assert_array_equal(shown.get_array(), mask)
         assert shown.cmap(1.0)[:3] == (0, 0, 0) and shown.get_clim() == (0, 1)
-
-
-def layers_of(network):
-    for layer in network.layers:
-        yield from layers_of(layer) if hasattr(layer, "layers") else [layer]
 
 
 def test_a_bar_grows_with_the_logarithm_of_its_width():

@@ -64,7 +64,7 @@ def autoregressive(check, kinds, X=test_autoregressive.binary(9, 6)):
     for kind in kinds:
         model = test_autoregressive.build(kind)
         for k in range(len(model.orders)):
-            check(model, X, k) if "k" in inspect.signature(check).parameters else check(model, X)
+            check(*(model, X, k)[:len(inspect.signature(check).parameters)])
 
 
 def completed():
@@ -124,6 +124,8 @@ CALLS = {
     "test_callbacks.check_warmup": lambda check: [check(6, n_warm) for n_warm in (4, 20)],
     "test_callbacks.check_decay": lambda check: check(6, 0.25),
     "test_pca.check_covariance_agrees": lambda check: check(test_pca.data()),
+    "test_pca.check_whitened": lambda check: check(test_pca.data(), 3),
+    "test_pca.check_partial_fit": lambda check: check(test_pca.data(), [7, 1, 12]),
     "test_pca.check_against_eigenvectors": lambda check: check(test_pca.data()),
     "test_pca.check_identities": lambda check: check(test_pca.data()),
     "test_kernel_pca.check_training_points": lambda check: [check(how) for how in test_kernel_pca.ALL],
@@ -149,7 +151,9 @@ CALLS = {
     "test_autoregressive.check_probability_is_the_average": lambda check: autoregressive(check, ["orders"]),
     "test_autoregressive.check_masked_gradient_is_zero": lambda check: autoregressive(
         check, test_autoregressive.KINDS, test_autoregressive.binary(40, 6)),
-    "test_autoregressive.check_samples": lambda check: check(test_autoregressive.build("deep", 2, n_features=4)),
+    **{f"test_autoregressive.{name}": lambda check: autoregressive(check, test_autoregressive.KINDS)
+       for name in ("check_jacobian", "check_drawing_keeps_up", "check_gradients")},
+    "test_autoregressive.check_samples": lambda check: check(test_autoregressive.build("deep", 0, n_features=4)),
     "test_autoregressive.check_completion": lambda check: check(*completed()),
     "test_mu_law.check_half_a_step": lambda check: check(test_mu_law.GRID, 256),
     "test_data.check_split": lambda check: check(sv.load_digits()[1], (1000, 297, 500)),

@@ -98,17 +98,18 @@ WRONG = {
          r"prior_mu"),
     ],
     "from_covariance": [
-        ("w, V = np.linalg.eigh(X.T @ X)\nn = min(X.shape)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]",
-         r"centred|mean"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\nreturn np.sqrt(np.maximum(w[:n], 0)), V.T[:n]",
-         r"reverse"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\nreturn w[::-1][:n], V.T[::-1][:n]", r"square"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\n"
-         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]", r"transposed|V\^T"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c / len(X))\nn = min(X.shape)\n"
-         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"sqrt\(N\)"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1], 0)), V.T[::-1]", r"rows than columns"),
-        ("c = X - mean\nU, S, Vt = np.linalg.svd(c, full_matrices=False)\nreturn S, Vt.T", r"shape|transposed"),
+        ("w, V = np.linalg.eigh(root.T @ root + X.T @ X)\nn = min(len(root) + len(X), X.shape[1])\n"
+         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"centred|mean"),
+        *(("c = np.vstack([root, X - mean])\nn = min(c.shape)\n" + rest, words) for rest, words in (
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[:n], 0)), V.T[:n]", r"reverse"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn w[::-1][:n], V.T[::-1][:n]", r"square"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]", r"transposed|V\^T"),
+            ("w, V = np.linalg.eigh(c.T @ c / len(X))\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"sqrt\(N\)"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1], 0)), V.T[::-1]", r"rows than columns"),
+            ("U, S, Vt = np.linalg.svd(c, full_matrices=False)\nreturn S, Vt.T", r"V\^T"),
+        )),
+        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(len(root) + len(X), X.shape[1])\n"
+         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"root"),
     ],
     "PCA.transform": [
         ("return X @ self.components_.T", r"mean"),
@@ -417,23 +418,23 @@ WRONG = {
          r"dW .*factor"),
     ],
     "Autoregressive.forward_backward": [
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d, cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d, caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"\bN\b"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"sign"),
-        ("net = self.by_order[0]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = 0\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.mean(), log_p.mean())", r"several orders"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
          "log_p, d = self.observation.value_and_grad(x, logits)\nreturn Terms(-log_p.mean(), log_p.mean())",
          r"gradient .*(0 everywhere|never)"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(log_p.mean(), -log_p.mean())", r"sign|place"),
-        ("net = self.by_order[self._index(rng, order)]\nlogits, cache = net.forward(x)\n"
-         "log_p, d = self.observation.value_and_grad(x, logits)\nnet.backward(-d / len(x), cache, need_dx=False)\n"
+        ("k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
+         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / len(x), caches, k, need_dx=False)\n"
          "return Terms(-log_p.sum(), log_p.sum())", r"\bN\b"),
     ],
     "compress": [

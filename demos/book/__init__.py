@@ -7,7 +7,7 @@ What stands below a mark is put there by `python -m demos.book`:
     <!-- table kl: The Gaussian | 2 blocks --> this block and the next
     <!-- rows mistakes: KL halved | Adam -->   the lines that have these words
     <!-- code scratchvae/models/vae.py: VAE.sample -->            the body of a function, without its docstring
-    <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next that begins so
+    <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next one
     <!-- pages -->                             the chapters before and after
 
 Nothing is found by a number, which the next run may change; words that are found nowhere, or twice, are refused.
@@ -29,7 +29,7 @@ LINKS = re.compile(r"^<!-- pages -->\n.*$", re.MULTILINE)
 
 
 def renewed(page):
-    """The text of a page with the present code, tables and links; ValueError, with its mark, for what is not to be found."""
+    """The text of a page with the present code, tables and links; ValueError, with its mark, for what is not found."""
     def block(match):
         kind, where, what, language = match.groups()
         try:

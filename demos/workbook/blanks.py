@@ -196,8 +196,8 @@ UNITS = (
         Blank("probability.gaussian:kl", "arrays that broadcast together."),
     )),
     Unit("components", "Which flat subspace lies closest to the data?", (
-        Blank("models.pca:from_covariance", "X (N, D) and its mean (D,). Return S and V^T, the largest first; the signs of the "
-              "rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
+        Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
+              "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
         Blank("models.pca:PCA.transform", "self.mean_ (D,) and self.components_ (k, D); X (N, D).", ("row_blocks",)),
         Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,) and self.components_ (k, D); Z (N, k)."),
         Blank("models.kernel_pca:centred", "K (M, N), between M points and the N of training; rows (N,) and mean, a number, of "
@@ -221,8 +221,9 @@ UNITS = (
     )),
     Unit("observation", "What does a decoder's output mean?", (
         Blank("probability.observation.bernoulli:sigmoid", "a of any shape and size."),
-        Blank("probability.observation.bernoulli:bernoulli_terms", "x in {0, 1} and the logits a, both (N, D). Return log p = sum_j "
-              "x_j a_j - log(1 + e^a_j) (N,) and its derivative by a (N, D).", ("log",)),
+        Blank("probability.observation.bernoulli:bernoulli_terms", "x (N, D) in {0, 1} and the logits a (N, D), or (S, N, D) for "
+              "S samples. Return log p = sum_j x_j a_j - log(1 + e^a_j), without the last axis, and its derivative by a, of a's "
+              "shape, which may be None if not need_grad.", ("log",)),
         Blank("probability.observation.categorical:softmax_terms", "logits a (N, C). Return two arrays (N, C)."),
     )),
     Unit("vae", "How can an autoencoder's code be made good to generate from?", (
@@ -244,8 +245,8 @@ UNITS = (
         Blank("models.made:degree_masks", "order (D,), hidden, a tuple of sizes; positions(order), hidden_degrees(n, D)."),
         Blank("models.autoregressive:MaskedDense.backward", "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
               "return dx, or None if not need_dx."),
-        Blank("models.autoregressive:Autoregressive.forward_backward", "self.by_order, self._index(rng, order), "
-              "self.observation.value_and_grad(x, logits). Fill the gradient by network.backward; return Terms."),
+        Blank("models.autoregressive:Autoregressive.forward_backward", "self._index(rng, order), "
+              "self.forward(x, k), self.observation.value_and_grad(x, logits), self.backward(dlogits, caches, k). Return Terms."),
     )),
     Unit("sound", "How can eight bits hold both a whisper and a shout?", (
         Blank("data.mu_law:compress", "x in [-1, 1], of any shape."),

@@ -81,3 +81,14 @@ def decoder_of_logits(name, value):
 sampler_with_grid = lambda name, value: only(
     name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
     "want a GaussianMixture, got {0!r}", TypeError)
+
+# ---- codes and what is known of their images ------------------------------------------------------------------------
+
+several_latents = lambda name, value: only(
+    name, real_matrix(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
+rows_of_factors = lambda name, value, z: only(
+    name, real_matrix(name, value), lambda f: len(f) == len(z),
+    f"want a row for each of {len(z)} codes, got {{0.shape}}")
+beside_factors = lambda name, value, factors, z_test: only(
+    name, real_matrix(name, value, factors.shape[1]), lambda f: len(f) == len(z_test) and (np.ptp(f, axis=0) > 0).all(),
+    f"want a row for each of {len(z_test)} codes, and factors that vary, got {{0}}")

@@ -28,8 +28,8 @@ def training_data(name, X, model, labels, rng):
     """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
     labels = () if labels is None else (labels,)
     if is_function(X):
-        return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
-    return _examples(name, X, labels, model)
+        return Drawn(name, X, lambda X: _examples(name, X, labels, model), rng)
+    return _examples(name, X, labels, model, given=(X, *labels))
 
 
 def validation_data(name, valid, model):
@@ -54,7 +54,10 @@ def is_by_row(X):
     """Whether it is read by row: a memory map, or what is no array but has a shape (N, D), a dtype and X[indices]."""
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap) and X.ndim == 2
-    return isinstance(getattr(X, "dtype", None), np.dtype) and len(X.shape) == 2 and hasattr(X, "__getitem__")
+    try:
+        return isinstance(X.dtype, np.dtype) and (len(X), len(X.shape)) == (X.shape[0], 2) and hasattr(X, "__getitem__")
+    except (AttributeError, TypeError):  # a list; a sparse matrix, which has no length
+        return False
 
 
 def list_of_callbacks(name, callbacks):
@@ -116,9 +119,9 @@ def _refuse_missing(model, method):
         raise not_given(model, getattr(Model, method))
 
 
-def _examples(name, X, labels, model):
+def _examples(name, X, labels, model, given=()):
     if not is_by_row(X):
-        return Held(name, _accepted(model, (X, *labels), name), (X, *labels))
+        return Held(name, _accepted(model, (X, *labels), name), given)
 
     def look(*data, rows):
         try:

@@ -27,11 +27,11 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks
-from scratchvae.nn.layers import Dense
+from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks, shaped
 from scratchvae.nn.flow import Array, Node
+from scratchvae.nn.layers import Dense, Layer
 from scratchvae.nn.model import Model, accepted, new_rows
-from scratchvae.nn.network import start_outputs
+from scratchvae.nn.network import share_out, start_outputs
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
@@ -62,12 +62,32 @@ class MaskedDense(Dense):
         return dy @ masked.T if need_dx else None
 
 
+class Direct(Layer):
+    """y = x (W * mask), straight from the pixels to the logits.        x : (N, D)      mask : (D, D)      y : (N, D)
+
+    W starts at 0: what pairs of pixels say is learned from nothing.
+    """
+
+    def __init__(self, mask, *, dtype=np.float32):
+        self.mask, self.shapes = np.array(mask, dtype), {"W": np.shape(mask)}
+        self.bind(np.zeros(mask.size, dtype), np.zeros(mask.size, dtype))
+
+    def forward(self, x):
+        # y = x (W * mask)
+        masked = self.W * self.mask
+        return x @ masked, (x, masked)
+
+    def backward(self, dy, cache, need_dx=True):
+        # dW = (x^T dy) * mask        dx = dy (W * mask)^T
+        x, masked = cache
+        np.matmul(x.T, dy, out=self.dW)
+        self.dW *= self.mask
+        return dy @ masked.T if need_dx else None
+
+
 def with_gaps(name, value, self):
     """A check: `value` as numbers (N, n_features); what is not known may be anything, as NaN."""
-    X = numeric_array(name, value)
-    if X.ndim != 2 or X.shape[1] != self.n_features:
-        raise ValueError(f"{name}: want shape (N, {self.n_features}), got {X.shape}")
-    return X
+    return shaped(name, numeric_array(name, value), ("N", self.n_features))
 
 
 def known_pixels(name, value, X):
@@ -82,27 +102,38 @@ class Autoregressive(Model):
     """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
 
     orders : (K, D)        each row a permutation: orders[k, t] is the pixel that comes t-th in order k
-    by_order               K networks x -> logits (N, D), each masked for its order; all have the same theta
+    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits; all have the
+                           same theta
     """
 
     terms, observation = Terms, Bernoulli()
 
     def __init__(self, orders, by_order, dtype):
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
-        super().__init__(dtype, network=by_order[0])
+        super().__init__(dtype, **dict(zip(("network", "shortcut"), by_order[0])))
 
     def bind(self):
-        for network in self.by_order:
-            network.bind(self.theta, self.grad)
-            network.taken = True
+        for networks in self.by_order:
+            share_out(self.theta, self.grad, networks)
 
     def accept(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
         return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
-        """Start at independent pixels, each with its share of ones."""
-        start_outputs(self.by_order[0], *self.observation.start(x.mean(axis=0, dtype=np.float64)))
+        """Start at independent pixels, each with its share of ones: weights to the logits are 0, biases the log-odds."""
+        log_odds, spread = self.observation.start(x.mean(axis=0, dtype=np.float64))
+        start_outputs(self.network, log_odds, 0 * spread)
+
+    def forward(self, x, k):
+        # a = f_k(x) + x (A * mask_k)
+        outputs, caches = zip(*(network.forward(x) for network in self.by_order[k]))
+        return sum(outputs), caches
+
+    def backward(self, dlogits, caches, k, need_dx=True):
+        # a sum hands on its derivative as it is:  df_k = da        dx = J_k^T da + da (A * mask_k)^T
+        dx = [network.backward(dlogits, cache, need_dx) for network, cache in zip(self.by_order[k], caches)]
+        return sum(dx) if need_dx else None
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.
@@ -112,20 +143,21 @@ class Autoregressive(Model):
         With several orders, k is drawn anew for every batch, or is the index `order`; on average over k that is
         -1/K sum_k log p_k(x), never below -log p(x) by Jensen's inequality.
         """
-        N = len(x)
-        network = self.by_order[self._index(rng, order)]
-        logits, cache = network.forward(x)
+        N, k = len(x), self._index(rng, order)
+        logits, caches = self.forward(x, k)
         log_p, dlogits = self.observation.value_and_grad(x, logits)
         dlogits *= -1 / N
-        network.backward(dlogits, cache, need_dx=False)
+        self.backward(dlogits, caches, k, need_dx=False)
         log_prob = log_p.mean()
         return Terms(-log_prob, log_prob)
 
     def flow(self):
         """Its parts (see nn/flow.py), for `plotting.diagram`, with the masks of the first order."""
-        x, *hidden, _ = self.by_order[0].flow()
+        x, *hidden, y = self.network.flow()
+        direct = [part for network in self.by_order[0][1:] for box in network.flow()[1:-1]
+                  for part in (y._replace(name="f(x)"), Node("+", box._replace(text=f"x\n{box.text}")))]
         several = [Node(f"1/K sum_k p_k(x)\nK = {len(self.orders)} orders")] * (len(self.orders) > 1)
-        return [x, *hidden, Array("logits", ("N", self.n_features)),
+        return [x, *hidden, *direct, Array("logits", ("N", self.n_features)),
                 Node("Bernoulli\np(x_j given the\npixels before j)", kind="result"), *several]
 
     def _index(self, rng, order):
@@ -141,14 +173,14 @@ class Autoregressive(Model):
     @entry(X=accepted)
     def log_prob(self, X):
         """log p(x) = log 1/K sum_k p_k(x) of each example : (N,), exact, in nats."""
-        by_order = [np.concatenate([self.observation.value_and_grad(X[rows], network.forward(X[rows])[0])[0]
-                                    for rows in row_blocks(X, width=self.width)]) for network in self.by_order]
+        by_order = [np.concatenate([self.observation.value_and_grad(X[rows], self.forward(X[rows], k)[0])[0]
+                                    for rows in row_blocks(X, width=self.width)]) for k in range(len(self.orders))]
         return log_mean_exp(np.stack(by_order))
 
     @entry(X=accepted, order=lambda name, value, self: integer(name, value, low=0, high=len(self.orders) - 1))
     def logits(self, X, order=0):
         """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
-        return self.by_order[order].forward(X)[0]
+        return self.forward(X, order)[0]
 
     @entry(n=new_rows, rng=generator)
     def sample(self, n, *, rng):
@@ -176,11 +208,11 @@ class Autoregressive(Model):
         """
         (x,) = self.accept(np.where(known, X, 0))
         known, proposals, log_w = np.broadcast_to(known, x.shape), [], []
-        for k, network in enumerate(self.by_order):
+        for k in range(len(self.orders)):
             for _ in range(n_draws):
                 proposals.append(self._draw(x.copy(), known, k, rng))
                 # log w = sum_(j known) log p(x_j given before) = sum_(j known) -log(1 + e^-(2 x_j - 1) a_j)
-                log_p = -np.logaddexp(0, (1 - 2 * proposals[-1]) * network.forward(proposals[-1])[0])
+                log_p = -np.logaddexp(0, (1 - 2 * proposals[-1]) * self.forward(proposals[-1], k)[0])
                 log_w.append(np.sum(log_p * known, axis=1))
         # argmax_s (log w_s + Gumbel noise) is s with probability w_s / sum w
         chosen = np.argmax(log_w + rng.gumbel(size=np.shape(log_w)), axis=0)
@@ -188,16 +220,28 @@ class Autoregressive(Model):
 
     @threads_for(0)
     def _draw(self, x, known, k, rng):
-        """x (N, D), in place, with the pixels that are not `known` drawn one after another in order k: D passes."""
-        *hidden, last = self.by_order[k].layers
-        W = last.W * last.mask
+        """x (N, D), in place, with the pixels that are not `known`, 0 until then, drawn one after another in order k.
+
+        A new pixel adds a matrix of rank one to what the first hidden layer hears, a += x_j (W * mask)_j; and of the D
+        logits only its own is computed.
+        """
+        network, *direct = self.by_order[k]
+        *hidden, last = network.layers
+        ends = [layer for net in (network, *direct) for layer in net.layers[-1:]]
+        columns = [np.ascontiguousarray((layer.W * layer.mask).T) for layer in ends]
+        W = hidden[0].W * hidden[0].mask if hidden else None
+        a = hidden[0].forward(x)[0] if hidden else x
         for j in self.orders[k]:
-            h = x
-            for layer in hidden:
+            h = a
+            for layer in hidden[1:]:
                 h = layer.forward(h)[0]
-            logit = h @ W[:, j:j + 1] + last.b[j]  # the only one of the D that is wanted
-            drawn = self.observation.sample(logit, rng)[:, 0]
-            x[:, j] = np.where(known[:, j], x[:, j], drawn)
+            # logit_j = h . W_j + x . A_j + b_j
+            logit = sum(v @ column[j] for v, column in zip((h, x), columns)) + last.b[j]
+            drawn = self.observation.sample(logit[:, None], rng)[:, 0]
+            dx = np.where(known[:, j], 0, drawn)
+            x[:, j] += dx
+            if hidden:
+                a += dx[:, None] * W[j]
         return x
 
 

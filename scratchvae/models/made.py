@@ -15,10 +15,13 @@ A different order of the pixels is a different set of masks on the same weights;
 to give K factorisations of p(x), and their average is a better density than a single one, if the network can afford it.
 Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at random).
 """
+from warnings import warn
+
 import numpy as np
 
-from scratchvae.checking import entry, float_type, generator, integer, optional, real_array, size, sizes
-from scratchvae.models.autoregressive import Autoregressive, MaskedDense, pixel_order, positions
+from scratchvae.checking import a_bool, entry, float_type, generator, integer, optional, real_array, size, sizes
+from scratchvae.models.autoregressive import Autoregressive, Direct, MaskedDense, pixel_order, positions
+from scratchvae.models.fvbn import order_mask
 from scratchvae.nn.network import Network, activation_class, activation_name
 
 
@@ -42,28 +45,40 @@ class MADE(Autoregressive):
 
     hidden      sizes of the hidden layers, at least one (without any, see `FVBN`)
     n_orders    over how many orders p(x) is averaged: `log_prob` takes as many passes
-    order       (D,) for one order, (n_orders, D) for several; by default the raster order, then random ones
+    direct      whether pixels are also heard directly; without that, fewer than D - 1 units in a layer leave a pixel deaf
+                to some before it, of which a UserWarning tells
+    order       (D,) for one order, (n_orders, D) for several; by default all drawn at random
     """
 
-    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, activation=activation_class,
+    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, activation=activation_class,
            order=optional(pixel_orders), rng=generator, dtype=float_type)
-    def __init__(self, n_features, hidden=(500,), n_orders=1, *, activation="relu", order=None, rng, dtype=np.float32):
-        self.hidden, self.activation = hidden, activation
+    def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, activation="relu", order=None, rng,
+                 dtype=np.float32):
+        self.hidden, self.activation, self.direct = hidden, activation, direct
         if order is None:
-            order = np.stack([np.arange(n_features)] + [rng.permutation(n_features) for _ in range(n_orders - 1)])
+            order = np.stack([rng.permutation(n_features) for _ in range(n_orders)])
+        if min(hidden) < n_features - 1 and not direct:
+            warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every pixel to "
+                 f"hear all before it, got {min(hidden)}", stacklevel=3)
         # Only the first network's start is kept; the others take over its theta.
-        super().__init__(order, [self._masked_network(each, rng, dtype) for each in order], dtype)
+        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype)
 
-    def _masked_network(self, order, rng, dtype):
+    def _masked_networks(self, order, rng, dtype):
         layers = []
         for mask in degree_masks(order, self.hidden):
             layers += [self.activation()] if layers else []
             layers.append(MaskedDense(mask, rng=rng, dtype=dtype))
         layers[-1].b[:] = 0  # until `start`
-        return Network(layers)
+        direct = [Network([Direct(order_mask(order), dtype=dtype)])] if self.direct else []
+        return (Network(layers), *direct)
+
+    @classmethod
+    def from_config(cls, config):
+        """A model of this `config`; a file from before there were direct connections says nothing of them."""
+        return super().from_config({"direct": False, **config})
 
     def config(self):
-        return {"n_features": self.n_features, "hidden": list(self.hidden), "n_orders": len(self.orders),
+        return {"n_features": self.n_features, "hidden": list(self.hidden), "n_orders": len(self.orders), "direct": self.direct,
                 "activation": activation_name(self.activation), "order": self.orders.tolist(),
                 "dtype": np.dtype(self.dtype).name}
 

@@ -5,6 +5,7 @@ can be one too, and is called after every epoch. What a callback must remember o
 The run it is handed has: model, optimizer, rng, epoch (how many are done), epochs, history, stop (set it to end it).
 """
 from contextlib import ExitStack, contextmanager
+from warnings import warn
 
 import numpy as np
 
@@ -49,6 +50,13 @@ class Callback(Described):
 def is_foreign(callback):
     """Whether it may do what we cannot know: a function, or of a class that is not this package's."""
     return isinstance(callback, Function) or "." in class_name(type(callback))
+
+
+def warn_of_a_loop(callback, run):
+    """A warning, where a run too short for the callback is not the model's first: `fit` stands in a loop."""
+    if run.epoch == 0 and getattr(getattr(run.model, "history", None), "train", None):
+        warn(f"{callback!r} begins again, with no end in a run of epochs={run.epochs}; the model was trained before. "
+             "Give one call of fit all epochs (a callback does what stands between two), or continue by `checkpoint=`")
 
 
 @contextmanager
@@ -126,6 +134,8 @@ class EarlyStopping(Callback):
         else:
             self.best, self.best_epoch = np.inf if self.direction == "fall" else -np.inf, 0
             self.best_theta, self.stopped = run.model.theta.copy(), False
+            if run.epochs == 1:
+                warn_of_a_loop(self, run)
 
     def epoch_end(self, run):
         value = run.history.valid[self.monitor][-1]

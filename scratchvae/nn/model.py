@@ -77,8 +77,7 @@ class Model(Bound, Saveable):
     @property
     def width(self):
         """How many numbers an example takes in the widest layer."""
-        return max(n for network in self.networks.values() for layer in network.layers
-                   for shape in layer.shapes.values() for n in shape)
+        return max(n for view in self.named_parameters().values() for n in view.shape)
 
     def named_parameters(self):
         """Tensor name, as encoder.0.W -> view into theta, in the order of theta."""

@@ -2,10 +2,8 @@
 
 A schedule multiplies one number before every epoch, counted from its run's first, and at the end puts it back.
 """
-from warnings import warn
-
 from scratchvae.checking import entry, integer, only, positive, share
-from scratchvae.nn.callbacks import Callback
+from scratchvae.nn.callbacks import Callback, warn_of_a_loop
 
 
 class Schedule(Callback):
@@ -16,11 +14,8 @@ class Schedule(Callback):
         if sum(getattr(c, "name", None) == self.name for c in run.callbacks if isinstance(c, Schedule)) > 1:
             raise ValueError(f"callbacks: want one schedule of {self.name}, got two: the last would silence the other")
         self.value = getattr(self.of(run), self.name)
-        trained_before = getattr(getattr(run.model, "history", None), "train", {})
-        if run.epoch == 0 and trained_before and not self.fits(run):
-            warn(f"{self!r} is not over after the {run.epochs} epochs of this run, and the model was trained before: "
-                 "every call of fit begins its schedules again. Give one call all the epochs (a callback does what "
-                 "stands between two calls), or continue by `checkpoint=`")
+        if not self.fits(run):
+            warn_of_a_loop(self, run)
 
     def epoch_begin(self, run):
         setattr(self.of(run), self.name, self.value * self.multiplier(run))
