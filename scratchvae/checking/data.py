@@ -51,4 +51,6 @@ audible = lambda name, value: only(
 beside_x = lambda name, value, x: reals(name, value, x.shape)
 smiles_and_poses = lambda name, value: every(
     name, real_matrix(name, value, 2), lambda f: np.abs(f) <= 1, "want smile and pose in [-1, 1], got {}")
-beside_factors = lambda name, value, factors: reals(name, value, factors.shape)
+shifts_of_faces = lambda name, value, factors: every(
+    name, reals(name, value, factors.shape), lambda s: np.abs(s) <= 2, "want shifts in [-2, 2], got {}")
+ink_of_faces = lambda name, value, factors: unit_interval(name, reals(name, value, factors.shape[:1]))

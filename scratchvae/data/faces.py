@@ -11,7 +11,7 @@ that a small change of a factor is a small change of every pixel.
 import numpy as np
 
 from scratchvae.checking import entry, generator, integer, number, optional, row_blocks, share
-from scratchvae.checking.data import beside_factors, smiles_and_poses
+from scratchvae.checking.data import ink_of_faces, shifts_of_faces, smiles_and_poses
 
 HEAD = 0.74, 0.92                       # half its width and its height; a picture reaches from -1 to 1 both ways
 EYES, NOSE, MOUTH = 0.25, -0.05, -0.47  # their heights
@@ -33,8 +33,7 @@ def faces(n, size=24, *, position=0.0, brightness=0.0, rng):
     return draw_faces(factors, size, shift=shift, ink=1 - brightness * rng.random(n)), factors
 
 
-@entry(factors=smiles_and_poses, size=pixels, shift=optional(beside_factors),
-       ink=optional(lambda name, value, factors: beside_factors(name, value, factors[:, 0])))
+@entry(factors=smiles_and_poses, size=pixels, shift=optional(shifts_of_faces), ink=optional(ink_of_faces))
 def draw_faces(factors, size=24, *, shift=None, ink=None):
     """Faces (N, size * size) of factors (N, 2), smile and pose in [-1, 1]: (-1, 0) hangs its mouth, (0, 1) looks right.
 
