@@ -11,6 +11,10 @@ Each rule keeps the promise if the layer below keeps it, so by induction the out
 the first t pixels alone; the first pixel's logit is its bias. Degrees run from 1 to D - 1 in equal shares, in rising
 order: with the raster order every mask is a staircase.
 
+Beside the hidden layers f every pixel before j is heard directly, as in an FVBN, which a MADE thus contains:
+
+    a = f(x) + x (A * mask)            mask_ij = [position of i < position of j]
+
 A different order of the pixels is a different set of masks on the same weights; the masks of K orders train one network
 to give K factorisations of p(x), and their average is a better density than a single one, if the network can afford it.
 Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at random).
