@@ -22,6 +22,7 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
 from scratchvae.models.fit_once import fitted, options
+from scratchvae.models.labels import without_labels
 from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior, points
 from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
 from scratchvae.models.pca import PCA, upright
@@ -192,7 +193,7 @@ def linear_decoder(vae):
 
     ValueError unless the VAE has no hidden layers and a Gaussian observation with one variance, fixed or learned.
     """
-    observation = vae.observation
+    observation = without_labels("vae", vae).observation
     if vae.hidden or not isinstance(observation, Gaussian) or observation.variance == "diagonal":
         raise ValueError("vae: want hidden=() and a Gaussian observation with one variance, "
                          f"got hidden={vae.hidden} and {observation!r}")
