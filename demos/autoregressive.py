@@ -160,9 +160,10 @@ def completions(lesson, test, fvbns, made, shape):
 
 def reading_order(lesson, by_order, completed):
     """What changes with the order of the pixels. by_order : model -> order -> log p(x) (runs, N)"""
-    lesson.table("The pixels in another order: log p(x) of the test images, nats per image (+- over images and runs)",
-                 ["model", "order", "log p(x)"], [(kind, name, Finding.of(values)) for kind, named in by_order.items()
-                                                  for name, values in named.items()])
+    for kind, named in by_order.items():
+        lesson.table(f"{kind}, the pixels in another order: log p(x) of the test images, nats per image (+- over images "
+                     "and runs)",
+                     ["order", "log p(x)"], [(name, Finding.of(values)) for name, values in named.items()])
     lesson.table("Completing half an image: missing pixels drawn as they were, percent (+- over images, one run each)",
                  ["half and model", "agree"], [(way, Mean.of(values)) for way, values in completed.items()])
     lesson.say("The chain rule holds in every order; how well a model fits its factors could differ.")

@@ -102,8 +102,8 @@ class Autoregressive(Model):
     """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
 
     orders : (K, D)        each row a permutation: orders[k, t] is the pixel that comes t-th in order k
-    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits; all have the
-                           same theta
+    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits: the first,
+                           of the same theta in all, and perhaps direct connections, of each order's own
     """
 
     terms, observation = Terms, Bernoulli()
