@@ -549,7 +549,7 @@ MISTAKES = (
         ("models.made:MADE.__init__", "rng.permutation(n_features) for", "np.arange(n_features) for"),
     ], "test_autoregressive.check_default_orders", "MADE", "several times the work for the likelihood of one order"),
     Mistake("MADE", "a mask in forward that backward forgets", [
-        ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
+        ("models.masked:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
     Mistake("MADE", "direct connections that let a pixel see itself", [
         ("models.made:MADE._masked_networks", "order_mask(order)", "order_mask(order) | np.eye(len(order), dtype=bool)"),
@@ -558,7 +558,7 @@ MISTAKES = (
         ("models.made:MADE._masked_networks", "order_mask(order)", "~np.eye(len(order), dtype=bool)"),
     ], "test_autoregressive.check_sums_to_one", "MADE", "a pseudo-likelihood, better than any likelihood"),
     Mistake("MADE", "direct connections whose gradient is not masked", [
-        ("models.autoregressive:Direct.backward", "self.dW *= self.mask", "pass"),
+        ("models.masked:Direct.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE",
         "nothing with one order; with several a step in one spoils the others"),
     Mistake("MADE", "direct connections that backward forgets", [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scratchvae as sv
-from scratchvae.models import autoregressive, fvbn, made
+from scratchvae.models import autoregressive, fvbn, made, masked
 from scratchvae.nn import checkpoint, network
 from strategies import normals, rng, seeds, shake
 
@@ -234,7 +234,7 @@ def test_gradient(kind, steps):
 
 def check_layer_gradient(seed=0):
     """The masked layer alone, under a random cotangent: dW, db by theta, dx by x."""
-    layer = shake(autoregressive.MaskedDense(rng(seed).random((5, 4)) < 0.5, rng=rng(seed), dtype=np.float64), seed)
+    layer = shake(masked.MaskedDense(rng(seed).random((5, 4)) < 0.5, rng=rng(seed), dtype=np.float64), seed)
     x, dy = normals(seed, 3, 5), normals(seed + 1, 3, 4)
     y, cache = layer.forward(x)
     dx = layer.backward(dy, cache)

@@ -25,8 +25,9 @@ from warnings import warn
 import numpy as np
 
 from scratchvae.checking import a_bool, entry, float_type, generator, integer, optional, real_array, size, sizes
-from scratchvae.models.autoregressive import Autoregressive, Direct, MaskedDense, pixel_order, positions
+from scratchvae.models.autoregressive import Autoregressive, pixel_order, positions
 from scratchvae.models.fvbn import order_mask
+from scratchvae.models.masked import Direct, MaskedDense
 from scratchvae.nn.network import Network, activation_class, activation_name
 
 
