@@ -568,6 +568,18 @@ MISTAKES = (
     Mistake("MADE", "direct connections that move by another order's last batch", [
         ("models.autoregressive:Autoregressive.backward", "network.grad[:] = 0", "pass"),
     ], "test_autoregressive.check_gradients", "MADE", "several orders that train a little worse"),
+    Mistake("MADE", "a penalty that the gradient forgets", [
+        ("models.made:MADE.forward_backward", "layer.dW += 2 * self.l2 * W", "pass"),
+    ], "test_autoregressive.check_gradients", "MADE", "small tables learned by heart, below an FVBN"),
+    Mistake("MADE", "a penalty on weights that no one reads", [
+        ("models.made:MADE.forward_backward", "layer.W * (layer.mask > 0)", "layer.W * 1"),
+    ], "test_autoregressive.check_penalty", "MADE", "with several orders, each one's batches shrink what others need"),
+    Mistake("MADE", "a gain that is forgotten when pixels are drawn", [
+        ("models.autoregressive:Autoregressive._draw", "(layer.W * layer.mask).T", "(layer.W * (layer.mask > 0)).T"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "a gain for the direct connections, too", [
+        ("models.made:MADE._masked_networks", "Direct(order_mask(order)", "Direct(self.gain * order_mask(order)"),
+    ], "test_autoregressive.check_gain", "MADE", "again an FVBN that learns too late"),
     Mistake("MADE", "pixels drawn without the direct connections", [
         ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
