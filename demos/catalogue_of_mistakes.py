@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import scratchvae as sv
+from demos.students_mistakes import WRITTEN
 
 # edits     (module:function, old piece of source, new piece), each piece occurring exactly once
 # check     the test module and the function that rejects it
@@ -70,7 +71,7 @@ def _model(cls, *sizes, scale=0.4, **how):
     return model
 
 
-def _coded(cls, observation, binary=False, **how):
+def _coded(cls, observation, binary=False, labels=None, **how):
     """An autoencoder, VAE or IWAE, its data and its noise: N, D, H, K all different."""
     rng = np.random.default_rng(5)
     x = rng.random((4, 5))
@@ -78,7 +79,8 @@ def _coded(cls, observation, binary=False, **how):
         x = np.round(x * (observation.n_levels - 1)) / (observation.n_levels - 1)
     how = {"hidden": (3,), "n_latent": 2, "activation": "tanh", "observation": observation, **how}
     shape = (4, 5) if cls is sv.Autoencoder else (3, 4, 2)
-    return _model(cls, 5, **how), (np.round(x) if binary else x,), {"eps": rng.standard_normal(shape)}
+    data = (np.round(x) if binary else x, *([] if labels is None else [labels]))
+    return _model(cls, 5, **how), data, {"eps": rng.standard_normal(shape)}
 
 
 def _binary(cls, **how):
@@ -93,6 +95,7 @@ GRADIENTS = {
     "VAE, grey": lambda: _coded(sv.VAE, sv.ContinuousBernoulli()),
     "VAE, Gaussian": lambda: _coded(sv.VAE, sv.Gaussian("shared")),
     "VAE, levels": lambda: _coded(sv.VAE, sv.DiscretizedLogistic(5)),
+    "VAE, labels": lambda: _coded(sv.VAE, sv.Bernoulli(), binary=True, labels=np.array([0, 2, 1, 2]), n_classes=3),
     "IWAE": lambda: _coded(sv.IWAE, sv.Bernoulli(), binary=True),
     "autoencoder": lambda: _coded(sv.Autoencoder, sv.Gaussian(0.3), noise=0.4),
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
@@ -430,28 +433,47 @@ MISTAKES = (
     Mistake("VAE", "new images from uniform z", [
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
+    Mistake("conditional VAE", "the label given to the encoder alone", [
+        ("models.vae:VAE.forward", "joined(z, labels, self.n_classes)", "joined(z, 0 * labels, self.n_classes)"),
+    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever is asked for, any digit is drawn"),
+    Mistake("conditional VAE", "the one-hot code of the class before", [
+        ("models.labels:joined", "[labels]", "[labels - 1]"),
+    ], "test_conditional.check_given", "VAE, labels", "nothing, until one class is taken out of the whole: it is another"),
+    Mistake("conditional VAE", "the gradient of the label's rows dropped, for labels are constants", [
+        (f"{VAE}.through_z", "        return reparameterize_grad", "        self.decoder.layers[0].dW[K:] = 0\n"
+         "        return reparameterize_grad"),
+    ], "test_conditional.check_gradients", "VAE, labels", "digits of all classes look alike: their codes are never learned"),
+    Mistake("conditional VAE", "the derivative of the one-hot code taken for that of z", [
+        (f"{VAE}.through_z", "[:, :K]", "[:, -K:]"),
+    ], "test_conditional.check_gradients", "VAE, labels", "a KL that goes to 0: the encoder hears nothing of z"),
+    Mistake("conditional VAE", "p(y given x) without p(y)", [
+        ("analysis.class_posterior:class_posterior", "np.log(prior) + log_likelihood", "log_likelihood"),
+    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; rare ones are found too often"),
+    Mistake("conditional VAE", "p(x) as the mean over classes, not the sum", [
+        ("analysis.class_posterior:class_posterior", " + np.log(vae.n_classes)", ""),
+    ], "test_conditional.check_class_posterior", None, "probabilities of the classes that add up to their number"),
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "log_w.mean(), log_w_true"),
-        ("models.vae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
+        ("models.iwae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "np.logaddexp.reduce(log_w).mean(), np.logaddexp.reduce(log_w_true)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
     Mistake("multi-sample bound", "log q's gradient without its -1/2", [
-        ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
     ], "test_iwae.check_iwae_gradients", "IWAE", "nothing holds q wide: sigma shrinks, and the bound with it"),
     Mistake("multi-sample bound", "dlog p(z)/dz forgotten", [
-        ("models.vae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
     ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
         "the bound rises, turns, and falls as codes move away"),
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
         ("probability.log_space:shares", "w / w.sum(axis=0)", "w * len(w) / w.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
-        ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
-        ("models.vae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
+        ("models.iwae:IWAE.evaluate", "eps[:, block], None", "eps[:, :len(x[block])], None"),
+        ("models.iwae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),
@@ -594,3 +616,6 @@ MISTAKES = (
         ("data.waveform:speech_like", "np.abs(x).max()", "x.max()"),
     ], "test_mu_law.check_voice_reaches_one_in_size", None, "nothing, until the codes of samples below -1 are seen"),
 )
+
+MISTAKES += tuple(Mistake(topic, f"{name} ({where.partition(':')[2]})", [(where, old, new)], check, gradient, look)
+                  for where, (topic, check, gradient, written) in WRITTEN.items() for name, old, new, look in written)

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from matplotlib.figure import Figure
 
 import scratchvae as sv
 from scratchvae import plotting
@@ -142,6 +143,7 @@ def fresh(good):
 
 RNG = Fresh(rng)
 VAE, REAL, LINEAR = Kept(vae), Kept(real_vae), Kept(linear)
+CONDITIONAL = Kept(lambda: vae(n_classes=C))
 GRID = posterior.latent_grid(K, half_width=7, step=0.5)
 TABLE = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
 
@@ -154,7 +156,18 @@ def code_model_doors(name, make, X, eps):
         return {**doors, f"{name}.loss_and_grad": batch(make, X)}
     return {**doors, f"{name}.loss_and_grad": method(make, "loss_and_grad", ("X", "eps", "rng"), X=X, eps=eps),
             f"{name}.elbo": method(make, "elbo", ("X", "eps", "rng"), X=X, eps=eps),
-            f"{name}.sample": method(make, "sample", n=3, rng=RNG)}
+            f"{name}.sample": method(make, "sample", n=3, rng=RNG, mean=False), f"{name}.given": method(make, "given", label=0)}
+
+
+def conditional_doors(name, make, X, eps):
+    """Those of a VAE with labels, which go with X, z or a number of samples."""
+    labels = {"labels": LABELS}
+    return {**{f"{name}.{door}": method(make, door, ("labels",), X=X, **labels) for door in ("encode", "reconstruct", "accept")},
+            f"{name}.decode": method(make, "decode", ("labels",), z=reals(N, K), **labels),
+            **{f"{name}.{door}": method(make, door, ("X", "eps", "rng", "labels"), X=X, eps=eps, **labels)
+               for door in ("loss_and_grad", "elbo")},
+            f"{name}.sample": method(make, "sample", ("labels", "n"), n=N, rng=RNG, mean=False, **labels),
+            f"{name}.given": method(make, "given", label=1)}
 
 
 def observation_doors(name, make, x, params):
@@ -309,9 +322,11 @@ DOORS = {
     "Autoencoder": function(sv.Autoencoder, **CODE, noise=0.1, corruption="gaussian"),
     **code_model_doors("Autoencoder", lambda: vae(sv.Autoencoder, observation=sv.Gaussian(1.0), noise=0.1), reals(N, D),
                        None),
-    "VAE": function(sv.VAE, **CODE, beta=1.0, n_samples=1), "IWAE": function(sv.IWAE, **CODE, beta=1.0, n_samples=2),
+    "VAE": function(sv.VAE, **CODE, beta=1.0, n_samples=1, n_classes=1),
+    "IWAE": function(sv.IWAE, **CODE, beta=1.0, n_samples=2),
     **code_model_doors("VAE", real_vae, reals(N, D), reals(N, K)),
     **code_model_doors("IWAE", lambda: vae(sv.IWAE), X, reals(3, N, K)),
+    **conditional_doors("VAE with labels", lambda: vae(n_classes=C), X, reals(N, K)),
     "Classifier": function(sv.Classifier, **NETWORK, n_classes=C),
     "Classifier.from_encoder": function(sv.Classifier.from_encoder, model=VAE, n_classes=C, rng=RNG),
     **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name, X=reals(N, D))
@@ -327,6 +342,14 @@ DOORS = {
     "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
     "multi_sample_bound": function(sv.multi_sample_bound, ("X",), progress=None, vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
                                    method="importance"),
+    "class_posterior": function(sv.class_posterior, ("X",), progress=None, vae=CONDITIONAL, X=X, prior=np.full(C, 1 / 3),
+                                method="importance", **SMALL),
+    "log_evidence with labels": function(sv.log_evidence, ("X", "labels"), progress=None, vae=CONDITIONAL, X=X, labels=LABELS,
+                                         method="defensive", **SMALL),
+    "fit a VAE with labels": function(
+        sv.fit, ("X", "labels", "model"), model=CONDITIONAL, X=X, labels=LABELS, epochs=2, batch_size=4,
+        optimizer=Fresh(sv.Adam), clip_norm=0.5, rng=RNG, valid=(X, LABELS), callbacks=(), checkpoint=None,
+        changed=()),
     "standard_error": function(sv.standard_error, ("ess",), ess=np.full(N, 2.0), n_samples=4),
     "Proposal": function(lambda proposal: sv.log_evidence(vae(), X, method=proposal, n_samples=4, rng=rng()),
                          ("method", "widen", "prior_share"), proposal=sv.Proposal(1.5, 0.1)),
@@ -411,7 +434,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r"(?!PCA).*\.set_params": "the constructor's door, as PCA.set_params shows",
     r".*\.(load_arrays|load_state|from_config)":
         "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
-    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start)": "inside `elbo`, and of analysis behind its doors",
+    r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|.*\.(scale_terms|variances_to_start|mean_of_x|joined)": "inside `elbo`, and of analysis behind its doors",
     r".*\.accept_rows": "`accept`, inside `fit`",
     r".*\.apply": "behind `encode`, `decode`, `predict` and their like",
     r".*\.along": "inside `log_evidence`",
@@ -559,6 +582,8 @@ def never_served(door, argument, good, what):
     if isinstance(good, np.ndarray):
         empty = ("empty", "no rows", "no columns", "empty list", "empty tuple")
         return what in empty or what in NEVER_NUMBERS and what != "long double"
+    if isinstance(good, bool):
+        return what != "True"
     if is_number(good):
         return what in NEVER_NUMBERS or (isinstance(good, int)
                                          and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list"))
@@ -829,6 +854,12 @@ def test_a_layer_without_parameters_may_be_used_twice(layer):
 
 CURVE, IMAGES = np.arange(1.0, 5), np.linspace(0, 1, 36).reshape(4, 9)
 TERMS = {name: CURVE for name in ("elbo", "reconstruction", "kl")}
+def sv_history():
+    history = sv.History()
+    history.append("train", {"loss": 1.0, "log_prob": -1.0})
+    return history
+
+
 FIGURES = {  # what a figure shows -> how it is drawn, the names of its arguments, and what is good
     "image_grid images": (lambda images: plotting.image_grid(images, "t"), ["images"], IMAGES),
     "image_grid n_columns": (lambda n: plotting.image_grid(IMAGES, "t", n_columns=n), ["n_columns"], 2),
@@ -846,8 +877,11 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
     "bars values": (lambda values: plotting.bars(values, "t", "y"), ["values"], {"AE": 1.0}),
     "training_curves term": (lambda term: plotting.training_curves({**TERMS, "elbo": term}, None, "t"),
                              ["train"], CURVE),
+    "training_curves history": (plotting.training_curves, ["train", "terms"], sv_history()),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
     "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }

@@ -137,7 +137,8 @@ def _examples(name, X, labels, model, given=()):
 
 
 def _accepted(model, data, name, accept=None):
-    if len(data) != 1 and "labels" not in signature(model.accept).parameters:
+    takes_labels = "labels" in signature(model.accept).parameters and getattr(model, "n_classes", 2) > 1
+    if len(data) != 1 and not takes_labels:
         raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
     if not 1 <= len(data) <= 2:
         raise TypeError(f"{name}: want X or (X, labels), got {len(data)} things")

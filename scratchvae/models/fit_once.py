@@ -1,7 +1,7 @@
 """What do models share that are fitted once? Options, fitted attributes, and a file that holds both.
 
 Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attributes that end in _ and that `fit`
-sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes what it holds (`benchmarks/pipeline.py`).
+sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes its steps (`benchmarks/pipeline.py`).
 """
 from functools import wraps
 from types import SimpleNamespace

@@ -14,8 +14,8 @@ The N x N factor U is never formed. Two ways lead to S and V from something smal
     "covariance"   X_c^T X_c = V S^2 V^T (D, D), an eigenvalue problem. Several times faster, but it squares the
                    singular values: those below sqrt(D precision) of the largest are lost, and given as 0.
 
-Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype. (A covariance of float32
-blocks would take two thirds of the time, and lose what lies below 3e-4 of the largest: small variances, their codes.)
+Both work in float64, a block of rows at a time; only what is kept is rounded to X's dtype. (Squares in float32
+would take two thirds of the covariance's time, but leave small variances five digits, and data below 1e-19 none.)
 
 All that PCA must know of the rows it has seen is how many they were, their mean, and S V^T, which has the same scatter
 as they. So more rows can come later, by `partial_fit`: with d the difference of the means of two parts of N and M rows,
@@ -210,7 +210,7 @@ def from_triangle(root, X, mean):
 
 
 def from_covariance(root, X, mean):
-    """As `from_triangle`, from the eigenvectors of the scatter matrix, in float64."""
+    """S (r,) and V^T (r, D) of [root; X - mean], as `from_triangle`, from the eigenvectors of their scatter matrix."""
     D = X.shape[1]
     if len(root) + len(X) < D:  # then the scatter matrix is larger than they, and most of it is null space
         return from_triangle(root, X, mean)
