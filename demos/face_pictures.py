@@ -2,6 +2,7 @@
 import numpy as np
 
 import scratchvae as sv
+from demos.explore import Explorer
 from scratchvae import plotting
 
 SHAPE = 24, 24
@@ -48,3 +49,20 @@ def sliders_figure(vae, middle, steps, n):
                                 "give", list(COLOURS), shape=SHAPE)
     figure.axes[0].set_xlabel("value of the slider")
     return figure
+
+
+def explorer(vae, z, factors, middle, steps):
+    """The window of the lesson `explore`, with a slider for the smile and one for the pose; at first at a smile.
+
+    z : (N, K), codes, of which the map shows what their labelled directions say      factors : (N, 2), for the colours
+    """
+    read = (z - middle) @ np.linalg.pinv(steps)
+    mood = np.digitize(factors[:, 0], (-1 / 3, 1 / 3))
+    window = Explorer(lambda f: vae.decode(middle + f @ steps), read, mood, SHAPE, ("sad", "calm", "happy"),
+                      axes=tuple(COLOURS), reach=1.5)
+    window.image.set_title("decoded here")
+    window.figure.suptitle("Smile and pose of a face on two sliders")
+    for end in ((-0.9, -0.5), (0.9, 0.5)):
+        window.choose(np.array(end))
+    window.move(np.array((0.9, 0.5)))
+    return window

@@ -5,13 +5,14 @@ factor can be read off the code, linearly and from the nearest face, and whether
 gap), for 2, 4 and 8 latents, beta 1, 4 and 16, several runs; and with position and ink disturbed. Then why a factor
 need not lie on an axis, and what does put it on a slider: a direction that a few labelled faces give.
 
-Takes about 100 s. Writes faces_drawn, faces_gap, faces_axes and faces_sliders (.png).
+Takes about 100 s. With --show the last window is
+to play with. Writes faces_drawn, faces_gap, faces_axes, faces_sliders and faces_explore (.png).
 """
 import numpy as np
 
 import scratchvae as sv
 from demos import face_sliders, run_as_command
-from demos.face_pictures import axes_figure, drawn_figure, gap_figure, sliders_figure
+from demos.face_pictures import axes_figure, drawn_figure, explorer, gap_figure, sliders_figure
 from demos.face_sliders import along, code_of, slide, turned_cost
 from demos.judgement import Finding
 from demos.lesson import Mean
@@ -71,10 +72,11 @@ def measure(vae, seen, unseen):
 def turned(lesson, model):
     """One VAE with its latent space turned: what changes in the decoder's densities, in the gap, and in the bound."""
     vae, _, (X, factors) = model
-    cost = turned_cost(vae, X[:lesson.pick(100, 10)], lesson.rng(7), steps=lesson.pick(300, 20))
+    cost = turned_cost(vae, X[:lesson.pick(40, 10)], lesson.rng(7), steps=lesson.pick(200, 20))
     z = code_of(vae, X)
     gaps = [known.mutual_information_gap(codes, factors) for codes in (z, z @ cost.turn)]
-    lesson.table(f"A VAE of {vae.n_latent} latents, beta {vae.beta:g}: its latent space turned at random, its decoder back",
+    lesson.table(f"A VAE of {vae.n_latent} latents, beta {vae.beta:g}: its latent space turned at random, its decoder "
+                 "back",
                  ["", "as trained", "turned"],
                  [("decoded faces differ by at most", "", f"{cost.decoded:.0e}"),
                   ("densities of N(0, I) differ by at most", "", f"{cost.prior:.0e}"),
@@ -100,22 +102,25 @@ def sliders(lesson, models):
             found[name].append([slide(vae, way, k) for k, way in enumerate(ways)])
     table = {(factor, name): [Mean.of([run[k][part] for run in rows]) for part in range(2)]
              for k, factor in enumerate(FACTORS) for name, rows in found.items()}
-    lesson.table("A slider from -0.7 to 0.7, of the same latents and beta, read off the decoded faces (+- is the standard "
-                 f"error over {len(models)} runs)",
+    lesson.table("A slider from -0.7 to 0.7, of the same latents and beta, read off the decoded faces (+- is the "
+                 f"standard error over {len(models)} runs)",
                  ["factor", "slider", "the factor moves by (1.4 is right)", "the other moves by"],
                  [(*key, *row) for key, row in table.items()])
     right = face_sliders.ENDS[1] - face_sliders.ENDS[0]
-    short = {factor: Finding.of([abs(axis[k][0] - right) - abs(few[k][0] - right) for axis, few in zip(*found.values())])
-             for k, factor in enumerate(FACTORS)}
+    short = {factor: Finding.of([abs(axis[k][0] - right) - abs(few[k][0] - right)
+                                 for axis, few in zip(*found.values())]) for k, factor in enumerate(FACTORS)}
     lesson.say(" ".join(
         f"The best axis of {factor} " + gap.words(
             f"misses the end of the slider by {gap} more than the labelled direction.",
             f"misses the end of the slider by {Mean(-gap.value, gap.error)} less than the labelled direction.",
-            f"reaches the end of the slider as well as the labelled direction (short by {gap} more, no clear difference).")
+            f"reaches the end of the slider as well as the labelled direction (short by {gap} more, no clear "
+            "difference).")
         for factor, gap in short.items()) + "\n")
     vae, seen, _ = models[0]
     lesson.save(axes_figure(vae, code_of(vae, seen[0])), "faces_axes")
-    lesson.save(sliders_figure(vae, *along(vae, seen[0][:LABELLED], seen[1][:LABELLED]), LABELLED), "faces_sliders")
+    way = along(vae, seen[0][:LABELLED], seen[1][:LABELLED])
+    lesson.save(sliders_figure(vae, *way, LABELLED), "faces_sliders")
+    lesson.save(explorer(vae, code_of(vae, seen[0]), seen[1], *way).figure, "faces_explore")
     return {f"{factor}, {name}": row for (factor, name), row in table.items()}
 
 
