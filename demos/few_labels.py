@@ -184,7 +184,8 @@ def gain_figure(lesson, gain, sizes):
             bars[0].set_marker(MARKERS[method])
         handles, names = dict(zip(methods, ax.containers)), [text.get_text() for text in ax.get_legend().get_texts()]
         with plotting.house_style():
-            ax.legend([handles[name] for name in names], names, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+            ax.legend([handles[name] for name in names], names, loc="upper center", bbox_to_anchor=(0.5, -0.16),
+                      ncols=2)
         ax.axhline(0, color=plotting.INK, linewidth=0.8)
     axes[0].set_ylim(axes[1].get_ylim())
     lesson.save(figure, "few_labels_gain")

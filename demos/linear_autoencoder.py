@@ -91,7 +91,8 @@ def run(lesson):
             for path in paths:
                 axes[0].loglog(path.angles, path.excess, "o", color=colour, markersize=3, alpha=0.25, markeredgewidth=0)
             middle = [np.median([getattr(path, what) for path in paths], axis=0) for what in ("angles", "excess")]
-            axes[0].loglog(*middle, color=colour, linewidth=2.2, label=f"k = {k}, {DECAYING}: median of the seeds (dots)")
+            axes[0].loglog(*middle, color=colour, linewidth=2.2,
+                           label=f"k = {k}, {DECAYING}: median of the seeds (dots)")
         angles = np.array([0.01, 30.0])
         axes[0].loglog(angles, 0.3 * np.sin(np.radians(angles)) ** 2, "--", color=plotting.COLOURS["truth"],
                        label="slope 2: 0.3 sin(angle)^2")

@@ -121,7 +121,8 @@ def collapse(lesson, images):
     kl = np.array([numbers[v]["kl"] for v in variances]).T
     plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]},
                    "what the latents say",
-                   "fixed noise variance v", "KL, nats per image", logx=True, ax=axes[1])
+                   "fixed noise variance v", "KL, nats per image", logx=True, theory=("predicted, linear",),
+                   ax=axes[1])
     lesson.save(figure, "observation_collapse")
     return numbers
 

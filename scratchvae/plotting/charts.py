@@ -94,7 +94,8 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     errors = {name: vector(f"errors[{name!r}]", error, len(x)) for name, error in errors.items()}
     for name, error in errors.items():
         every(f"errors[{name!r}]", error, lambda e: e >= 0, "want standard errors >= 0, got {}")
-    colours, few, theory = _colours(drawn, colours), len(x) <= 30, list(named("theory", dict.fromkeys(theory), known=drawn))
+    named("theory", dict.fromkeys(theory), known=drawn)
+    colours, few = _colours(drawn, colours), len(x) <= 30
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
     for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves
         marks = few and name not in theory
