@@ -61,6 +61,7 @@ def explorer(vae, z, factors, middle, steps):
     window = Explorer(lambda f: vae.decode(middle + f @ steps), read, mood, SHAPE, ("sad", "calm", "happy"),
                       axes=tuple(COLOURS), reach=1.5)
     window.image.set_title("decoded here")
+    window.map.set_yticks((-1, 0, 1))
     window.figure.suptitle("Smile and pose of a face on two sliders")
     for end in ((-0.9, -0.5), (0.9, 0.5)):
         window.choose(np.array(end))

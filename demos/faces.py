@@ -113,8 +113,7 @@ def sliders(lesson, models):
         f"The best axis of {factor} " + gap.words(
             f"misses the end of the slider by {gap} more than the labelled direction.",
             f"misses the end of the slider by {Mean(-gap.value, gap.error)} less than the labelled direction.",
-            f"reaches the end of the slider as well as the labelled direction (short by {gap} more, no clear "
-            "difference).")
+            f"misses the end of the slider by {gap} more than the labelled direction, no clear difference.")
         for factor, gap in short.items()) + "\n")
     vae, seen, _ = models[0]
     lesson.save(axes_figure(vae, code_of(vae, seen[0])), "faces_axes")
