@@ -56,16 +56,16 @@ def run(lesson):
 def one_run(lesson, images, test, labels, r, n_each, n_samples):
     """One VAE and the two classifiers, from starts of their own, and what they make of the test images."""
     C, D = len(images.names), images.train.shape[1]
-    hidden, n_latent, most = ((400,), 20, 40) if images.large else ((128,), 8, 150)
+    hidden = (400,) if images.large else (128,)
     data, valid = (images.train, images.train_labels), (images.valid, images.valid_labels)
 
     def trained(model, name, patience):
-        sv.fit(model, *data, epochs=lesson.epochs(most * 8, 16, images.train), batch_size=128, rng=rng, valid=valid,
+        sv.fit(model, *data, epochs=lesson.epochs(160, 16, images.train), batch_size=64, rng=rng, valid=valid,
                callbacks=[sv.EarlyStopping(patience=patience), lesson.progress(f"{name}, run {r + 1}")])
         return model
 
     rng = lesson.rng(10 * r)
-    vae = trained(sv.VAE(D, hidden=hidden, n_latent=n_latent, n_classes=C, rng=rng), "VAE with labels", 5)
+    vae = trained(sv.VAE(D, hidden=hidden, n_latent=6, n_classes=C, rng=rng), "VAE with labels", 5)
     network = trained(sv.Classifier(D, hidden=(256,), n_classes=C, rng=rng), NETWORK, 5)
     logistic = trained(sv.Classifier(D, hidden=(), n_classes=C, rng=rng), LOGISTIC, 5)
 
