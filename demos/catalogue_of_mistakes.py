@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import scratchvae as sv
+from demos.students_mistakes import WRITTEN
 
 # edits     (module:function, old piece of source, new piece), each piece occurring exactly once
 # check     the test module and the function that rejects it
@@ -615,3 +616,6 @@ MISTAKES = (
         ("data.waveform:speech_like", "np.abs(x).max()", "x.max()"),
     ], "test_mu_law.check_voice_reaches_one_in_size", None, "nothing, until the codes of samples below -1 are seen"),
 )
+
+MISTAKES += tuple(Mistake(topic, f"{name} ({where.partition(':')[2]})", [(where, old, new)], check, gradient, look)
+                  for where, (topic, check, gradient, written) in WRITTEN.items() for name, old, new, look in written)
