@@ -565,6 +565,9 @@ MISTAKES = (
         ("models.autoregressive:Autoregressive.backward", "for network, cache in zip(self.by_order[k], caches)",
          "for network, cache in list(zip(self.by_order[k], caches))[:1]"),
     ], "test_autoregressive.check_gradients", "MADE", "a MADE without direct connections"),
+    Mistake("MADE", "direct connections that move by another order's last batch", [
+        ("models.autoregressive:Autoregressive.backward", "network.grad[:] = 0", "pass"),
+    ], "test_autoregressive.check_gradients", "MADE", "several orders that train a little worse"),
     Mistake("MADE", "pixels drawn without the direct connections", [
         ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
