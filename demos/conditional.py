@@ -3,7 +3,8 @@
 Trains VAEs with labels on the MNIST-10k digits, binarised at one half: p(x given z, y) and q(z given x, y), y one-hot.
 Draws each digit on demand, and has a classifier trained on real digits say what was drawn; keeps the z of an image and
 changes y, so that all digits come in one handwriting; and asks by Bayes' rule, from the evidence under each class,
-which digit an image shows, beside a network and logistic regression that learned nothing else. +- counts runs and images.
+which digit an image shows, beside a network and logistic regression that learned nothing else.
++- counts runs and images.
 
 With --data DIR it does the same on MNIST-format files of any classes, or with --data digits on the small digits.
 Takes about 50 s, on 60,000 images about 60 s. Writes conditional_digits, conditional_handwriting and
