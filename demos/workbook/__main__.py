@@ -67,7 +67,8 @@ def on_the_pages(folder):
 
 def check(folder, names=()):
     """Check, say, and sum up; 0 if nothing is wrong."""
-    asked = [blank for name in names for blank in named(name)] or on_the_pages(folder)
+    wanted = {blank for name in names for blank in named(name)}
+    asked = [blank for blank in BLANKS if blank in wanted] or on_the_pages(folder)
     verdicts, unit, began = [], None, time.monotonic()
     for verdict in check_all(folder, asked):
         if unit_of(verdict.name) != unit:
