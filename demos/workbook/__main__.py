@@ -122,10 +122,9 @@ def next_thing(folder):
 def say(verdict):
     """One function's line, and what is wrong below it."""
     first, *rest = (verdict.message or "").splitlines() or [""]
-    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}" + (f"; {first}" if verdict.status == RIGHT and first else ""),
-          flush=True)
-    if verdict.status == WRONG:
-        for line in [first, *rest]:
+    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}", flush=True)
+    for line in [first, *rest]:
+        if line:
             print(textwrap.fill(line, 112, initial_indent="      ", subsequent_indent="        "))
     for line in verdict.printed:
         print(f"      it printed: {line}")

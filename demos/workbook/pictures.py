@@ -50,7 +50,7 @@ def drawn(text, path):
     figure = plt.figure(figsize=(9.2, 0.17 * len(lines) + 0.3), facecolor="#fbfaf7")
     for k, line in enumerate(lines):
         mark = line[2:4]
-        colour = "#b3401f" if mark == "- " or line.startswith("      ") and "a hint:" not in line else "#1f6f4a" if mark == "+ " else "#222222"
+        colour = "#b3401f" if mark == "- " or line.startswith("      ") and line[6:].split(":")[0] not in ("a hint", "a remark") else "#1f6f4a" if mark == "+ " else "#222222"
         figure.text(0.015, 1 - (k + 1.2) / (len(lines) + 1.8), line, family="monospace", fontsize=8, color=colour,
                     weight="bold" if line.startswith("$") else "normal", va="center", parse_math=False)
     return plotting.save(figure, path)
