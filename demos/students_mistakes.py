@@ -124,6 +124,9 @@ WRITTEN = {
         ("theta = theta - ..., which the caller never sees", "theta -= step", "theta = theta - step", "a flat line"),
         ("divided by v, not by its root", "np.sqrt(v, out=step)", "np.multiply(v, v_scale, out=step)", "leaps where gradients are small"),
         ("the gradient's size for its square in v", "np.multiply(grad, grad, out=step)", "np.abs(grad, out=step)", "steps that are no sign any more"),
+        ("v without its bias correction", "((1 - self.beta2) / (1 - self.beta2**self.t)) ** 0.5", "(1 - self.beta2) ** 0.5",
+         "first steps that are thirty times too long"),
+        ("moments that are not kept", "m *= self.beta1", "m *= 0", "as without momentum"),
         ("t counted once too often", "(1 - self.beta1) / (1 - self.beta1**self.t)", "(1 - self.beta1) / (1 - self.beta1**(self.t + 1))",
          "first steps that are too short"))),
     f"{OBSERVATION}.bernoulli:sigmoid": ("observation", "test_observation.check_sigmoid", None, (

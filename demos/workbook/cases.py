@@ -90,7 +90,12 @@ def _():
 @asks("kl_table")
 def _():
     zero = np.array([0.0, 0.4, 0.6])
-    return [*simple(lambda z: {"p": shares_of_one(1, z.N, z.C), "q": shares_of_one(2, z.N, z.C)}, ("KL",)),
+    def terms(a):
+        p, q = a["p"], a["q"]
+        return {"p log p": p * LN(p), "p log q": p * LN(q), "q log q": q * LN(q), "q log p": q * LN(p), "log(p/q)": LN(p / q),
+                "p log((p + q)/2)": p * LN((p + q) / 2), "p (p - q)": p * (p - q), "(p - q)^2": (p - q) ** 2, "|p - q|": np.abs(p - q),
+                "p^2/q": p * p / q}
+    return [*simple(lambda z: {"p": shares_of_one(1, z.N, z.C), "q": shares_of_one(2, z.N, z.C)}, ("KL",), extra=terms),
             special("for one table of probabilities (C,)", lambda: {"p": shares_of_one(3, 4), "q": shares_of_one(4, 4)}, ("KL",)),
             special("where p is 0: 0 log 0 is 0", lambda: {"p": zero, "q": np.array([0.3, 0.2, 0.5])}, ("KL",)),
             special("where q is 0 and p is not: the KL is infinite", lambda: {"p": np.array([0.3, 0.2, 0.5]), "q": zero}, ("KL",)),
@@ -190,7 +195,7 @@ def _():
     return simple(lambda z: {"self": fitted_pca(z), "X": 2 + normal(3, z.N, z.D)}, ("the codes",), extra=of_pca) + [
         special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "X": normal(4, 1, 4)}, ("the codes",)),
         special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "X": normal(4, 5, 4)},
-                ("the codes",))]
+                ("the codes",), extra=lambda a: {"self._scale()": a["self"]._scale()})]
 
 
 @asks("PCA.inverse_transform")
@@ -198,7 +203,7 @@ def _():
     return simple(lambda z: {"self": fitted_pca(z), "Z": normal(3, z.N, z.K)}, ("the points",), extra=of_pca) + [
         special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "Z": normal(4, 1, 2)}, ("the points",)),
         special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "Z": normal(4, 5, 2)},
-                ("the points",))]
+                ("the points",), extra=lambda a: {"self._scale()": a["self"]._scale()})]
 
 
 @asks("centred")
@@ -369,7 +374,13 @@ def _():
     def make(z, scale=1.5):
         return {"x": np.round(rng(1).random((z.N, z.D))), "a": normal(2, z.N, z.D, scale=scale)}
     names = ("log p", "dlog p/da")
-    return [*simple(make, names), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
+
+    def terms(arguments):
+        x, a = arguments["x"], arguments["a"]
+        p = 1 / (1 + np.exp(-a))
+        return {"x log p": x * LN(p), "(1 - x) log(1 - p)": (1 - x) * LN(1 - p), "(x - p)^2": (x - p) ** 2, "x/p": x / p,
+                "(1 - x)/(1 - p)": (1 - x) / (1 - p), "log p": LN(p), "log(1 - p)": LN(1 - p), "x a": x * a, "|x - p|": np.abs(x - p)}
+    return [*simple(make, names, extra=terms), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
             special("for S samples, a (S, N, D) beside x (N, D): the sum goes over the last axis", lambda: {
                 "x": np.round(rng(1).random((4, 3))), "a": normal(2, 2, 4, 3)}, names),
             special("for logits of 0", lambda: {"x": np.eye(3)[:2], "a": np.zeros((2, 3))}, names),
@@ -442,7 +453,7 @@ def _():
     names, how = ("dmu", "dlog_var"), dict(read=lambda a, result: {"the decoder's gradient": a["self"].decoder.grad.copy()})
     return [*simple(make, names, **how), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names,
                                                    sizes=z, **how) for z in SIZES),
-            special("for beta = 0.4", lambda: make(SimpleNamespace(**SIZES[0]), beta=0.4), names, **how)]
+            special("for beta = 0.4", lambda: make(SimpleNamespace(**SIZES[0]), beta=0.4), names, sizes={"beta": 0.4}, **how)]
 
 
 @asks("VAE.through_kl")
@@ -495,7 +506,11 @@ def _():
 @asks("log_mean_exp")
 def _():
     names = ("log mean e^a",)
-    return [*simple(lambda z: {"a": normal(1, z.S, z.N)}, names),
+    def terms(a):
+        a = a["a"]
+        return {"the largest": a.max(axis=0), "the mean of a": a.mean(axis=0), "the smallest": a.min(axis=0), "the sum of a": a.sum(axis=0)}
+    return [*simple(lambda z: {"a": normal(1, z.S, z.N)}, names, extra=terms),
+            special("for numbers far apart in one column", lambda: {"a": np.array([[0.0, 3], [-2000, 5], [1500, 4]])}, names),
             special("along axis=1", lambda: {"a": normal(2, 3, 4), "axis": 1}, names),
             special("for a of -2000, where e^a is 0 to a float: the largest must be taken out first", lambda: {
                 "a": normal(3, 4, 3) - 2000}, names),
@@ -508,6 +523,7 @@ def _():
     return [*simple(lambda z: {"log_w": normal(1, z.S, z.N)}, names),
             special("for log_w of -2000, where e^log_w is 0 to a float: the largest must be taken out first", lambda: {
                 "log_w": normal(3, 4, 3) - 2000}, names),
+            special("for numbers far apart in one column", lambda: {"log_w": np.array([[0.0, 3], [-2000, 5], [1500, 4]])}, names),
             special("for a single example, (S,)", lambda: {"log_w": normal(2, 4)}, names),
             special("where each column has a largest of its own", lambda: {"log_w": normal(3, 4, 3) + [-2000, 0, 1500]}, names)]
 
@@ -532,7 +548,8 @@ def _():
         mu, log_var = a["vae"].encode(a["x"])
         z, log_r = propose(mu, log_var, a["n_samples"], a["proposal"], rng(6))
         return {"log p(x given z)": a["vae"].log_likelihood(a["x"], z), "log r(z)": log_r,
-                "log p(z)": sv.gaussian.log_prob(z, 0.0, np.zeros_like(mu)), "log q(z)": sv.gaussian.log_prob(z, mu, log_var)}
+                "log p(z)": sv.gaussian.log_prob(z, 0.0, np.zeros_like(mu)), "log q(z)": sv.gaussian.log_prob(z, mu, log_var),
+                "the KL of q": sv.gaussian.kl_standard(mu, log_var)}
     return [*simple(lambda z: make(z, sv.Proposal()), ("log w",), extra=pieces),
             *(special(f"for the proposal {p!r}", lambda p=p: make(SimpleNamespace(**SIZES[0]), p), ("log w",), extra=pieces,
                       sizes=SIZES[0]) for p in (sv.Proposal(widen=1.5), sv.Proposal(prior_share=0.3)))]

@@ -10,6 +10,7 @@ import numpy as np
 
 from demos.catalogue_of_mistakes import MISTAKES, find, plant
 from demos.workbook import relations
+from demos.workbook.blanks import BLANKS
 from demos.workbook.calls import BEFORE, Wrong, agree, close, signature_of
 
 READ_AS = {  # (argument, change) -> words
@@ -37,6 +38,9 @@ CHANGES = (("twice", "twice {}", lambda a: 2 * a), ("half", "half of {}", lambda
            ("reversed", "{} in the reverse order", lambda a: a[::-1].copy()), ("sigmoid", "sigmoid({})", lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)),
            ("tanh", "tanh({})", np.tanh), ("inverse order", "the positions in {}", np.argsort),
            ("sign", "the sign of {}", np.sign), ("first step", "{} + 1", lambda a: a + 1), ("one less", "{} - 1", lambda a: a - 1))
+
+
+LATER = "the first step is right"
 
 
 class Failed(Exception):
@@ -134,8 +138,9 @@ def said_of(answers, blank):
     if not agree(answers.cases[group[0]].put_to(answers.student, answers.signature), answers.got[group[0]], 1e-9):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
-    told = (catalogued(answers, blank, group) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
-            or by_other_arguments(answers, group) or related(answers, group, any_relation) or by_dependence(answers, group)
+    told = (catalogued(answers, blank, group) or by_roads(answers, bad) or related(answers, group, simple_relation)
+            or by_other_arguments(answers, group) or by_another(answers, group, blank) or related(answers, group, any_relation)
+            or by_dependence(answers, group)
             or related(answers, group, last_relation))
     if special:
         return before + (told or smallest(answers, group)).replace("\n", "; ")
@@ -263,6 +268,8 @@ def related(answers, group, relation):
     inputs = inputs_of(answers, group)
     sizes = [sizes_met(answers.cases[k].sizes, one, answers.want[k]) for k, one in zip(group, inputs)]
     told = {}
+    if "theta's change after 1 step" in right:
+        sizes = [{**size, LATER: 1} for size in sizes]
     for name in wrong:
         got = [answers.got[k][name].astype(float) for k in group]
         want = [answers.want[k][name].astype(float) for k in group]
@@ -291,6 +298,9 @@ def simple_relation(name, got, want, sizes, inputs):
     """What one sees without looking for long."""
     if name.startswith("theta's change") and all(not g.any() for g in got):
         return "is 0: theta is never written; `theta = theta - ...` makes a new array, and the caller's stays as it was"
+    if "4 steps" in name and LATER in sizes[0]:
+        return ("is wrong, though the first step is right: what must be kept from step to step is not, or is kept otherwise than "
+                "the next step reads it")
     if name in ("dW", "db"):
         if all((g == BEFORE).all() for g in got):
             return (f"is never written: fill the array that is there, as self.{name}[...] = ..., or give it as out=; another array "
@@ -300,18 +310,19 @@ def simple_relation(name, got, want, sizes, inputs):
     if all(np.isfinite(w).all() for w in want) and any(not np.isfinite(g).all() for g in got):
         return "has infinities or NaN: something overflows or is divided by 0"
     return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want, sizes)
-            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs))
+            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs) or relations.turned(got, want, sizes))
 
 
 def any_relation(name, got, want, sizes, inputs):
     """What takes a search."""
-    return relations.added(got, want, sizes, inputs) or relations.places(got, want, sizes, inputs)
+    return (relations.powers(got, want, sizes, inputs) or relations.added(got, want, sizes, inputs)
+            or relations.places(got, want, sizes, inputs))
 
 
 def last_relation(name, got, want, sizes, inputs):
     """What has no name."""
     return (relations.ratio(got, want, sizes, unnamed=True) or relations.offset(got, want, sizes, unnamed=True)
-            or relations.nearly(got, want))
+            or relations.ones(got, want) or relations.codes(got, want) or relations.nearly(got, want))
 
 
 def swapped_outputs(answers, group, wrong):
@@ -350,6 +361,15 @@ def by_other_arguments(answers, group):
             if gives(lambda a, x=name, c=change: {**a, x: c(a[x])}):
                 return READ_AS.get((name, key)) or f"this is the right answer for {words.format(name)} in the place of {name}"
     knobs = [n for n, a in arguments.items() if isinstance(a, float | int) and not isinstance(a, bool)]
+    parts = {f"{n}.{field}": (n, field) for n, a in arguments.items() for field in getattr(a, "_fields", ())
+             if isinstance(getattr(a, field), float)}
+    for text, (name, field) in parts.items():
+        for key, words, change in CHANGES[:8]:
+            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(change(getattr(a[name], field)))})}):
+                return f"this is the right answer for {words.format(text)} in the place of {text}"
+        for other in knobs:
+            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(a[other])}), other: type(a[other])(getattr(a[name], field))}):
+                return f"{text} and {other} are in each other's place"
     for name in knobs:
         for key, words, change in CHANGES[:8] + CHANGES[-2:]:
             if gives(lambda a, x=name, c=change: {**a, x: type(a[x])(c(a[x]))}):
@@ -360,6 +380,20 @@ def by_other_arguments(answers, group):
             for key, words, change in CHANGES[:8] + CHANGES[-2:]:
                 if gives(lambda a, x=name, c=change: with_attribute(a, x, c)):
                     return f"this is the right answer for {words.format(name)} in the place of {name}"
+    return None
+
+
+def by_another(answers, group, blank):
+    """What a neighbour computes: another blank of the same module with the same arguments."""
+    for other in BLANKS.values():
+        if other.module == blank.module and other.name != blank.name:
+            function = find(other.where)
+            if len(signature_of(function).parameters) == len(answers.signature.parameters):
+                try:
+                    if all(agree(answers.cases[k].put_to(function, answers.signature), answers.got[k], 1e-6) for k in group):
+                        return f"this is what {other.name} computes"
+                except Exception:  # it may not take these arguments
+                    continue
     return None
 
 
@@ -393,6 +427,13 @@ def by_dependence(answers, group):
                 same, should = close(g[output], got[output], 1e-12), close(w[output], want[output], 1e-12)
                 if same != should:
                     return f"{output} {'does not depend' if same else 'depends'} on {name}, and should{' not' * (not same)}" + but(right)
+        for name in ("beta", "lr", "momentum", "beta1", "beta2", "eps"):
+            if isinstance(getattr(case.make().get("self"), name, None), float):
+                g, w = both(lambda a: with_attribute(a, name, lambda v: 0.7 * v + 0.01))
+                for output in [o for o in wrong if o in g and o in w]:
+                    same, should = close(g[output], got[output], 1e-12), close(w[output], want[output], 1e-12)
+                    if same != should:
+                        return f"{output} {'does not depend' if same else 'depends'} on {name}, and should{' not' * (not same)}" + but(right)
         for name, axis in [(n, axis) for n, a in numbers.items() for axis in range(np.ndim(a))]:
             size = numbers[name].shape[axis]
             g, w = both(lambda a: {**a, name: with_first_moved(a[name], axis)})

@@ -38,7 +38,7 @@ def constant(values, sizes):
         for number, name in simple.items():
             if abs(values[0] - number) <= EXACT * max(1, abs(number)):
                 return name
-    if len(set(map(tuple, (sorted(s.items()) for s in sizes)))) < 2 and len(values) > 1:
+    if not sizes or len(values) > 1 and len(set(map(tuple, (sorted(s.items()) for s in sizes)))) < 2:
         return None
     letters = [key for key in sizes[0] if all(key in size for size in sizes)]
     named = {}
@@ -46,7 +46,7 @@ def constant(values, sizes):
         n = np.array([size[a] for size in sizes], dtype=float)
         named |= {f"1/{a}": 1 / n, a: n, f"1/{a}^2": 1 / n**2, f"{a}^2": n**2, f"sqrt({a})": n**0.5, f"1/sqrt({a})": n**-0.5,
                   f"{a}/({a} - 1)": n / np.maximum(n - 1, 1e-9), f"({a} - 1)/{a}": (n - 1) / n, f"log {a}": np.log(np.abs(n)),
-                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"1 - {a}": 1 - n, f"1/(1 - {a})": 1 / np.where(n == 1, np.inf, 1 - n),
+                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"({a} - 1)": n - 1, f"({a} - 1) log 2 pi": (n - 1) * np.log(2 * np.pi), f"1/(1 - {a})": 1 / np.where(n == 1, np.inf, 1 - n),
                   f"log(1 + {a})": np.log1p(np.abs(n)), f"1/log(1 + {a})": 1 / np.log1p(np.abs(n))}
     for a, b in permutations(letters, 2):
         n, m = (np.array([size[x] for size in sizes], dtype=float) for x in (a, b))
@@ -149,6 +149,37 @@ def shape(got, want, sizes):
     return text
 
 
+def turned(got, want, sizes):
+    """A constant times a function of the right numbers."""
+    for words, change in (("one over", lambda w: 1 / w), ("the square of", np.square), ("the square root of", np.sqrt),
+                          ("the logarithm of", np.log), ("e to the power of", np.exp), ("the size of", np.abs)):
+        with np.errstate(all="ignore"):
+            other = [change(w) for w in want]
+        if all(np.isfinite(o).all() and o.size > 1 and np.ptp(o) > 0 for o in other) and (told := ratio(got, other, sizes)):
+            return told.replace("what it should be", f"{words} what it should be")
+    return None
+
+
+def ones(got, want):
+    """Of arrays of 0 and 1: too many ones, or too few."""
+    if not all(np.isin(a, (0, 1)).all() for a in (*got, *want)) or not all(w.ndim == 2 and w.any() for w in want):
+        return None
+    many, few = (sum(int((a > b).sum()) for a, b in pairs) for pairs in (zip(got, want), zip(want, got)))
+    n = sum(w.size for w in want)
+    if many and few:
+        return f"has a 1 where 0 belongs in {many} of {n} places, and a 0 where 1 belongs in {few}"
+    return (f"lets too much through: a 1 where 0 belongs, in {many} of {n} places, and all that belong" if many else
+            f"lets too little through: a 0 where 1 belongs, in {few} of {n} places; no 1 is wrong")
+
+
+def codes(got, want):
+    """Of whole numbers: by how much they are off."""
+    if not all((a == np.round(a)).all() for a in (*got, *want)) or all(np.isin(w, (0, 1)).all() for w in want):
+        return None
+    d = np.concatenate([(g - w).ravel() for g, w in zip(got, want)])
+    return f"is off by {d.min():.0f} to {d.max():.0f}, and right in {np.mean(d == 0):.0%} of the places"
+
+
 def places(got, want, sizes, inputs):
     """Right in some places and wrong in others: which."""
     wrong = [np.abs(g - w) > EXACT * max(np.abs(w[np.isfinite(w)]).max(initial=0), 1e-12) for g, w in zip(got, want)]
@@ -201,6 +232,8 @@ def rearranged(got, want, sizes):
             ("has its columns in the reverse order", lambda w: w[..., ::-1] if w.ndim > 1 else w),
             ("is the inverse order", lambda w: np.argsort(w) if w.ndim == 1 else w),
             ("is the opposite: 1 where 0 belongs, and 0 for 1 (1 minus what it should be)", lambda w: 1 - w),
+            ("is the tanh of what it should be", np.tanh),
+            ("is the sigmoid of what it should be", lambda w: 0.5 + 0.5 * np.tanh(0.5 * w)),
             ("is the logarithm of what it should be", lambda w: np.log(w)), ("is e to the power of what it should be", np.exp),
             ("is the square of what it should be", np.square), ("is the square root of what it should be", np.sqrt),
             ("is one over what it should be", lambda w: 1 / w), ("is the absolute value of what it should be", np.abs),
@@ -259,6 +292,8 @@ def fitted_to(a, shape):
     try:
         if a.ndim <= len(shape):
             yield "", np.broadcast_to(a, shape)
+        elif shape and a.shape[1:] == shape:
+            yield "the first row of ", a[0]
     except ValueError:
         pass
     if a.ndim > len(shape) or a.shape != shape:
@@ -303,7 +338,7 @@ def nearly(got, want):
 def factor(got, want, inputs):
     """Right but for a factor that is one of the quantities."""
     for name, arrays in aligned(inputs, want).items():
-        if any(np.ptp(a) < 1e-9 for a in arrays):
+        if all(np.ptp(a) < 1e-9 for a in arrays):
             continue
         for words, c in (("", 1.0), ("minus ", -1.0), ("twice ", 2.0), ("half of ", 0.5)):
             with np.errstate(all="ignore"):
@@ -314,15 +349,46 @@ def factor(got, want, inputs):
     return None
 
 
+def powers(got, want, sizes, inputs):
+    """Right but for a product of powers of one or two quantities."""
+    if not all(g.shape == w.shape and g.size > 3 for g, w in zip(got, want)):
+        return None
+    ok = [(np.abs(g) > 0) & (np.abs(w) > 0) & np.isfinite(g) for g, w in zip(got, want)]
+    if not all(k.mean() > 0.5 and np.array_equal(g == 0, w == 0) for k, g, w in zip(ok, got, want)):
+        return None
+    target = [np.log(np.abs(g[k] / w[k])) for g, w, k in zip(got, want, ok)]
+    bases = {}
+    for name, arrays in aligned(inputs, want).items():
+        if all((np.abs(a[k]) > 1e-12).all() for a, k in zip(arrays, ok)):
+            logs = [np.log(np.abs(a[k])) for a, k in zip(arrays, ok)]
+            if any(np.ptp(each) > 1e-6 for each in logs) and "^" not in name:
+                bases[name] = logs
+    for n in (1, 2):
+        for chosen in combinations(list(bases)[:40], n):
+            found = [fit([bases[name][i] for name in chosen] + [np.ones(len(t))], t, 1e-6) for i, t in enumerate(target)]
+            if any(f is None for f in found):
+                continue
+            exponents = np.array(found)[:, :n]
+            if np.ptp(exponents, axis=0).max() > 1e-5 or not np.allclose(2 * exponents[0], np.round(2 * exponents[0]), atol=1e-4):
+                continue
+            number = constant(np.exp([f[n] for f in found]), sizes)
+            if number and not np.allclose(exponents[0], 0) and np.abs(exponents).max() < 4.1:
+                told = " ".join(name if e == 1 else f"({name})^{e:g}" for name, e in zip(chosen, np.round(2 * exponents[0]) / 2) if e)
+                return f"is what it should be times {'' if number == '1' else number + ' '}{told}" + (
+                    ", but for signs" if any((np.sign(g) != np.sign(w)).any() for g, w in zip(got, want)) else "")
+    return None
+
+
 def added(got, want, sizes, inputs):
-    """Right but for one or two quantities added, each a constant times."""
+    """Right but for one to three quantities added, each a constant times."""
     gap = [g - w for g, w in zip(got, want)]
     if not all(np.isfinite(d).all() for d in gap) or sum(d.size for d in gap) < 4:
         return None
     known = {"1": [np.ones(w.shape) for w in want], "itself": list(want), **aligned(inputs, want)}
     names = [name for name, arrays in known.items() if all(np.abs(a).max() < 1e6 for a in arrays)][:70]
-    for n in (1, 2):
-        for chosen in combinations(names, n):
+    first = [name for name in names if name == "1" or " " in name.replace("the sum of ", "") or "sigma" in name][:14]
+    for n in (1, 2, 3):
+        for chosen in combinations(names if n < 3 else first, n):
             if sum(d.size for d in gap) < 3 * n or min(d.size for d in gap) < n + 1:
                 continue
             found = [fit([known[name][k] for name in chosen], d) for k, d in enumerate(gap)]
@@ -334,10 +400,14 @@ def added(got, want, sizes, inputs):
     return None
 
 
-def fit(columns, d):
+def fit(columns, d, exact=None):
     """Coefficients with which the columns add up to d, exactly; None if they cannot."""
     A, b = np.stack([c.ravel() for c in columns], axis=1), d.ravel()
-    if len(columns) == 1:
+    if len(columns) > 2 or exact:
+        c, _, rank, _ = np.linalg.lstsq(A, b, rcond=1e-9)
+        if rank < len(columns) and not exact:
+            return None
+    elif len(columns) == 1:
         norm = A[:, 0] @ A[:, 0]
         c = np.array([A[:, 0] @ b / norm]) if norm > 0 else np.zeros(1)
     else:
@@ -347,7 +417,7 @@ def fit(columns, d):
             return None
         h = A.T @ b
         c = np.array([G[1, 1] * h[0] - G[0, 1] * h[1], G[0, 0] * h[1] - G[0, 1] * h[0]]) / det
-    return c if np.abs(A @ c - b).max() <= EXACT * np.abs(b).max() else None
+    return c if np.abs(A @ c - b).max() <= (exact or EXACT * np.abs(b).max()) else None
 
 
 def sentence(names, numbers):
