@@ -88,7 +88,8 @@ def hint(names, n):
         print(f"{name}:")
         for k, text in enumerate(hints[:n]):
             print(f"  {k + 1}. {text}")
-        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints) else "  that is all there is; the docstring has the formula")
+        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints)
+              else "  that is all there is; the docstring has the formula")
     return 0
 
 
@@ -165,7 +166,8 @@ def parser():
     c.add_argument("options", nargs=argparse.REMAINDER, help="of the lesson, as --quick")
     c = commands.add_parser("report", help="a class's folders: who has what, and which mistakes are common")
     c.add_argument("folders", metavar="DIR", type=Path, nargs="+")
-    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."), help="where report.csv and report.html go (default here)")
+    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."),
+                   help="where report.csv and report.html go (default here)")
     return p
 
 

@@ -25,19 +25,26 @@ READ_AS = {  # (argument, change) -> words
     ("eps", "size"): "the sign of eps is lost",
     ("mu", "0"): "mu is not used, as if it were 0",
 }
-CHANGES = (("twice", "twice {}", lambda a: 2 * a), ("half", "half of {}", lambda a: a / 2), ("minus", "minus {}", lambda a: -a),
+CHANGES = (("twice", "twice {}", lambda a: 2 * a), ("half", "half of {}", lambda a: a / 2), ("minus", "minus {}",
+    lambda a: -a),
            ("0", "{} = 0", lambda a: 0 * a), ("1", "{} = 1", lambda a: 0 * a + 1), ("size", "|{}|", np.abs),
            ("square", "{}^2", np.square), ("log", "log |{}|", lambda a: np.log(np.abs(a))),
-           ("twice the log", "2 log |{}|", lambda a: 2 * np.log(np.abs(a))), ("exp", "e^{}", np.exp), ("root", "sqrt |{}|", lambda a: np.sqrt(np.abs(a))),
-           ("softplus", "log softplus of {}", lambda a: np.log(np.logaddexp(0, a))), ("other", "1 - {}", lambda a: 1 - a),
-           ("one over", "1/{}", lambda a: 1 / a), ("centred", "{} less its mean over the rows", lambda a: a - a.mean(axis=0)),
+           ("twice the log", "2 log |{}|", lambda a: 2 * np.log(np.abs(a))), ("exp", "e^{}", np.exp), ("root",
+               "sqrt |{}|", lambda a: np.sqrt(np.abs(a))),
+           ("softplus", "log softplus of {}", lambda a: np.log(np.logaddexp(0, a))), ("other", "1 - {}",
+               lambda a: 1 - a),
+           ("one over", "1/{}", lambda a: 1 / a), ("centred", "{} less its mean over the rows", lambda a: a
+                                                   - a.mean(axis=0)),
            ("centred all", "{} less its own mean", lambda a: a - a.mean()),
            ("first", "the first row of {} for all", lambda a: np.broadcast_to(a[:1], a.shape).copy()),
-           ("sample mean", "{} averaged over its first axis", lambda a: np.broadcast_to(a.mean(axis=0), a.shape).copy()),
+           ("sample mean", "{} averaged over its first axis", lambda a: np.broadcast_to(a.mean(axis=0),
+               a.shape).copy()),
            ("turned", "the transpose of {}", lambda a: np.ascontiguousarray(a.T)),
-           ("reversed", "{} in the reverse order", lambda a: a[::-1].copy()), ("sigmoid", "sigmoid({})", lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)),
+           ("reversed", "{} in the reverse order", lambda a: a[::-1].copy()), ("sigmoid", "sigmoid({})",
+               lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)),
            ("tanh", "tanh({})", np.tanh), ("inverse order", "the positions in {}", np.argsort),
-           ("sign", "the sign of {}", np.sign), ("first step", "{} + 1", lambda a: a + 1), ("one less", "{} - 1", lambda a: a - 1))
+           ("sign", "the sign of {}", np.sign), ("first step", "{} + 1", lambda a: a + 1), ("one less", "{} - 1",
+               lambda a: a - 1))
 
 
 LATER = "the first step is right"
@@ -139,7 +146,8 @@ def said_of(answers, blank):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
     told = (catalogued(answers, blank, group) or by_roads(answers, bad) or related(answers, group, simple_relation)
-            or by_other_arguments(answers, group) or by_another(answers, group, blank) or related(answers, group, any_relation)
+            or by_other_arguments(answers, group) or by_another(answers, group, blank) or related(answers, group,
+                any_relation)
             or by_dependence(answers, group)
             or related(answers, group, last_relation))
     if special:
@@ -257,7 +265,8 @@ def inputs_of(answers, group):
     for k in group:
         case = answers.cases[k]
         arguments = case.make()
-        numbers = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray | float | int) and not isinstance(a, bool)}
+        numbers = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray | float | int) and not isinstance(a,
+            bool)}
         found.append(numbers | (case.extra(arguments) if case.extra else {}))
     return found
 
@@ -309,8 +318,10 @@ def simple_relation(name, got, want, sizes, inputs):
             return "still has in it what was there before the call: it adds (+=) where it must overwrite"
     if all(np.isfinite(w).all() for w in want) and any(not np.isfinite(g).all() for g in got):
         return "has infinities or NaN: something overflows or is divided by 0"
-    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want, sizes)
-            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs) or relations.turned(got, want, sizes))
+    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want,
+        sizes)
+            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs) or relations.turned(got,
+                want, sizes))
 
 
 def any_relation(name, got, want, sizes, inputs):
@@ -329,7 +340,8 @@ def swapped_outputs(answers, group, wrong):
     """Two results in each other's place."""
     for a in wrong:
         for b in wrong:
-            if a < b and all(close(answers.got[k][a], answers.want[k][b]) and close(answers.got[k][b], answers.want[k][a])
+            if a < b and all(close(answers.got[k][a], answers.want[k][b]) and close(answers.got[k][b],
+                answers.want[k][a])
                              for k in group):
                 return f"{a} and {b} are in each other's place"
     return None
@@ -368,7 +380,8 @@ def by_other_arguments(answers, group):
             if gives(lambda a: {**a, name: a[name]._replace(**{field: float(change(getattr(a[name], field)))})}):
                 return f"this is the right answer for {words.format(text)} in the place of {text}"
         for other in knobs:
-            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(a[other])}), other: type(a[other])(getattr(a[name], field))}):
+            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(a[other])}),
+                                other: type(a[other])(getattr(a[name], field))}):
                 return f"{text} and {other} are in each other's place"
     for name in knobs:
         for key, words, change in CHANGES[:8] + CHANGES[-2:]:
@@ -390,7 +403,8 @@ def by_another(answers, group, blank):
             function = find(other.where)
             if len(signature_of(function).parameters) == len(answers.signature.parameters):
                 try:
-                    if all(agree(answers.cases[k].put_to(function, answers.signature), answers.got[k], 1e-6) for k in group):
+                    if all(agree(answers.cases[k].put_to(function, answers.signature), answers.got[k], 1e-6)
+                           for k in group):
                         return f"this is what {other.name} computes"
                 except Exception:  # it may not take these arguments
                     continue
@@ -415,7 +429,8 @@ def by_dependence(answers, group):
         def both(change):
             """The outputs of both functions for changed arguments, or nothing."""
             try:
-                return case.put_to(answers.student, answers.signature, change), case.put_to(answers.right, answers.signature, change)
+                return case.put_to(answers.student, answers.signature, change), case.put_to(answers.right,
+                    answers.signature, change)
             except Exception:
                 return {}, {}
 
@@ -462,7 +477,8 @@ def smallest(answers, group):
         got = answers.got[k][name]
         if not close(got, want, answers.cases[k].rtol):
             w, g = want.astype(float), got.astype(float)
-            index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))), want.shape) if want.ndim else ()
+            index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))),
+                                     want.shape) if want.ndim else ()
             at = f"[{', '.join(map(str, index))}]" if index else ""
             return f"{name}{at}: got {g[index]:.6g}, want {w[index]:.6g}"
     return ""

@@ -27,7 +27,8 @@ def write(folder, name, body):
     path, method = folder / unit_of(name).file, "    " * ("." in name)
     text = path.read_text()
     old = f"    {method}{LEFT_OUT}"
-    start = text.index(f"def {name.rpartition('.')[2]}(", text.index(f"class {name.partition('.')[0]}:") if method else 0)
+    start = text.index(f"def {name.rpartition('.')[2]}(", text.index(f"class {name.partition('.')[0]}:") if method
+                       else 0)
     new = textwrap.indent(body, f"    {method}")
     for before in (*(textwrap.indent(each[name], f"    {method}") for each in (WRONG, RIGHT) if name in each), old):
         if (place := text.find(before, start)) >= 0:
@@ -50,7 +51,8 @@ def drawn(text, path):
     figure = plt.figure(figsize=(9.2, 0.17 * len(lines) + 0.3), facecolor="#fbfaf7")
     for k, line in enumerate(lines):
         mark = line[2:4]
-        colour = "#b3401f" if mark == "- " or line.startswith("      ") and line[6:].split(":")[0] not in ("a hint", "a remark") else "#1f6f4a" if mark == "+ " else "#222222"
+        colour = "#b3401f" if mark == "- " or line.startswith("      ") and line[6:].split(":")[0] not in ("a hint",
+            "a remark") else "#1f6f4a" if mark == "+ " else "#222222"
         figure.text(0.015, 1 - (k + 1.2) / (len(lines) + 1.8), line, family="monospace", fontsize=8, color=colour,
                     weight="bold" if line.startswith("$") else "normal", va="center", parse_math=False)
     return plotting.save(figure, path)
@@ -60,14 +62,15 @@ def main(out):
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room, "mine")
         begin = said(folder, "start", folder) + "\n\n" + said(folder, "check", folder, "divergence")
-        drawn(begin, out / "workbook_start.png")
+        drawn(begin, out / "start.png")
         for name, body in WRONG.items():
             write(folder, name, body)
-        drawn(said(folder, "check", folder, *WRONG), out / "workbook_wrong.png")
+        drawn(said(folder, "check", folder, *WRONG), out / "wrong.png")
         write(folder, "kl_standard", RIGHT["kl_standard"])
-        mended = said(folder, "check", folder, "kl_standard") + "\n\n" + said(folder, "check", folder, "reparameterize", "--hint", "1")
-        drawn(mended, out / "workbook_mended.png")
+        mended = said(folder, "check", folder, "kl_standard") + "\n\n" + said(folder, "check", folder, "reparameterize",
+            "--hint", "1")
+        drawn(mended, out / "mended.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demos" / "figures"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("figures")))

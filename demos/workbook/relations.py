@@ -11,11 +11,13 @@ from demos.workbook.calls import close
 
 EXACT = 1e-6
 NUMBERS = {-1: "minus what it should be: the sign", 2: "twice what it should be", 0.5: "half of what it should be",
-           -2: "minus twice what it should be", -0.5: "minus half of what it should be", 4: "four times what it should be",
+           -2: "minus twice what it should be", -0.5: "minus half of what it should be",
+           4: "four times what it should be",
            0.25: "a quarter of what it should be", np.log(2): "log 2 times what it should be (a logarithm to base 2?)",
            1 / np.log(2): "1/log 2 times what it should be (a logarithm to base 2?)",
            1 / np.log(10): "1/log 10 times what it should be (a logarithm to base 10?)"}
-MEANING = {"N": "examples", "K": "latents or columns", "D": "features", "S": "samples", "H": "hypotheses or hidden units",
+MEANING = {"N": "examples", "K": "latents or columns", "D": "features", "S": "samples",
+           "H": "hypotheses or hidden units",
            "C": "classes or components", "M": "points", "P": "parameters", "lr": "the learning rate"}
 
 
@@ -44,9 +46,13 @@ def constant(values, sizes):
     named = {}
     for a in letters:
         n = np.array([size[a] for size in sizes], dtype=float)
-        named |= {f"1/{a}": 1 / n, a: n, f"1/{a}^2": 1 / n**2, f"{a}^2": n**2, f"sqrt({a})": n**0.5, f"1/sqrt({a})": n**-0.5,
-                  f"{a}/({a} - 1)": n / np.maximum(n - 1, 1e-9), f"({a} - 1)/{a}": (n - 1) / n, f"log {a}": np.log(np.abs(n)),
-                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"({a} - 1)": n - 1, f"({a} - 1) log 2 pi": (n - 1) * np.log(2 * np.pi), f"1/(1 - {a})": 1 / np.where(n == 1, np.inf, 1 - n),
+        named |= {f"1/{a}": 1 / n, a: n, f"1/{a}^2": 1 / n**2, f"{a}^2": n**2, f"sqrt({a})": n**0.5,
+                  f"1/sqrt({a})": n**-0.5,
+                  f"{a}/({a} - 1)": n / np.maximum(n - 1, 1e-9), f"({a} - 1)/{a}": (n - 1) / n,
+                  f"log {a}": np.log(np.abs(n)),
+                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"({a} - 1)": n - 1,
+                  f"({a} - 1) log 2 pi": (n - 1) * np.log(2 * np.pi), f"1/(1 - {a})": 1 / np.where(n == 1, np.inf,
+                      1 - n),
                   f"log(1 + {a})": np.log1p(np.abs(n)), f"1/log(1 + {a})": 1 / np.log1p(np.abs(n))}
     for a, b in permutations(letters, 2):
         n, m = (np.array([size[x] for size in sizes], dtype=float) for x in (a, b))
@@ -62,7 +68,8 @@ def constant(values, sizes):
 
 def explained(name):
     """A constant's letters in words: 1/N (N: examples)."""
-    words = [f"{a}: {MEANING[a]}" for a in MEANING if a in name.replace("log", "").replace("sqrt", "").split("/")[-1].split()
+    words = [f"{a}: {MEANING[a]}" for a in MEANING if a in name.replace("log", "").replace("sqrt",
+        "").split("/")[-1].split()
              or a in name.replace("(", " ").replace(")", " ").replace("/", " ").split()]
     return name + (f" ({', '.join(dict.fromkeys(words))})" if words else "")
 
@@ -127,7 +134,8 @@ def shape(got, want, sizes):
     name = {n: letter for letter, n in reversed(z.items())}
     text = f"has shape {letters(g.shape, z)}, want {letters(w.shape, z)}"
     if g.shape == w.shape[::-1] and g.ndim == 2:
-        return text + (": it is transposed" if close(g.T, w) else ": as if transposed (and the numbers differ also then)")
+        return text + (": it is transposed" if close(g.T, w)
+                       else ": as if transposed (and the numbers differ also then)")
     if g.size == w.size and close(g.reshape(w.shape), w):
         return text + ": the numbers are right, and only the axes are not"
     if g.ndim > w.ndim:
@@ -155,7 +163,8 @@ def turned(got, want, sizes):
                           ("the logarithm of", np.log), ("e to the power of", np.exp), ("the size of", np.abs)):
         with np.errstate(all="ignore"):
             other = [change(w) for w in want]
-        if all(np.isfinite(o).all() and o.size > 1 and np.ptp(o) > 0 for o in other) and (told := ratio(got, other, sizes)):
+        if all(np.isfinite(o).all() and o.size > 1 and np.ptp(o) > 0 for o in other) and (told := ratio(got, other,
+            sizes)):
             return told.replace("what it should be", f"{words} what it should be")
     return None
 
@@ -201,8 +210,10 @@ def places(got, want, sizes, inputs):
                         ("below the diagonal", lambda s: np.tril(np.ones(s, bool), -1) if len(s) == 2 else None),
                         ("off the diagonal", lambda s: ~np.eye(*s, dtype=bool) if len(s) == 2 else None),
                         ("in the first row", lambda s: at(s, 0, 0)), ("in the last row", lambda s: at(s, 0, -1)),
-                        ("but in the first row", lambda s: not_at(s, 0, 0)), ("but in the last row", lambda s: not_at(s, 0, -1)),
-                        ("in the first column", lambda s: at(s, -1, 0)), ("in the last column", lambda s: at(s, -1, -1)),
+                        ("but in the first row", lambda s: not_at(s, 0, 0)), ("but in the last row",
+                            lambda s: not_at(s, 0, -1)),
+                        ("in the first column", lambda s: at(s, -1, 0)), ("in the last column",
+                            lambda s: at(s, -1, -1)),
                         ("but in the first column", lambda s: not_at(s, -1, 0)),
                         ("but in the last column", lambda s: not_at(s, -1, -1))):
         masks = [rule(w.shape) if w.ndim else None for w in wrong]
@@ -210,7 +221,8 @@ def places(got, want, sizes, inputs):
             return f"is wrong {words} and right elsewhere"
     rows = [w.reshape(len(w), -1).any(axis=1) if w.ndim else w for w in wrong]
     first = [int(r.argmax()) if r.any() else 0 for r in rows]
-    if all(w.ndim and len(w) > 2 for w in wrong) and len(set(first)) == 1 and 0 < first[0] and all(r[first[0]:].all() for r in rows):
+    if all(w.ndim and len(w) > 2 for w in wrong) and len(set(first)) == 1 and 0 < first[0] and all(r[first[0]:].all()
+        for r in rows):
         return f"is right in its first {first[0]} rows and wrong from then on"
     return None
 
@@ -228,13 +240,15 @@ def not_at(shape, axis, index):
 def rearranged(got, want, sizes):
     """The right numbers in other places, or a function of them."""
     for words, change in (
-            ("is transposed", lambda w: w.T if w.ndim == 2 else w), ("is in the reverse order", lambda w: w[::-1] if w.ndim else w),
+            ("is transposed", lambda w: w.T if w.ndim == 2 else w), ("is in the reverse order",
+                                                                     lambda w: w[::-1] if w.ndim else w),
             ("has its columns in the reverse order", lambda w: w[..., ::-1] if w.ndim > 1 else w),
             ("is the inverse order", lambda w: np.argsort(w) if w.ndim == 1 else w),
             ("is the opposite: 1 where 0 belongs, and 0 for 1 (1 minus what it should be)", lambda w: 1 - w),
             ("is the tanh of what it should be", np.tanh),
             ("is the sigmoid of what it should be", lambda w: 0.5 + 0.5 * np.tanh(0.5 * w)),
-            ("is the logarithm of what it should be", lambda w: np.log(w)), ("is e to the power of what it should be", np.exp),
+            ("is the logarithm of what it should be", lambda w: np.log(w)), ("is e to the power of what it should be",
+                np.exp),
             ("is the square of what it should be", np.square), ("is the square root of what it should be", np.sqrt),
             ("is one over what it should be", lambda w: 1 / w), ("is the absolute value of what it should be", np.abs),
             ("is what it should be, cut off at 0 from below", lambda w: np.maximum(w, 0)),
@@ -246,7 +260,8 @@ def rearranged(got, want, sizes):
             ("is cumulated over the rows", lambda w: np.cumsum(w, axis=0) if w.ndim else w),
             ("is not normalised: divided by its sum along the last axis it is right", -1),
             ("is not normalised: divided by its sum along the first axis it is right", 0),
-            ("is normalised to the sum 1, which it must not be", lambda w: w / w.sum(axis=-1, keepdims=True) if w.ndim else w),
+            ("is normalised to the sum 1, which it must not be", lambda w: w / w.sum(axis=-1, keepdims=True) if w.ndim
+             else w),
             ("has every row shifted by one", lambda w: np.roll(w, 1, axis=0) if w.ndim else w),
             ("has every row shifted by one", lambda w: np.roll(w, -1, axis=0) if w.ndim else w)):
         with np.errstate(all="ignore"):
@@ -279,10 +294,13 @@ def quantities(inputs):
             elif name.startswith("log"):
                 known |= {f"e^{name}": np.exp(a)}
             else:
-                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a, f"1 + {name}": 1 + a, f"e^{name}": np.exp(a),
-                          f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a), f"log({name})": np.log(a),
+                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a,
+                          f"1 + {name}": 1 + a, f"e^{name}": np.exp(a),
+                          f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a),
+                          f"log({name})": np.log(a),
                           f"tanh({name})": np.tanh(a), f"sigmoid({name})": 0.5 + 0.5 * np.tanh(0.5 * a),
-                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a, f"{name} (1 - {name})": a * (1 - a),
+                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a,
+                          f"{name} (1 - {name})": a * (1 - a),
                           f"sigmoid'({name})": 0.25 - 0.25 * np.tanh(0.5 * a) ** 2}
     return {name: a for name, a in known.items() if np.isfinite(a).all()}
 
@@ -365,15 +383,18 @@ def powers(got, want, sizes, inputs):
                 bases[name] = logs
     for n in (1, 2):
         for chosen in combinations(list(bases)[:40], n):
-            found = [fit([bases[name][i] for name in chosen] + [np.ones(len(t))], t, 1e-6) for i, t in enumerate(target)]
+            found = [fit([bases[name][i] for name in chosen] + [np.ones(len(t))], t, 1e-6) for i,
+                     t in enumerate(target)]
             if any(f is None for f in found):
                 continue
             exponents = np.array(found)[:, :n]
-            if np.ptp(exponents, axis=0).max() > 1e-5 or not np.allclose(2 * exponents[0], np.round(2 * exponents[0]), atol=1e-4):
+            if np.ptp(exponents, axis=0).max() > 1e-5 or not np.allclose(2 * exponents[0], np.round(2 * exponents[0]),
+                atol=1e-4):
                 continue
             number = constant(np.exp([f[n] for f in found]), sizes)
             if number and not np.allclose(exponents[0], 0) and np.abs(exponents).max() < 4.1:
-                told = " ".join(name if e == 1 else f"({name})^{e:g}" for name, e in zip(chosen, np.round(2 * exponents[0]) / 2) if e)
+                told = " ".join(name if e == 1 else f"({name})^{e:g}" for name, e in zip(chosen,
+                    np.round(2 * exponents[0]) / 2) if e)
                 return f"is what it should be times {'' if number == '1' else number + ' '}{told}" + (
                     ", but for signs" if any((np.sign(g) != np.sign(w)).any() for g, w in zip(got, want)) else "")
     return None
@@ -424,7 +445,8 @@ def sentence(names, numbers):
     """What an addend of one or two quantities says."""
     def term(name, number):
         number = "" if number == "1" else "-" if number == "-1" else number + " "
-        return f"{number}{name}" if name != "1" else (number.strip() or "1").replace("-", "-1") if number in ("", "-") else number.strip()
+        return f"{number}{name}" if name != "1" else (number.strip() or "1").replace("-", "-1") if number in ("",
+            "-") else number.strip()
     told = " + ".join(term(name, number) for name, number in zip(names, numbers)).replace("+ -", "- ")
     extra = ""
     if len(names) == 2 and "itself" not in names and numbers[0].lstrip("-") == numbers[1].lstrip("-") and (
