@@ -117,9 +117,9 @@ class Torch:
         self.adam.step()
         return loss.item(), grad, np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
 
-    def step(self, rows):
+    def step(self, rows, eps=None):
         self.adam.zero_grad()
-        self.loss(self.X[self.torch.from_numpy(rows)]).backward()
+        self.loss(self.X[self.torch.from_numpy(rows)], eps).backward()
         self.adam.step()
 
     def finish(self):
