@@ -13,7 +13,7 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 
 With --data DIR it does the same on MNIST-format files, on 10,000 of them and with the same settings.
 Takes about 45 s, on 60,000 images about 5 min. Writes autoregressive_log_prob, autoregressive_samples,
-autoregressive_completions, autoregressive_time (.png).
+autoregressive_completions, autoregressive_time, autoregressive_masks (.png).
 """
 from time import perf_counter
 
@@ -23,6 +23,7 @@ import scratchvae as sv
 from demos import run_as_command
 from demos.judgement import Finding
 from demos.lesson import Mean
+from demos.mask_picture import masks_figure
 from demos.vae import independent_pixels
 from scratchvae import plotting
 
@@ -54,6 +55,7 @@ def run(lesson):
                callbacks=[sv.EarlyStopping(60, **monitor), sv.LearningRateDecay(), lesson.progress(label)])
         return model
 
+    lesson.save(masks_figure(), "autoregressive_masks")
     pixels = np.arange(D)
     orders = {"raster": pixels, "reversed": pixels[::-1], "by column": pixels.reshape(images.shape).T.ravel(),
               "random": lesson.rng(20).permutation(D)}
