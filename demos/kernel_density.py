@@ -19,7 +19,7 @@ from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
 FLIPS, WIDTHS = np.geomspace(1e-3, 0.4, 14), np.geomspace(0.05, 2.0, 9)     # h and s to choose from
-SIDES = 2, 4, 8, 16, 28
+SIDES = 2, 4, 8, 16, 20
 
 
 def kernels(lesson):
@@ -75,8 +75,8 @@ def one_run(lesson, parts, pixels, shape, run):
     joint = log_mean_exp(of_pixels("test", h_both) + of_numbers("test", s), axis=1)
     rng = lesson.rng(700 + run)
     fvbn = sv.FVBN(D, l2=1e-3, rng=rng)
-    sv.fit(fvbn, x["train"], epochs=lesson.pick(60, 2), batch_size=64, optimizer=sv.Adam(1e-2), rng=rng, valid=x["valid"],
-           callbacks=[sv.EarlyStopping(8, monitor="log_prob"), lesson.progress(f"FVBN, {D} pixels, run {run + 1}")])
+    sv.fit(fvbn, x["train"], epochs=lesson.pick(25, 2), batch_size=64, optimizer=sv.Adam(1e-2), rng=rng, valid=x["valid"],
+           callbacks=[sv.EarlyStopping(8, monitor="log_prob"), sv.LearningRateDecay(0.1), lesson.progress(f"FVBN, {D} pixels, run {run + 1}")])
     by_fvbn, given = fvbn.log_prob(x["test"]).astype(np.float64), regression(x, c)
     return {"independent": independent_pixels(x["train"], x["test"]), "FVBN": by_fvbn,
             "kernels": log_mean_exp(of_pixels("test", h), axis=1), "h": h,
