@@ -19,8 +19,7 @@ from demos.lesson import Mean
 from demos.trained import digit_vae, look, on_a_finer_grid, on_own_grids
 from scratchvae import plotting
 
-NAMES = {"importance": "importance, r = q", "widened": "q widened by 1.5", "defensive": "9 parts q, 1 part prior",
-         "prior": "prior"}
+NAMES = {"importance": "q", "widened": "q, 1.5 times as wide", "defensive": "9 parts q, 1 prior", "prior": "prior"}
 
 
 def run(lesson):
@@ -75,11 +74,11 @@ def estimators(lesson, X, references, unsure, n_samples):
                       "ess, median": float(np.median(ess)), "ess, worst 1 %": float(np.percentile(ess, 1)),
                       "outside": outside}
             numbers[model, method] = number
-            rows.append((model, name, *(f"{n:.1f}" if "ess" in key else f"{n:.3f}" if isinstance(n, float) else n
+            rows.append((model.split()[0], name, *(f"{n:.1f}" if "ess" in key else f"{n:.3f}" if isinstance(n, float) else n
                                         for key, n in number.items() if key != "ess")))
     lesson.table(f"log p(x) of {len(X)} test images with {n_samples} samples, minus the reference, nats (+- over "
                  "images)",
-                 ["model", "proposal", "mean error", "|error|: mean", "median", "worst 1 %", "ess: median", "worst 1 %",
+                 ["latents", "proposal", "mean error", "|error|: mean", "median", "worst 1 %", "ess: median", "worst 1 %",
                   "> 3 errors"], rows)
     small, large = numbers["2 latents", "prior"], numbers["16 latents", "prior"]
     plain, mixed = numbers["2 latents", "importance"], numbers["2 latents", "defensive"]

@@ -19,7 +19,7 @@ from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
 FLIPS, WIDTHS = np.geomspace(1e-3, 0.4, 14), np.geomspace(0.05, 2.0, 9)     # h and s to choose from
-SIDES = 2, 4, 8, 16, 20
+SIDES = 2, 4, 8, 16
 
 
 def kernels(lesson):
@@ -41,7 +41,7 @@ def kernels(lesson):
                  f"test images, nats (+- over images and {n_runs} runs, each with other training images)",
                  ["D", "independent", "kernels", "FVBN", "kernels - FVBN", "flip h", "images that count"],
                  [(D, *(Finding.of(v[key]) for key in ("independent", "kernels", "FVBN")), apart[D],
-                   float(v["h"].mean()), f"{np.median(v['count']):.1f}") for D, v in alone.items()])
+                   f"{v['h'].mean():.3f}", f"{np.median(v['count']):.1f}") for D, v in alone.items()])
     lesson.say(many_pixels(apart))
     lesson.table(f"Mixed variables: D binary pixels and {len(MOMENTS)} continuous moments c of the whole image "
                  "(mean row and column, spreads, slant), log densities in nats",
