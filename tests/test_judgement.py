@@ -95,6 +95,9 @@ def three(sentence):
     (lambda f: few_labels.verdict("PCA", {10: f, 20: NONE}), ["PCA: better than a random start at 10 labels",
                                                             "no clear difference from a random start at any size",
                                                             "PCA: worse at 10 labels"]),
+    (lambda f: few_labels.better_features({10: f, 20: NONE}), [
+        "clearly better at 10, clearly worse nowhere", "clearly better nowhere, clearly worse nowhere",
+        "clearly better nowhere, clearly worse at 10"]),
     (lambda f: vae.learned(f, Mean(6.0, 0.1), UP), ["it has learned which pixels go together",
                                                     "above, no clear difference: its bound does not show",
                                                     "nats below: its bound does not show"]),
