@@ -78,7 +78,8 @@ def run(lesson):
     return {"log_prob": {name: Finding.of(values) for name, values in log_p.items()}, "differences": differences,
             "by_order": {f"{kind}, {name}": Finding.of(values) for kind, named in by_order.items()
                          for name, values in named.items()},
-            "completed": {way: Mean.of(agree) for way, agree in completed.items()}, "seconds": seconds, "kernels": kernels(lesson)}
+            "completed": {way: Mean.of(agree) for way, agree in completed.items()}, "seconds": seconds,
+            "kernels": kernels(lesson)}
 
 
 def densities(lesson, train, test, fvbn, single, several, vae):

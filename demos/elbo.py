@@ -194,7 +194,8 @@ def why_unlike(nodes, training, against, few):
     return (f"An output unlike the input: too few code nodes, or too little training? 8 codes instead of 2 take "
             f"{nodes} off the error ({nodes.words('better', 'worse')}), training beyond {few} epochs takes "
             f"{training} off that of 8 codes ({training.words('better', 'worse')}). "
-            + against.words("8 codes hardly trained lose more than 2 well trained: the error alone does not tell which.",
+            + against.words("8 codes hardly trained lose more than 2 well trained: the error alone does not tell "
+                            "which.",
                             "8 codes hardly trained still lose less than 2 well trained.",
                             "8 codes hardly trained and 2 well trained: no clear difference, so the error alone does "
                             "not tell which.") + "\n")

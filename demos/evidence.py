@@ -56,8 +56,8 @@ def reference(lesson, vae, X, n):
         f"{np.median(unsure):.3f} nats for the median image, {unsure.max():.2f} for the worst, "
         f"of the mean {np.sqrt(np.sum(unsure**2)) / len(X):.0e}. Its halves differ by {np.median(apart):.3f} nats for "
         f"the median image and by {apart.max():.2f} for the worst, and by more than three of their errors for "
-        f"{np.sum(apart > 3 * np.hypot(*errors))} of {len(X)}. The last column of the table counts the reference's error "
-        "beside the estimate's own.")
+        f"{np.sum(apart > 3 * np.hypot(*errors))} of {len(X)}. The last column of the table counts the reference's "
+        "error beside the estimate's own.")
 
 
 def estimators(lesson, X, references, unsure, n_samples):
@@ -74,12 +74,13 @@ def estimators(lesson, X, references, unsure, n_samples):
                       "ess, median": float(np.median(ess)), "ess, worst 1 %": float(np.percentile(ess, 1)),
                       "outside": outside}
             numbers[model, method] = number
-            rows.append((model.split()[0], name, *(f"{n:.1f}" if "ess" in key else f"{n:.3f}" if isinstance(n, float) else n
-                                        for key, n in number.items() if key != "ess")))
+            rows.append((model.split()[0], name, *(
+                f"{n:.1f}" if "ess" in key else f"{n:.3f}" if isinstance(n, float) else n
+                for key, n in number.items() if key != "ess")))
     lesson.table(f"log p(x) of {len(X)} test images with {n_samples} samples, minus the reference, nats (+- over "
                  "images)",
-                 ["latents", "proposal", "mean error", "|error|: mean", "median", "worst 1 %", "ess: median", "worst 1 %",
-                  "> 3 errors"], rows)
+                 ["latents", "proposal", "mean error", "|error|: mean", "median", "worst 1 %", "ess: median",
+                  "worst 1 %", "> 3 errors"], rows)
     small, large = numbers["2 latents", "prior"], numbers["16 latents", "prior"]
     plain, mixed = numbers["2 latents", "importance"], numbers["2 latents", "defensive"]
     apart = {(model, method): Finding.of(sizes[model, method] - sizes[model, "importance"])
@@ -118,8 +119,8 @@ def too_often(beyond, n, expected=0.0027):
 
     off = [f"{name} ({count})" for name, count in beyond.items() if chance(count) < 0.05 / len(beyond)]
     return ("An estimate's own standard error knows only of what its samples found. With Gaussian errors "
-            f"{n * expected:.1f} of {n} images would be off by more than three. Clearly more are, beyond what chance gives "
-            f"once in 20 such tables: {listing(off)}.\n")
+            f"{n * expected:.1f} of {n} images would be off by more than three. Clearly more are, beyond what chance "
+            f"gives once in 20 such tables: {listing(off)}.\n")
 
 
 def samples_figure(lesson, X, references):

@@ -45,7 +45,8 @@ def run(lesson):
         for name, kind, how in (("AE", sv.Autoencoder, {}), ("VAE", sv.VAE, {}),
                                 ("denoising AE", sv.Autoencoder, {"noise": 0.3, "corruption": "masking"})):
             rng = lesson.rng(10 * seed)
-            model = encoders[name] = kind(train.shape[1], (WIDTH,), WIDTH, observation=sv.CrossEntropy(), rng=rng, **how)
+            model = encoders[name] = kind(train.shape[1], (WIDTH,), WIDTH, observation=sv.CrossEntropy(), rng=rng,
+                                          **how)
             sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(1e-3), rng=rng,
                    callbacks=[lesson.progress(f"{name}, seed {seed}")])
             features[f"{name}, frozen"] = (lambda X, vae=model: vae.encode(X)[0]) if name == "VAE" else model.encode
@@ -62,7 +63,8 @@ def run(lesson):
                     right.setdefault((name, size), np.empty((n_seeds, n_draws, len(test)), bool))[seed, draw] = (
                         found == test_labels)
 
-    methods = [RANDOM, *(f"{name}, {how}" for how in ("fine-tuned", "frozen") for name in ("AE", "denoising AE", "VAE")),
+    methods = [RANDOM,
+               *(f"{name}, {how}" for how in ("fine-tuned", "frozen") for name in ("AE", "denoising AE", "VAE")),
                "linear on pixels", "linear on PCA", "1 nearest neighbour"]
     # the draws of one seed share an encoder, so a seed is one measurement
     percent = {key: 100 * r.mean(axis=1) for key, r in right.items()}                                 # (n_seeds, N)
@@ -146,8 +148,8 @@ def verdict(method, gains):
 def better_features(against):
     """Whether a VAE's features are better than an autoencoder's. against : number of labels -> Finding of the points
     that a linear model gains on them."""
-    return ("Are a VAE's features better? A linear model on its mu minus one on the codes of an autoencoder of the same "
-            "shape: " + ", ".join(f"{d} points at {n} labels" for n, d in against.items())
+    return ("Are a VAE's features better? A linear model on its mu minus one on the codes of an autoencoder of the "
+            "same shape: " + ", ".join(f"{d} points at {n} labels" for n, d in against.items())
             + f"; clearly better {where(against, 1, 'at {}')}, clearly worse {where(against, -1, 'at {}')}.")
 
 
