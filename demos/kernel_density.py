@@ -38,7 +38,8 @@ def kernels(lesson):
     apart = {D: Finding.of(v["kernels"] - v["FVBN"]) for D, v in alone.items()}
     told = {D: Finding.of(v["kernels, c"] - v["regression, c"]) for D, v in alone.items()}
     lesson.table(f"Kernels on the middle D pixels of {len(parts[0]['train'])} training images: log p(x) of "
-                 f"{len(parts[0]['test'])} test images, nats (+- over images and {n_runs} runs, each with other training images)",
+                 f"{len(parts[0]['test'])} test images, nats (+- over images and {n_runs} runs, each with other "
+                 "training images)",
                  ["D", "independent", "kernels", "FVBN", "kernels - FVBN", "flip h", "images that count"],
                  [(D, *(Finding.of(v[key]) for key in ("independent", "kernels", "FVBN")), apart[D],
                    f"{v['h'].mean():.3f}", f"{np.median(v['count']):.1f}") for D, v in alone.items()])
@@ -94,8 +95,8 @@ def many_pixels(apart):
             f"({apart[few].words('better', 'worse')}), {apart[many]} with {many} "
             f"({apart[many].words('better', 'worse')}). Clearly worse {where(apart, -1, 'with {} pixels')}, clearly "
             f"better {where(apart, 1, 'with {} pixels')}."
-            + " As D grows every image is far from every other, and one h for all pixels must serve what varies and what "
-            "never does." * (apart[many].sign() < 0) + "\n")
+            + " As D grows every image is far from every other, and one h for all pixels must serve what varies and "
+            "what never does." * (apart[many].sign() < 0) + "\n")
 
 
 def mixed(told):
