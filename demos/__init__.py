@@ -5,7 +5,7 @@ import sys
 
 # In reading order.
 LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check", "step",
-           "latent_space", "unfolding", "elbo", "reparameterization", "vae", "explore", "evidence", "posterior",
+           "latent_space", "unfolding", "toy", "elbo", "reparameterization", "vae", "explore", "evidence", "posterior",
            "observation", "autoregressive", "mu_law", "mistakes", "speed")
 
 # The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With

@@ -70,7 +70,7 @@ def _model(cls, *sizes, scale=0.4, **how):
     return model
 
 
-def _coded(cls, observation, binary=False, **how):
+def _coded(cls, observation, binary=False, labels=None, **how):
     """An autoencoder, VAE or IWAE, its data and its noise: N, D, H, K all different."""
     rng = np.random.default_rng(5)
     x = rng.random((4, 5))
@@ -78,7 +78,8 @@ def _coded(cls, observation, binary=False, **how):
         x = np.round(x * (observation.n_levels - 1)) / (observation.n_levels - 1)
     how = {"hidden": (3,), "n_latent": 2, "activation": "tanh", "observation": observation, **how}
     shape = (4, 5) if cls is sv.Autoencoder else (3, 4, 2)
-    return _model(cls, 5, **how), (np.round(x) if binary else x,), {"eps": rng.standard_normal(shape)}
+    data = (np.round(x) if binary else x, *([] if labels is None else [labels]))
+    return _model(cls, 5, **how), data, {"eps": rng.standard_normal(shape)}
 
 
 def _binary(cls, **how):
@@ -93,6 +94,7 @@ GRADIENTS = {
     "VAE, grey": lambda: _coded(sv.VAE, sv.ContinuousBernoulli()),
     "VAE, Gaussian": lambda: _coded(sv.VAE, sv.Gaussian("shared")),
     "VAE, levels": lambda: _coded(sv.VAE, sv.DiscretizedLogistic(5)),
+    "VAE, labels": lambda: _coded(sv.VAE, sv.Bernoulli(), binary=True, labels=np.array([0, 2, 1, 2]), n_classes=3),
     "IWAE": lambda: _coded(sv.IWAE, sv.Bernoulli(), binary=True),
     "autoencoder": lambda: _coded(sv.Autoencoder, sv.Gaussian(0.3), noise=0.4),
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
@@ -323,8 +325,7 @@ MISTAKES = (
         ("nn.callbacks:EarlyStopping.epoch_end", "self.best_theta[:] = run", "self.best_theta = run"),
     ], "test_callbacks.check_early_stopping", "VAE", "nothing: the model is the last one, not the best"),
     Mistake("training", "data that are drawn every epoch, drawn once", [
-        ("nn.examples:Drawn.of_epoch", "first, self.first = self.first, None", "first = self.first"),
-        ("nn.examples:Drawn.of_epoch", "del first\n            return self.draw(run.rng)", "return first"),
+        ("nn.examples:Drawn.of_epoch", "self.now = None", "return self.now"),
     ], "test_examples.check_new_every_epoch", "VAE", "a better training loss, and a worse one on new data"),
     Mistake("training", "labels that stay in their order when rows are read in another", [
         ("nn.examples:ByRow.take", "labels[rows[order]]", "labels[rows]"),
@@ -351,11 +352,17 @@ MISTAKES = (
         ("models.pca:from_covariance", "centred = X[rows] - mean", "centred = X[rows]"),
     ], "test_pca.check_covariance_agrees", None, "nothing, where the other solver is what is tested"),
     Mistake("PCA", "variances with the denominator N", [
-        ("models.pca:PCA.fit", "S**2 / (N - 1)", "S**2 / N"),
+        ("models.pca:PCA._described", "S**2 / (seen.n - 1)", "S**2 / seen.n"),
     ], "test_pca.check_against_eigenvectors", None, "nothing, for large N"),
     Mistake("PCA", "codes of data from which the mean was not taken", [
         ("models.pca:PCA.transform", "(X[rows] - self.mean_)", "X[rows]"),
     ], "test_pca.check_identities", None, "a reconstruction that is off by the mean"),
+    Mistake("PCA", "codes whitened by the variance, not by its root", [
+        ("models.pca:PCA._scale", "np.sqrt(self.explained_variance_)", "self.explained_variance_"),
+    ], "test_pca.check_whitened", None, "codes on different scales, which was to be mended"),
+    Mistake("PCA", "rows in parts, the difference of the parts' means forgotten", [
+        ("models.pca:joined", "np.sqrt(seen.n * m / n) * d[None]", "0 * d[None]"),
+    ], "test_pca.check_partial_fit", None, "nothing on shuffled rows; too little variance on sorted ones"),
     Mistake("kernel PCA", "a kernel matrix that is not centred", [
         ("models.kernel_pca:centred", "return K - K.mean(axis=1, keepdims=True) - rows + mean", "return K"),
     ], "test_kernel_pca.check_centring", None, "the first component says how near the middle a point is"),
@@ -366,16 +373,28 @@ MISTAKES = (
         ("models.kernel_pca:KernelPCA.transform", "np.sqrt(self.eigenvalues_)", "self.eigenvalues_"),
     ], "test_kernel_pca.check_training_points", None, "new points huddle at the origin"),
     Mistake("probabilistic PCA", "the noise not subtracted: W_j = sqrt(l_j) V_j", [
-        ("models.probabilistic_pca:ProbabilisticPCA.fit", "variance[:K] - self.noise_variance_", "variance[:K]"),
+        ("models.probabilistic_pca:ProbabilisticPCA.fit", "variance[:K] - v", "variance[:K]"),
     ], "test_probabilistic_pca.check_fit", None, "a likelihood slightly below the maximum"),
     Mistake("probabilistic PCA", "the denominator N - 1 in a maximum likelihood", [
-        ("models.probabilistic_pca:ProbabilisticPCA.fit", "S**2 / N", "S**2 / (N - 1)"),
+        ("models.probabilistic_pca:ProbabilisticPCA.fit", "_**2 / N", "_**2 / (N - 1)"),
     ], "test_probabilistic_pca.check_fit", None, "nothing, for large N"),
+    Mistake("probabilistic PCA", "missing values: an E step that takes its means for the latents themselves", [
+        ("models.missing_values:em_step", "A[:, :K, :K] += C", "A[:, :K, :K] += 0 * C"),
+    ], "test_missing_values.check_without_gaps_it_is_the_closed_form", None, "a likelihood that falls at last"),
+    Mistake("probabilistic PCA", "missing values: an M step whose noise is shared with values that are not there", [
+        ("models.missing_values:em_step", "rows.seen.sum() for rows", "rows.seen.size for rows"),
+    ], "test_missing_values.check_turn", None, "noise too small, by the share of what is missing"),
+    Mistake("probabilistic PCA", "missing values: an M step whose noise forgets that z is uncertain", [
+        ("models.missing_values:em_step", "(squares + np.einsum(", "(squares + 0 * np.einsum("),
+    ], "test_missing_values.check_fit_is_a_maximum", None, "noise too small; imputed values that trust too few pixels"),
+    Mistake("probabilistic PCA", "missing values: taken as the mean, not as missing, by the posterior", [
+        ("models.missing_values:observed_posterior", "np.float64(rows.seen[rows.first])", "np.ones((len(rows.first), D))"),
+    ], "test_missing_values.check_marginal_and_conditional", None, "codes drawn to 0, the more the more is missing"),
     Mistake("probabilistic PCA", "a posterior covariance without the noise", [
-        ("models.probabilistic_pca:linear_posterior", "(U * (variance / along))", "(U * (1 / along))"),
+        ("models.linear_gaussian:linear_posterior", "(U * (variance / along))", "(U * (1 / along))"),
     ], "test_probabilistic_pca.check_posterior", None, "nothing; every code's uncertainty is wrong by one factor"),
     Mistake("probabilistic PCA", "a log-determinant with D, not D - K, noises", [
-        ("models.probabilistic_pca:linear_log_prob", "(D - len(S)) * np.log(variance)", "D * np.log(variance)"),
+        ("models.linear_gaussian:spiked_log_prob", "(D - K) * np.log(variance)", "D * np.log(variance)"),
     ], "test_probabilistic_pca.check_log_prob", None,
         "a likelihood off by a constant; a bad v, where v is fitted"),
     # ---- autoencoder, VAE and its bounds
@@ -413,28 +432,47 @@ MISTAKES = (
     Mistake("VAE", "new images from uniform z", [
         ("models.vae:VAE.sample", ".standard_normal((", ".random(("),
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
+    Mistake("conditional VAE", "the label given to the encoder alone", [
+        ("models.vae:VAE.forward", "joined(z, labels, self.n_classes)", "joined(z, 0 * labels, self.n_classes)"),
+    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever is asked for, any digit is drawn"),
+    Mistake("conditional VAE", "the one-hot code of the class before", [
+        ("models.labels:joined", "[labels]", "[labels - 1]"),
+    ], "test_conditional.check_given", "VAE, labels", "nothing, until one class is taken out of the whole: it is another"),
+    Mistake("conditional VAE", "the gradient of the label's rows dropped, for labels are constants", [
+        (f"{VAE}.through_z", "        return reparameterize_grad", "        self.decoder.layers[0].dW[K:] = 0\n"
+         "        return reparameterize_grad"),
+    ], "test_conditional.check_gradients", "VAE, labels", "digits of all classes look alike: their codes are never learned"),
+    Mistake("conditional VAE", "the derivative of the one-hot code taken for that of z", [
+        (f"{VAE}.through_z", "[:, :K]", "[:, -K:]"),
+    ], "test_conditional.check_gradients", "VAE, labels", "a KL that goes to 0: the encoder hears nothing of z"),
+    Mistake("conditional VAE", "p(y given x) without p(y)", [
+        ("analysis.class_posterior:class_posterior", "np.log(prior) + log_likelihood", "log_likelihood"),
+    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; rare ones are found too often"),
+    Mistake("conditional VAE", "p(x) as the mean over classes, not the sum", [
+        ("analysis.class_posterior:class_posterior", " + np.log(vae.n_classes)", ""),
+    ], "test_conditional.check_class_posterior", None, "probabilities of the classes that add up to their number"),
     Mistake("multi-sample bound", "the mean of logs for the log of the mean", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "log_w.mean(), log_w_true"),
-        ("models.vae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
+        ("models.iwae:IWAE.forward_backward", "shares(log_w)", "shares(0 * log_w)"),
     ], "test_iwae.check_bound_by_the_definition", "IWAE", "nothing: it is the ELBO, and more samples do not help"),
     Mistake("multi-sample bound", "a sum over the samples where the mean belongs", [
-        ("models.vae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
+        ("models.iwae:IWAE._bound_terms", "log_mean_exp(log_w).mean(), log_mean_exp(log_w_true)",
          "np.logaddexp.reduce(log_w).mean(), np.logaddexp.reduce(log_w_true)"),
     ], "test_iwae.check_equal_samples", "IWAE", "the same training, a bound log S nats too high"),
     Mistake("multi-sample bound", "log q's gradient without its -1/2", [
-        ("models.vae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dlog_var -= 0.5 * self.beta / N", "pass"),
     ], "test_iwae.check_iwae_gradients", "IWAE", "nothing holds q wide: sigma shrinks, and the bound with it"),
     Mistake("multi-sample bound", "dlog p(z)/dz forgotten", [
-        ("models.vae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
+        ("models.iwae:IWAE.forward_backward", "dz += self.beta / N * share[:, :, None] * z", "pass"),
     ], "test_iwae.check_one_sample_is_the_elbo", "IWAE",
         "the bound rises, turns, and falls as codes move away"),
     Mistake("multi-sample bound", "weights normalised over examples, not samples", [
         ("probability.log_space:shares", "w / w.sum(axis=0)", "w * len(w) / w.sum()"),
     ], "test_iwae.check_equal_samples", "IWAE", "it learns, from the easy examples above all"),
     Mistake("multi-sample bound", "the first block's noise for every block of rows", [
-        ("models.vae:IWAE.evaluate", "(x[block], eps[:, block])", "(x[block], eps[:, :len(x[block])])"),
-        ("models.vae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
+        ("models.iwae:IWAE.evaluate", "eps[:, block], None", "eps[:, :len(x[block])], None"),
+        ("models.iwae:IWAE.evaluate", "log_var, eps[:, block])", "log_var, eps[:, :len(made.z[0])])"),
     ], "test_iwae.check_blocks_of_rows", "IWAE", "nothing; a bound that scatters more than it says"),
     Mistake("multi-sample bound", "a standard error with the denominator R, not R - 1", [
         ("analysis.evidence:multi_sample_bound", "std(axis=0, ddof=1)", "std(axis=0)"),

@@ -15,7 +15,8 @@ from demos import run_as_command
 from demos.trained import SIDES, digit_vae, joined, look, on_a_finer_grid, on_own_grids
 from scratchvae import plotting
 from scratchvae.analysis import elbo
-from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_vae
+from scratchvae.models.linear_gaussian import linear_log_prob
+from scratchvae.models.probabilistic_pca import linear_decoder, linear_vae
 
 COLOURS = {"log p(x)": plotting.COLOURS["truth"], "ELBO": plotting.COLOURS["VAE"],
            **dict(zip(("reconstruction", "KL(q || prior)", "KL(q || posterior)"), plotting.OTHER_COLOURS[1:]))}

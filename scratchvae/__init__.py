@@ -22,19 +22,21 @@ from scratchvae.models.pca import PCA
 from scratchvae.models.kernel_pca import KernelPCA
 from scratchvae.models.autoencoder import Autoencoder
 from scratchvae.models.classifier import Classifier
-from scratchvae.models.vae import IWAE, VAE
+from scratchvae.models.iwae import IWAE
+from scratchvae.models.vae import VAE
 from scratchvae.models.probabilistic_pca import ProbabilisticPCA
 from scratchvae.models.fvbn import FVBN
 from scratchvae.models.made import MADE
 from scratchvae.analysis.evidence import Proposal, log_evidence, multi_sample_bound, standard_error
+from scratchvae.analysis.class_posterior import class_posterior
 from scratchvae.analysis.posterior import grid_log_evidence, grid_posterior, latent_grid, optimize_q
 from scratchvae.analysis.aggregate import active_units, aggregate_kl
-from scratchvae.analysis import latent_space
+from scratchvae.analysis import factors, latent_space
 from scratchvae.analysis.gaussian_mixture import GaussianMixture
 from scratchvae.analysis.gradient_estimators import pathwise_gradient, score_function_gradient
 from scratchvae.data import mu_law
-from scratchvae.data import (arc, binarize, circle, load_digits, load_idx, load_mnist, s_curve, spiral, speech_like,
-                             split, stochastic_binarization, windows)
+from scratchvae.data import (arc, binarize, circle, draw_faces, faces, load_digits, load_idx, load_mnist, s_curve,
+                             spiral, speech_like, split, stochastic_binarization, windows)
 
 
 def __getattr__(name):

@@ -11,12 +11,13 @@ CONTENTS = {  # part of the house -> folder and its files
         "nn layers threads flow network model gradcheck optimizers examples training callbacks schedules progress "
         "checkpoint resume",),
     "Models": (
-        "models fit_once standardizer pca kernel_pca autoencoder classifier vae probabilistic_pca autoregressive fvbn "
-        "made",),
+        "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier labels vae iwae "
+        "missing_values probabilistic_pca autoregressive fvbn made",),
     "What a trained model is worth": (
-        "analysis elbo evidence posterior aggregate gradient_estimators latent_space gaussian_mixture",),
+        "analysis elbo evidence class_posterior posterior aggregate gradient_estimators latent_space factors "
+        "gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves mu_law waveform", "plotting page images charts diagram",
+        "data digits split idx curves faces mu_law waveform", "plotting page images charts diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

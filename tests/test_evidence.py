@@ -208,7 +208,8 @@ def test_evidence_says_how_far_it_is_if_asked(measure, monkeypatch, capsys):
     for one, other in zip(silent, spoken):
         np.testing.assert_array_equal(one, other)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split("  ")[0] for line in lines] == [f"log p(x) row {n}/{N}" for n in range(2, N, 2)] + [f"log p(x) row {N}/{N}"]
+    assert [line.split("  ")[0] for line in lines] == [
+        f"log p(x) block {n}/{-(-N // 2)}" for n in range(1, -(-N // 2) + 1)]
     assert lines[-1].endswith("done") and all(line.endswith("s left") for line in lines[:-1])
 
 

@@ -73,6 +73,16 @@ def test_new_every_epoch():
     check_new_every_epoch()
 
 
+def test_a_callback_that_draws_has_other_numbers_than_the_data():
+    """Also before the first epoch, whose data were drawn at the door already."""
+    for occasion in ("begin", "epoch_begin"):
+        callback = type("Drawing", (sv.Callback,), {occasion: lambda self, run: numbers.append(run.rng.random(23))})()
+        numbers, model = [], Witness()
+        training.fit(model, lambda rng: rng.random((23, 1)), epochs=2, batch_size=23, rng=np.random.default_rng(5),
+                     callbacks=[callback])
+        assert len(set(np.concatenate([*model.seen, *numbers]))) == 23 * (2 + len(numbers))
+
+
 def check_stochastic_binarization(n=4000):
     """0 and 1 in X's dtype, with X as their mean within five standard errors; 0 and 1 stay; another draw every time."""
     for dtype in (np.float32, np.float64):
@@ -107,6 +117,15 @@ def test_stochastic_binarization_takes_no_more_memory_than_what_it_gives():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.3 * X.nbytes
+
+
+def test_one_epoch_s_data_are_held_at_a_time():
+    """8 MB in float32; in the making 16 MB of float64 more; nothing else that is as large."""
+    tracemalloc.start()
+    trained(lambda rng: rng.integers(0, 2, (20000, 100)).astype(float), model=new_vae(d=100), epochs=3, batch_size=2000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 37e6, peak  # integers and float64 while they are drawn, float64 and float32 while they are accepted
 
 
 def run(path=None, epochs=9, interrupt=None, X=None):
@@ -169,7 +188,7 @@ def test_labels_beside_a_function_stay_and_are_told_apart(tmp_path):
 
     fit(labels, 2)
     assert len(seen) == 2 * N and all(round(x * N) % 3 == label for x, label in seen)
-    fit(labels, 3)
+    fit(labels.astype(np.int16), 3)
     with pytest.raises(ValueError, match="its data's fingerprint is"):
         fit(labels[::-1], 4)
 

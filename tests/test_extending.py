@@ -549,7 +549,7 @@ def test_arrays_of_objects_and_a_second_header_are_refused(tmp_path):
     (Function(print), "Function(print)"), (sv.GaussianMixture(2), "GaussianMixture(n_components=2, floor=0.001, "
                                                                   "max_iter=200, tol=1e-05)"),
     (sv.History(), "History(0 epochs)"), (sv.Gaussian(0.5), "Gaussian(variance=0.5, floor=0.001)"),
-    (Laplace(0.5), "Laplace(scale=0.5)"), (sv.PCA(2), "PCA(n_components=2, solver='svd')")])
+    (Laplace(0.5), "Laplace(scale=0.5)"), (sv.PCA(2), "PCA(n_components=2, whiten=False, solver='svd')")])
 def test_what_things_are_in_one_line(thing, text):
     assert repr(thing) == text
 

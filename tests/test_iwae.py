@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.polynomial.hermite_e import hermegauss
 
 import scratchvae as sv
-from scratchvae.models import probabilistic_pca, vae
+from scratchvae.models import iwae, probabilistic_pca, vae
 from strategies import normals, rng, seeds
 
 N, D, H, K, S = 5, 7, 6, 3, 4  # all different
@@ -28,7 +28,7 @@ def moved(model, seed, scale=0.3):
 def new(cls="IWAE", name="bernoulli", seed=0, **how):
     """An IWAE or VAE whose every parameter is away from zero; the same seed gives both the same theta."""
     how = {"hidden": (H,), "n_latent": K, "activation": "tanh", **how}
-    return moved(getattr(vae, cls)(D, observation=OBSERVATIONS[name], rng=rng(seed), dtype=np.float64, **how), seed,
+    return moved(getattr(sv, cls)(D, observation=OBSERVATIONS[name], rng=rng(seed), dtype=np.float64, **how), seed,
                  0.3)
 
 
@@ -154,7 +154,7 @@ def check_bound_at_the_exact_posterior(n_samples):
     X = normals(3, 60, D) @ normals(4, D, D)
     model = probabilistic_pca.ProbabilisticPCA(K).fit(X)
     linear = probabilistic_pca.linear_vae(model)
-    iwae = vae.IWAE(D, hidden=(), n_latent=K, observation=linear.observation, rng=rng(), dtype=np.float64)
+    iwae = sv.IWAE(D, hidden=(), n_latent=K, observation=linear.observation, rng=rng(), dtype=np.float64)
     iwae.theta[:] = linear.theta
     terms = iwae.loss_and_grad(X, rng=rng(1)) if n_samples is None else iwae.loss_and_grad(
         X, eps=normals(5, n_samples, len(X), K))
@@ -183,7 +183,8 @@ def check_blocks_of_rows(cls):
     model, x = new(cls, n_samples=1 if cls == "VAE" else S), data(n=29)
     eps = model.noise(29, rng(7), model.n_samples)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vae, "BLOCK", 8 * S * model.width)
+        for module in (vae, iwae):
+            patch.setattr(module, "BLOCK", 8 * S * model.width)
         terms, elbo = model.evaluate(x, rng=rng(7)), model.elbo(x, eps=eps)
     assert tuple(terms) == pytest.approx(tuple(model.loss_and_grad(x, eps=eps)), rel=1e-12)
     alone = [model.elbo(x[n:n + 1], eps=eps[:, n:n + 1]).elbo[0] for n in range(29)]

@@ -162,6 +162,58 @@ def test_two_rings_are_told_apart_by_the_rbf_kernel_and_not_by_pca():
     assert max(best_split(z) for z in sv.PCA(2).fit(X).transform(X).T) < 0.8
 
 
+# ---- kernels of one's own ----------------------------------------------------------------------------------------
+
+def check_own_kernel(kernel, named):
+    """A function's codes are those of the kernel that it computes, also of new points."""
+    X, X_new = data(20, 3), data(7, 3, 1)
+    own, ours = kernel_pca.KernelPCA(3, kernel=kernel).fit(X), kernel_pca.KernelPCA(3, **named).fit(X)
+    np.testing.assert_allclose(own.transform(X_new), ours.transform(X_new), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(own.eigenvalues_, ours.eigenvalues_, rtol=1e-9)
+    np.testing.assert_allclose(own.transform(X_new[:1]), ours.transform(X_new[:1]), rtol=0, atol=1e-8)
+    Z, X_c = own.X_transformed_fit_, X - X.mean(axis=0)
+    # the way back is linear in the codes
+    want = own.transform(X_new) @ np.linalg.solve(Z.T @ Z + np.eye(3), Z.T @ X_c) + X.mean(axis=0)
+    np.testing.assert_allclose(own.inverse_transform(own.transform(X_new)), want, rtol=0, atol=1e-8)
+
+
+RBF = {"kernel": "rbf", "gamma": 0.3}
+
+
+@pytest.mark.parametrize("kernel, named", [
+    (np.dot, {"kernel": "linear"}), (lambda x, y: x @ y, {"kernel": "linear"}),
+    (lambda X, Y: X @ Y.T, {"kernel": "linear"}),
+    (lambda x, y: np.exp(-0.3 * np.sum((x - y)**2)), RBF),
+    (lambda x, y: float(np.exp(-0.3 * ((x - y)**2).sum(-1))), RBF),
+    (lambda X, Y: np.exp(-0.3 * ((X[:, None] - Y)**2).sum(-1)), RBF),
+    (lambda x, y: (0.5 * sum(a * b for a, b in zip(x, y)) + 1)**2, {"kernel": "poly", "gamma": 0.5, "degree": 2})],
+    ids=["dot", "rows", "matrices", "rbf of rows", "rbf of rows, a float", "rbf of matrices", "poly of rows"])
+def test_a_kernel_of_ones_own_is_served_with_rows_or_matrices(kernel, named):
+    check_own_kernel(kernel, named)
+
+
+def test_a_kernel_for_x_alone_need_not_take_codes():
+    A = np.diag([1.0, 2, 3, 4, 5])
+    X = data(15, 5)
+    own = kernel_pca.KernelPCA(2, kernel=lambda x, y: x @ A @ y).fit(X)
+    same_up_to_sign(own.transform(X), kernel_pca.KernelPCA(2).fit(X @ np.sqrt(A)).transform(X @ np.sqrt(A)), 1e-8)
+    assert own.inverse_transform(own.transform(X)).shape == X.shape
+    two = kernel_pca.KernelPCA(1, kernel=lambda x, y: np.sqrt(np.abs(x) @ np.abs(y))**2).fit(X[:2])  # two rows suffice
+    assert two.eigenvalues_.shape == (1,)
+
+
+@pytest.mark.parametrize("kernel, error, told", [
+    (lambda x, y: np.nan, ValueError, "kernel: contains NaN"), (lambda x, y: x, ValueError, "kernel: want shape"),
+    (lambda x, y: "one", TypeError, "kernel: want real numbers"),
+    (lambda x, y: x[0] - y[0], ValueError, "kernel: want k"),
+    (lambda x, y: -x @ y, ValueError, "kernel: want a kernel matrix of eigenvalues >= 0"),
+    (lambda X, Y: 1 / 0, ZeroDivisionError, "zero"),
+    (lambda x, y: 1.0, ValueError, "X: all rows have the same features")])
+def test_what_is_no_kernel_is_refused(kernel, error, told):
+    with pytest.raises(error, match=told):
+        kernel_pca.KernelPCA(1, kernel=kernel).fit(data())
+
+
 # ---- the door -------------------------------------------------------------------------------------------------
 
 def test_all_components_are_as_many_as_the_rank():

@@ -17,6 +17,7 @@ import pytest
 import test_autoencoder
 import test_autoregressive
 import test_classifier
+import test_conditional
 import test_data
 import test_divergence
 import test_elbo
@@ -124,6 +125,8 @@ CALLS = {
     "test_callbacks.check_warmup": lambda check: [check(6, n_warm) for n_warm in (4, 20)],
     "test_callbacks.check_decay": lambda check: check(6, 0.25),
     "test_pca.check_covariance_agrees": lambda check: check(test_pca.data()),
+    "test_pca.check_whitened": lambda check: check(test_pca.data(), 3),
+    "test_pca.check_partial_fit": lambda check: check(test_pca.data(), [7, 1, 12]),
     "test_pca.check_against_eigenvectors": lambda check: check(test_pca.data()),
     "test_pca.check_identities": lambda check: check(test_pca.data()),
     "test_kernel_pca.check_training_points": lambda check: [check(how) for how in test_kernel_pca.ALL],
@@ -167,6 +170,7 @@ GRADIENT_CHECKS = {
     "VAE, grey": lambda: test_vae.check_gradients(*vae_of(sv.ContinuousBernoulli())),
     "VAE, Gaussian": lambda: test_vae.check_gradients(*vae_of(sv.Gaussian("shared"))),
     "VAE, levels": lambda: test_vae.check_gradients(*vae_of(sv.DiscretizedLogistic(5))),
+    "VAE, labels": lambda: test_conditional.check_gradients(),
     "IWAE": lambda: test_iwae.check_iwae_gradients(),
     "autoencoder": lambda: test_autoencoder.check_gradients(
         test_autoencoder.new(sv.Gaussian(0.3), activation="tanh", noise=0.4), test_autoencoder.data(sv.Gaussian(1)),
@@ -264,7 +268,7 @@ def test_a_comment_a_text_and_a_check_that_no_test_reaches_are_no_calls(tmp_path
 
 # Nothing is planted in these: they hold, carry or draw what the others compute, and have tests of their own.
 WITHOUT_MISTAKES = {"checking", "checking.door", "checking.files", "checking.training", "checking.probability", "checking.analysis",
-                    "checking.data", "checking.idx", "checking.plotting", "extending", "writing",                    "nn.model", "nn.checkpoint", "nn.progress", "nn.threads", "models.fit_once",
+                    "checking.data", "checking.idx", "checking.plotting", "extending", "writing",                    "nn.model", "nn.flow", "nn.checkpoint", "nn.progress", "nn.threads", "models.fit_once",
                     "probability.observation.base"}
 
 
@@ -277,6 +281,7 @@ def test_the_catalogue_covers_what_it_should():
     assert {mistake.topic for mistake in catalogue.MISTAKES} == {
         "Gaussian", "inference", "divergence", "observation", "layers", "network", "gradient check", "optimizers",
         "training", "callbacks", "PCA", "kernel PCA", "probabilistic PCA", "autoencoder", "classifier", "VAE",
+        "conditional VAE",
         "multi-sample bound", "evidence", "posterior", "ELBO", "latent space", "Gaussian mixture", "FVBN", "MADE",
         "mu-law", "data"}
 

@@ -245,7 +245,7 @@ def test_blocks_give_what_one_factorisation_gives(n, d):
     """A block holds 8 d rows here, so that all of these have several, the last one shorter, or exactly one row long."""
     X = data(n, d)
     assert n > 8 * d
-    S, Vt = pca.from_triangle(X, X.mean(axis=0))
+    S, Vt = pca.from_triangle(np.zeros((0, d)), X, X.mean(axis=0))
     R = np.linalg.qr(X - X.mean(axis=0), mode="r")
     _, S_one, Vt_one = np.linalg.svd(R, full_matrices=False)
     np.testing.assert_allclose(S, S_one, rtol=1e-12)
@@ -255,10 +255,10 @@ def test_blocks_give_what_one_factorisation_gives(n, d):
 @pytest.mark.parametrize("n, d", [(9, 1), (100, 3), (30, 4)])
 def test_blocks_of_the_covariance_add_up(monkeypatch, n, d):
     X = data(n, d)
-    whole = pca.from_covariance(X, X.mean(axis=0))
+    whole = pca.from_covariance(np.zeros((0, d)), X, X.mean(axis=0))
     blocks = pca.row_blocks
     monkeypatch.setattr(pca, "row_blocks", lambda X: blocks(X, 3 * d))
-    for one, other in zip(pca.from_covariance(X, X.mean(axis=0)), whole):
+    for one, other in zip(pca.from_covariance(np.zeros((0, d)), X, X.mean(axis=0)), whole):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
@@ -293,7 +293,8 @@ def test_float32_stays_float32_and_is_accurate():
     X = sv.load_digits()[0]
     single, double = pca.PCA(5).fit(X.astype(np.float32)), pca.PCA(5).fit(X)  # multiples of 1/16: no rounding in X
     Z = single.transform(X.astype(np.float32))
-    arrays = [getattr(single, name) for name in pca.PCA.FITTED] + [Z, single.inverse_transform(Z)]
+    arrays = [getattr(single, name) for name in pca.PCA.FITTED if name != "n_samples_"]
+    arrays += [Z, single.inverse_transform(Z)]
     assert all(np.asarray(a).dtype == np.float32 for a in arrays)
     np.testing.assert_allclose(single.explained_variance_, double.explained_variance_, rtol=1e-5)
     np.testing.assert_allclose(projector(single.components_), projector(double.components_), rtol=0, atol=1e-5)
@@ -448,3 +449,210 @@ def test_wide_data_need_no_matrix_of_all_their_features():
     tracemalloc.stop()
     assert peak < 40 * X.nbytes
     np.testing.assert_allclose(fitted.components_, pca.PCA(2).fit(X).components_, atol=1e-12)
+
+
+# ---- how many components, whitened, how likely ----------------------------------------------------------------
+
+def check_share_of_variance(X, share):
+    """The fewest components that keep more than this share of the variance, and those of a fit to as many."""
+    kept = np.cumsum(pca.PCA().fit(X).explained_variance_ratio_)
+    fitted = pca.PCA(share).fit(X)
+    k = fitted.n_components_
+    assert k == len(kept) or kept[k - 1] > share
+    assert k == 1 or kept[k - 2] <= share
+    assert np.array_equal(fitted.components_, pca.PCA(k).fit(X).components_)
+    assert fitted.n_components == share and fitted.n_features_in_ == X.shape[1] and fitted.n_samples_ == len(X)
+
+
+@FEW
+@given(SIZES, SEEDS, st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_share_of_variance(size, seed, share):
+    check_share_of_variance(data(*size, seed), share)
+
+
+def test_a_share_that_is_met_exactly_is_not_exceeded():
+    """Two equal variances keep 1/2 and 1: more than 1/2 takes both, as scikit-learn counts."""
+    X = np.concatenate([np.eye(2), -np.eye(2)])
+    assert [pca.PCA(share).fit(X).n_components_ for share in (0.49, 0.5, 0.99)] == [1, 2, 2]
+    assert pca.PCA(1).fit(X).n_components_ == 1  # an integer is a count
+    assert pca.PCA(np.float32(0.25)).fit(X).n_components_ == 1
+    assert pca.PCA(0.5).fit(np.ones((5, 3))).explained_variance_.sum() == 0
+
+
+@pytest.mark.parametrize("share", [1.0, 0.0, -0.5, np.nan, np.float32(1)])
+def test_a_share_outside_of_0_to_1_is_refused(share):
+    with pytest.raises(ValueError, match=r"^n_components: want a number in \(0, 1\)"):
+        pca.PCA(share)
+
+
+def check_whitened(X, k, solver="svd"):
+    """Codes of covariance I, and the way back as without."""
+    white, plain = pca.PCA(k, whiten=True, solver=solver).fit(X), pca.PCA(k, solver=solver).fit(X)
+    Z = white.transform(X)
+    np.testing.assert_allclose(np.cov(Z, rowvar=False), np.eye(k), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(Z * np.sqrt(plain.explained_variance_), plain.transform(X), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(white.inverse_transform(Z), plain.inverse_transform(plain.transform(X)), rtol=0,
+                               atol=1e-12 * np.abs(X).max())
+    np.testing.assert_array_equal(white.get_covariance(), plain.get_covariance())
+
+
+@FEW
+@given(SEEDS, st.integers(2, 6), st.sampled_from(["svd", "covariance"]))
+def test_whitened(seed, k, solver):
+    check_whitened(data(seed=seed), k, solver)
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n, d, rank", [(30, 8, 2), (9, 40, 3), (100, 3, 1)])
+def test_whitening_leaves_directions_without_variance_alone(n, d, rank, dtype, solver):
+    """Their codes are rounding, and stay so: not noise of variance 1. New points off the subspace come back, too."""
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) + 2).astype(dtype)
+    fitted = pca.PCA(whiten=True, solver=solver).fit(X)
+    Z = fitted.transform(X)
+    assert np.abs(Z[:, rank:]).max(initial=0) < 1e3 * np.finfo(dtype).eps * np.abs(X).max()
+    if n > d:
+        new = rng.standard_normal((4, d)).astype(dtype)
+        np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(new)), new, atol=2e4 * np.finfo(dtype).eps)
+    constant = pca.PCA(2, whiten=True).fit(np.ones((5, 3), dtype))
+    np.testing.assert_array_equal(constant.transform(np.ones((2, 3), dtype)), np.zeros((2, 2)))
+
+
+def check_score(X, k, whiten=False):
+    """The density of N(mean, C), by determinant and inverse of C (D, D), which has the data's variances."""
+    fitted = pca.PCA(k, whiten=whiten).fit(X)
+    C, D = fitted.get_covariance(), X.shape[1]
+    V, S = fitted.components_, np.cov(X, rowvar=False)
+    np.testing.assert_allclose(C @ V.T, S @ V.T, rtol=0, atol=1e-11 * np.abs(S).max())
+    np.testing.assert_allclose(np.trace(C), np.trace(S), rtol=1e-11)  # N > D, so that all discarded variances count
+    c = X - X.mean(axis=0)
+    want = -0.5 * (np.einsum("ni,ij,nj->n", c, np.linalg.inv(C), c) + np.linalg.slogdet(C)[1] + D * np.log(2 * np.pi))
+    np.testing.assert_allclose(fitted.score_samples(X), want, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fitted.get_precision() @ C, np.eye(D), rtol=0, atol=1e-8)
+    assert fitted.score(X) == pytest.approx(want.mean(), rel=1e-12) == fitted.score(X, y=np.arange(len(X)))
+
+
+@FEW
+@given(SEEDS, st.integers(1, 6), st.booleans())
+def test_score(seed, k, whiten):
+    check_score(data(seed=seed), k, whiten)
+
+
+def test_its_gaussian_is_that_of_probabilistic_pca_but_for_the_denominator():
+    X, N = data(50), 50
+    one, other = pca.PCA(3).fit(X), sv.ProbabilisticPCA(3).fit(X)
+    np.testing.assert_allclose(other.noise_variance_, one.noise_variance_ * (N - 1) / N, rtol=1e-11)
+    np.testing.assert_allclose(other.get_covariance(), one.get_covariance() * (N - 1) / N, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(other.get_precision() @ other.get_covariance(), np.eye(6), atol=1e-10)
+    assert other.score(X) >= one.score(X)  # for it is the most likely
+    wide = data(5, 9)  # four directions have variance; PCA's mean is over two of 5 discarded, the other's over 7 of 9
+    one, other = pca.PCA(2).fit(wide), sv.ProbabilisticPCA(2).fit(wide)
+    np.testing.assert_allclose(one.noise_variance_ * 3 * 4 / 5, other.noise_variance_ * 7, rtol=1e-11)
+
+
+def test_float32_scores_are_right_to_its_data():
+    X = data(2000).astype(np.float32)
+    one, other = pca.PCA(3).fit(X), pca.PCA(3).fit(X.astype(np.float64))
+    np.testing.assert_allclose(one.score_samples(X), other.score_samples(X), rtol=1e-4, atol=1e-4)
+    assert one.get_covariance().dtype == np.float32
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+def test_without_noise_there_is_no_density(solver):
+    rng = np.random.default_rng(0)
+    flat = rng.standard_normal((30, 2)) @ rng.standard_normal((2, 5))
+    for k, X in ((2, flat), (3, flat), (5, flat), (None, data(4, 9))):
+        fitted = pca.PCA(k, solver=solver).fit(X)
+        for call in (lambda: fitted.score_samples(X), lambda: fitted.score(X), fitted.get_precision):
+            with pytest.raises(ValueError, match="^n_components: a density needs variance in every direction"):
+                call()
+    assert pca.PCA(1, solver=solver).fit(flat).score(flat) < np.inf
+
+
+# ---- rows that come in parts ----------------------------------------------------------------------------------
+
+def check_partial_fit(X, sizes, k=None, solver="svd"):
+    """However the rows are parted, what one fit to all of them gives."""
+    parts = np.split(X, np.cumsum(sizes))
+    whole, model = pca.PCA(k, solver=solver).fit(X), pca.PCA(k, solver=solver)
+    for part in parts:
+        if len(part):
+            assert model.partial_fit(part) is model
+    scale = whole.singular_values_[0]
+    for name in pca.PCA.FITTED:
+        one, other = getattr(model, name), getattr(whole, name)
+        assert np.shape(one) == np.shape(other), name
+        if name == "singular_values_":  # a zero may be the root of a rounding error
+            one, other = one**2 / scale**2, other**2 / scale**2
+        if name != "components_":
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10, err_msg=name)
+    variance = np.append(whole.explained_variance_, [0] * (len(whole.components_) < X.shape[1]))
+    for j in range(1, len(variance)):
+        if variance[j - 1] - variance[j] > 0.01 * variance[0]:
+            np.testing.assert_allclose(projector(model.components_[:j]), projector(whole.components_[:j]), atol=1e-10)
+
+
+@FEW
+@given(SIZES, SEEDS, st.lists(st.integers(1, 9), max_size=6), st.sampled_from(["svd", "covariance"]))
+def test_partial_fit(size, seed, sizes, solver):
+    check_partial_fit(data(*size, seed), sizes, None, solver)
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+@pytest.mark.parametrize("k", [None, 1, 4, 0.9])
+def test_partial_fit_one_row_at_a_time(k, solver):
+    check_partial_fit(data(40), [1] * 39, k, solver)
+    check_partial_fit(data(40, mean=1e4), [1] * 39, k, solver)
+    check_partial_fit(data(7, 30), [1] * 6, k, solver)
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+def test_partial_fit_of_images(solver):
+    X = sv.load_digits()[0]
+    check_partial_fit(X, [3, 500, 1, 700], 10, solver)
+
+
+def test_until_there_are_rows_enough_nothing_is_fitted():
+    X, model = data(), pca.PCA(4)
+    for n in range(3):
+        with pytest.raises(ValueError, match="not fitted"):
+            model.partial_fit(X[[n]]).transform(X)
+    assert model.partial_fit(X[[3]]).transform(X).shape == (40, 4)
+    with pytest.raises(ValueError, match="not fitted"):
+        pca.PCA().partial_fit(X[:1]).transform(X)
+    with pytest.raises(ValueError, match="^n_components: .*from 1 to 6, got 7"):
+        pca.PCA(7).partial_fit(X)
+
+
+def test_partial_fit_and_fit_do_not_mix_in_silence():
+    X = data()
+    with pytest.raises(ValueError, match="^X: this PCA was fitted by `fit`"):
+        pca.PCA(2).fit(X).partial_fit(X)
+    model = pca.PCA(2).partial_fit(X[:9]).fit(X)
+    assert np.array_equal(model.mean_, pca.PCA(2).fit(X).mean_) and "seen_root" not in model.arrays()
+    begun = pca.PCA(2).partial_fit(X)
+    before = {name: np.copy(a) for name, a in begun.arrays().items()}
+    for bad in (X[:, :5], np.full((2, 6), np.nan), np.full((2, 6), 1e300)):
+        with pytest.raises((ValueError, FloatingPointError), match="^X"):
+            begun.partial_fit(bad)
+        assert all(np.array_equal(a, before[name]) for name, a in begun.arrays().items())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_partial_fit_goes_on_from_a_file(tmp_path, dtype):
+    X = data().astype(dtype)
+    model = pca.PCA(3).partial_fit(X[:20])
+    sv.save(model, tmp_path / "pca.npz")
+    again = sv.load(tmp_path / "pca.npz").partial_fit(X[20:])
+    model.partial_fit(X[20:])
+    assert all(np.array_equal(a, again.arrays()[name]) for name, a in model.arrays().items())
+    assert again.components_.dtype == dtype
+    np.testing.assert_allclose(again.explained_variance_, pca.PCA(3).fit(X).explained_variance_, rtol=1e-6)
+
+
+def test_partial_fit_keeps_no_rows():
+    model = pca.PCA(2)
+    for n in range(20):
+        model.partial_fit(data(500, 4, seed=n))
+    assert sum(a.size for a in model.arrays().values()) < 60 and model.n_samples_ == 10000

@@ -436,7 +436,7 @@ def test_what_is_not_said_is_as_the_documentation_says():
     model = vae.VAE(D, rng=np.random.default_rng(0))
     assert (model.hidden, model.n_latent, model.beta, model.n_samples) == ((128,), 2, 1.0, 1)
     assert model.activation is sv.ReLU and isinstance(model.observation, sv.Bernoulli) and model.dtype is np.float32
-    iwae = vae.IWAE(D, rng=np.random.default_rng(0))
+    iwae = sv.IWAE(D, rng=np.random.default_rng(0))
     assert (iwae.hidden, iwae.n_latent, iwae.beta, iwae.n_samples) == ((128,), 2, 1.0, 5)
 
 

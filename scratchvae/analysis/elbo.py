@@ -25,7 +25,8 @@ import numpy as np
 from scratchvae.analysis.posterior import grid_or_default, grid_posterior
 from scratchvae.checking import door, not_too_large
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
-from scratchvae.models.probabilistic_pca import linear_decoder, linear_log_prob, linear_posterior
+from scratchvae.models.linear_gaussian import linear_log_prob, linear_posterior
+from scratchvae.models.probabilistic_pca import linear_decoder
 from scratchvae.probability import gaussian
 from scratchvae.probability.divergence import kl_gaussian
 from scratchvae.probability.gaussian import LOG_2PI

@@ -28,7 +28,7 @@ import numpy as np
 
 from scratchvae.checking import (BLOCK, choice, door, entry, every, fields, generator, instance, integer, number,
                                  optional, positive, reals, size)
-from scratchvae.checking.analysis import data, likelihood_vae
+from scratchvae.checking.analysis import beside_data, data, likelihood_of_classes
 from scratchvae.nn.progress import Progress
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
@@ -49,9 +49,9 @@ def as_proposal(name, method):
     return PROPOSALS[choice(name, method, list(PROPOSALS))]
 
 
-@door("X", "method", vae=likelihood_vae, X=data, n_samples=size, rng=generator, method=as_proposal,
+@door("X", "method", vae=likelihood_of_classes, X=data, labels=beside_data, n_samples=size, rng=generator, method=as_proposal,
       progress=optional(a_progress))
-def log_evidence(vae, X, *, n_samples=1000, rng, method="importance", progress=None):
+def log_evidence(vae, X, labels=None, *, n_samples=1000, rng, method="importance", progress=None):
     """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
 
         log p(x) ~ log 1/S sum_s p(x given z_s) p(z_s) / r(z_s)        z_s ~ r
@@ -59,20 +59,21 @@ def log_evidence(vae, X, *, n_samples=1000, rng, method="importance", progress=N
 
     X : (N, D)      method : "importance" (r = q), "widened" (1.5 sigma), "defensive" (9 parts q, 1 of prior), "prior",
     or a Proposal(widen, prior_share) of your own. `standard_error(ess, n_samples)` is the value's.
+    labels : (N,), or one for all, where the VAE has classes: log p(x given y); of log p(x) see `class_posterior`
     progress : an sv.Progress, which says how far it is; without one it is silent
     Works in blocks: memory does not grow with N * n_samples. ValueError under an observation model that is no
     likelihood.
     """
     value, ess = np.empty((2, len(X)))
-    for rows, log_w in _weight_blocks(vae, X, n_samples, method, rng, progress):
+    for rows, log_w in _weight_blocks(vae, X, labels, n_samples, method, rng, progress):
         value[rows] = log_mean_exp(log_w)
         ess[rows] = effective_sample_size(log_w)
     return Evidence(value, ess)
 
 
-@door("X", "method", vae=likelihood_vae, X=data, k=size, rng=generator, method=as_proposal,
+@door("X", "method", vae=likelihood_of_classes, X=data, labels=beside_data, k=size, rng=generator, method=as_proposal,
       progress=optional(a_progress), n_repeats=lambda name, value, k: integer(name, value, low=2, each=k))
-def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance", progress=None):
+def multi_sample_bound(vae, X, labels=None, *, k, n_repeats=20, rng, method="importance", progress=None):
     """The bound L_k on log p(x) of each example: Bound(value (N,), error (N,)), the standard error over the repeats.
 
         L_k = E[log 1/k sum_s w_s] ~ mean over n_repeats >= 2 independent draws of k weights
@@ -80,7 +81,7 @@ def multi_sample_bound(vae, X, *, k, n_repeats=20, rng, method="importance", pro
     X : (N, D)      k = 1 is the ELBO with its KL sampled      Source: Burda et al. 2016, equation 8.
     """
     value, error = np.empty((2, len(X)))
-    for rows, log_w in _weight_blocks(vae, X, n_repeats * k, method, rng, progress):
+    for rows, log_w in _weight_blocks(vae, X, labels, n_repeats * k, method, rng, progress):
         bounds = log_mean_exp(log_w.reshape(n_repeats, k, -1), axis=1)            # (n_repeats, N of the block)
         value[rows], error[rows] = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_repeats)
     return Bound(value, error)
@@ -129,14 +130,18 @@ def effective_sample_size(log_w):
     return w.sum(axis=0) ** 2 / (w * w).sum(axis=0)
 
 
-def _weight_blocks(vae, x, n_samples, proposal, rng, progress):
+def _weight_blocks(vae, x, labels, n_samples, proposal, rng, progress):
     """Rows of x, and their log-weights (n_samples, rows) in float64, few enough at a time to stay small in memory."""
     pairs = max(1, BLOCK // vae.width)                     # (sample, image) pairs that the decoder sees at once
     n_rows = max(1, pairs // n_samples)
     step = max(1, pairs // n_rows)                         # samples at once
-    blocks = (slice(start, start + n_rows) for start in range(0, len(x), n_rows))
-    for rows in blocks if progress is None else progress.along(blocks, len(x)):
+    parts = []
+    for label in [None] if labels is None else np.unique(labels):
+        rows = np.arange(len(x)) if label is None else np.flatnonzero(labels == label)
+        one = vae if label is None else vae.given(label)
+        parts += [(one, rows[start:start + n_rows]) for start in range(0, len(rows), n_rows)]
+    for one, rows in parts if progress is None else progress.along(parts):
         log_w = np.empty((n_samples, len(x[rows])))
         for s in range(0, n_samples, step):
-            log_w[s:s + step] = log_weights(vae, x[rows], len(log_w[s:s + step]), proposal, rng)
+            log_w[s:s + step] = log_weights(one, x[rows], len(log_w[s:s + step]), proposal, rng)
         yield rows, log_w

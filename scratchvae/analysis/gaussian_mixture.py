@@ -16,28 +16,35 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
 from scratchvae.checking.analysis import fittable
-from scratchvae.extending import Described
-from scratchvae.models.fit_once import fitted
+from scratchvae.models.fit_once import FitOnce, fitted, options
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
 
 
-class GaussianMixture(Described):
+_codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
+
+
+class GaussianMixture(FitOnce):
     """A density over codes z (N, K): w_c, m_c, S_c in scikit-learn's names.
 
     n_components : C      floor : > 0, added to each component's variance, as a share of the codes'
 
     After `fit(Z, rng=)`: weights_ (C,), means_ (C, K), covariances_ (C, K, K), log_likelihood_, the mean of log s(z) in
-    nats at each E step, that of the start first.
+    nats at each E step, that of the start first (not in files).
     """
 
-    FITTED = ("weights_", "means_", "covariances_", "log_likelihood_")
+    FITTED = ("weights_", "means_", "covariances_")
 
-    @entry(n_components=integer, floor=positive, max_iter=integer, tol=number)
+    @options(n_components=integer, floor=positive, max_iter=integer, tol=number)
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
+
+    @property
+    def n_features_in_(self):
+        """The number of columns that `fit` saw."""
+        return self.means_.shape[1]
 
     @classmethod
     @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers
@@ -49,7 +56,7 @@ class GaussianMixture(Described):
 
     @threads_for(0)
     @door("Z", Z=fittable, rng=generator)
-    def fit(self, Z, *, rng):
+    def fit(self, Z, y=None, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
@@ -67,11 +74,26 @@ class GaussianMixture(Described):
         return self
 
     @threads_for(0)
-    @door("Z", self=fitted, Z=lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64))
+    @door("Z", self=fitted, Z=_codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
-        joint = _log_joint(Z, self.weights_, self.means_, self.covariances_)
-        return np.logaddexp.reduce(joint, axis=1)
+        return expectation(Z, self.weights_, self.means_, self.covariances_)[1]
+
+    score_samples = log_prob
+
+    def score(self, Z, y=None):
+        """The mean of log s(z), in nats per code."""
+        return float(self.log_prob(Z).mean())
+
+    @threads_for(0)
+    @door("Z", self=fitted, Z=_codes)
+    def predict_proba(self, Z):
+        """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""
+        return expectation(Z, self.weights_, self.means_, self.covariances_)[0]
+
+    def predict(self, Z):
+        """The component (N,), from 0 to C - 1, that is most responsible for each of the codes Z (N, K)."""
+        return self.predict_proba(Z).argmax(axis=1)
 
     @entry(self=fitted, n=lambda name, value, self: integer(name, value, each=self.means_.size), rng=generator)
     def sample(self, n, *, rng):
@@ -80,6 +102,10 @@ class GaussianMixture(Described):
         eps = rng.standard_normal((n, self.means_.shape[1]))
         # z = m_c + L_c eps
         return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
+
+    def _shapes(self, arrays):
+        C, K = matrix("means_", arrays["means_"]).shape
+        return {"weights_": (C,), "means_": (C, K), "covariances_": (C, K, K)}
 
     @entry(self=fitted, n_nodes=lambda name, value: integer(name, value, each=2))
     def grid(self, n_nodes=40000):

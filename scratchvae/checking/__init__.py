@@ -33,6 +33,8 @@ def numeric_array(name, value):
     """`value` as a non-empty array of real numbers, NaN and infinity among them."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: got a masked array; fill or drop the masked values first")
+    if hasattr(value, "nnz") and hasattr(value, "toarray"):  # SciPy's and its kin
+        raise TypeError(f"{name}: got a sparse matrix; want a dense array, as {name}.toarray()")
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged lists

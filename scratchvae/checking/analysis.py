@@ -1,21 +1,26 @@
 """What may come into an analysis? A VAE that is a likelihood, its data, a q and noise of their shape; codes."""
 import numpy as np
 
-from scratchvae.checking import class_labels, only, real_array, real_matrix
+from scratchvae.checking import class_labels, only, real_array, real_matrix, vector
+from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.models.labels import classes_of, without_labels
 from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 
 # ---- a VAE and what belongs to it -----------------------------------------------------------------------------------
 
-def likelihood_vae(name, value):
-    """`value`, if it is a VAE whose observation model is a likelihood."""
+def likelihood_of_classes(name, value):
+    """`value`, if it is a VAE, with labels or without, whose observation model is a likelihood."""
     if not isinstance(value, VAE):
         raise TypeError(f"{name}: want a VAE, got {type(value).__name__}")
     if value.observation.measure is None:
         raise ValueError(f"{name}: {value.observation!r} is a loss, not a likelihood; it gives x no probability")
     return value
+
+
+likelihood_vae = lambda name, value: without_labels(name, likelihood_of_classes(name, value))
 
 
 def q_of(name, value, vae, X):
@@ -28,7 +33,10 @@ def q_of(name, value, vae, X):
 
 
 noise = lambda name, value, vae, X: real_array(name, value, vae.dtype, ("S", len(X), vae.n_latent))
-data = lambda name, X, vae: vae.accept(X, name=name)[0]
+data = lambda name, X, vae: CodeModel.accept(vae, X, name=name)[0]
+beside_data = lambda name, value, vae, X: classes_of(name, value, vae, len(X))
+prior_of_classes = lambda name, value, vae: vector(
+    name, distribution(name, vae.class_shares if value is None else value), vae.n_classes)
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
 
@@ -75,9 +83,20 @@ def decoder_of_logits(name, value):
                         f"under {getattr(value, 'observation', None)!r}")
     if value.n_latent != 2:
         raise ValueError(f"{name}: want 2 latents for quadrature on a grid, got {value.n_latent}")
-    return value
+    return without_labels(name, value)
 
 
 sampler_with_grid = lambda name, value: only(
     name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
     "want a GaussianMixture, got {0!r}", TypeError)
+
+# ---- codes and what is known of their images ------------------------------------------------------------------------
+
+several_latents = lambda name, value: only(
+    name, real_matrix(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
+rows_of_factors = lambda name, value, z: only(
+    name, real_matrix(name, value), lambda f: len(f) == len(z),
+    f"want a row for each of {len(z)} codes, got {{0.shape}}")
+beside_factors = lambda name, value, factors, z_test: only(
+    name, real_matrix(name, value, factors.shape[1]), lambda f: len(f) == len(z_test) and (np.ptp(f, axis=0) > 0).all(),
+    f"want a row for each of {len(z_test)} codes, and factors that vary, got {{0}}")

@@ -1,7 +1,8 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, integer, only, real_array, reals, unit_interval
+from scratchvae.checking import (any_number, class_labels, every, integer, only, real_array, real_matrix, reals,
+                                 unit_interval)
 
 
 def signal(name, value):
@@ -48,3 +49,8 @@ longer_than_width = lambda name, value, width: only(
 audible = lambda name, value: only(
     name, reals(name, value), lambda x: np.square(x).sum() > 0, "want a signal, got 0 everywhere")
 beside_x = lambda name, value, x: reals(name, value, x.shape)
+smiles_and_poses = lambda name, value: every(
+    name, real_matrix(name, value, 2), lambda f: np.abs(f) <= 1, "want smile and pose in [-1, 1], got {}")
+shifts_of_faces = lambda name, value, factors: every(
+    name, reals(name, value, factors.shape), lambda s: np.abs(s) <= 2, "want shifts in [-2, 2], got {}")
+ink_of_faces = lambda name, value, factors: unit_interval(name, reals(name, value, factors.shape[:1]))

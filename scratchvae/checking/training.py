@@ -28,8 +28,8 @@ def training_data(name, X, model, labels, rng):
     """Where the examples come from: X and labels, if any; arrays, a function of the generator, or rows by index."""
     labels = () if labels is None else (labels,)
     if is_function(X):
-        return Drawn(name, X, labels, lambda X: _examples(name, X, labels, model), rng)
-    return _examples(name, X, labels, model)
+        return Drawn(name, X, lambda X: _examples(name, X, labels, model), rng)
+    return _examples(name, X, labels, model, given=(X, *labels))
 
 
 def validation_data(name, valid, model):
@@ -119,9 +119,9 @@ def _refuse_missing(model, method):
         raise not_given(model, getattr(Model, method))
 
 
-def _examples(name, X, labels, model):
+def _examples(name, X, labels, model, given=()):
     if not is_by_row(X):
-        return Held(name, _accepted(model, (X, *labels), name), (X, *labels))
+        return Held(name, _accepted(model, (X, *labels), name), given)
 
     def look(*data, rows):
         try:
@@ -137,7 +137,8 @@ def _examples(name, X, labels, model):
 
 
 def _accepted(model, data, name, accept=None):
-    if len(data) != 1 and "labels" not in signature(model.accept).parameters:
+    takes_labels = "labels" in signature(model.accept).parameters and getattr(model, "n_classes", 2) > 1
+    if len(data) != 1 and not takes_labels:
         raise TypeError(f"labels, valid: {type(model).__name__} learns from X alone, and wants no labels beside it")
     if not 1 <= len(data) <= 2:
         raise TypeError(f"{name}: want X or (X, labels), got {len(data)} things")

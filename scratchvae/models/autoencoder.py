@@ -40,14 +40,15 @@ class CodeModel(Model):
 
     @entry(n_features=size, hidden=sizes, n_latent=size, activation=activation_class, observation=of_vectors,
            rng=generator, dtype=float_type)
-    def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype):
+    def __init__(self, n_features, hidden, n_latent, n_code_params, activation, observation, rng, dtype,
+                 n_joined=0):
         self.n_features, self.hidden, self.n_latent = n_features, hidden, n_latent
         self.activation, self.observation = activation, observation
         how = {"activation": activation, "rng": rng, "dtype": dtype}
         super().__init__(
             dtype,
-            encoder=mlp(n_features, hidden, n_code_params, **how),
-            decoder=mlp(n_latent, hidden[::-1], observation.n_params(n_features), n_shared=observation.n_shared, **how))
+            encoder=mlp(n_features + n_joined, hidden, n_code_params, **how),
+            decoder=mlp(n_latent + n_joined, hidden[::-1], observation.n_params(n_features), n_shared=observation.n_shared, **how))
 
     def accept(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""
@@ -62,7 +63,7 @@ class CodeModel(Model):
         order_of_one("X", x, mean, variance)
         if start_outputs(self.decoder, *self.observation.start(mean, variance)):
             first = self.encoder.layers[0]
-            first.b -= mean @ first.W
+            first.b -= mean @ first.W[:len(mean)]  # x's part: what is joined to it is not centred
 
     @property
     def noise_variance(self):
@@ -72,16 +73,24 @@ class CodeModel(Model):
         c = getattr(self.decoder.layers[-1], "c", self.theta[:0])
         return float(self.observation.variance_terms(c[None])[0][0, 0])
 
-    def flow(self, *encoding, lead="N"):
-        """Its parts in order (see nn/flow.py), for `plotting.diagram`; `encoding` are those from x to before z."""
+    def flow(self, *encoding, lead="N", beside=()):
+        """Its parts in order (see nn/flow.py), for `plotting.diagram`; `encoding` are those from x to before z.
+
+        beside : arrays that go into the decoder with z
+        """
         hidden, n_params = through(self.decoder, lead=lead)
-        return [*encoding, Array("z", (lead, self.n_latent)), *hidden, Array(self.observation.params, (lead, n_params)),
+        z = Array("z", (lead, self.n_latent))
+        return [*encoding, (z, *beside) if beside else z, *hidden, Array(self.observation.params, (lead, n_params)),
                 Node(f"{type(self.observation).__name__}\np(x given z)", kind="result")]
 
     @door(z=codes)
     def decode(self, z):
         """The mean of p(x given z) : (N, D), for z : (N, K)."""
-        return self.observation.mean(not_too_large(self.apply(self.decoder, z)))
+        return self.mean_of_x(z)
+
+    def mean_of_x(self, inputs):
+        """The mean of p(x) : (N, D) that the decoder makes of its inputs (N, ...)."""
+        return self.observation.mean(not_too_large(self.apply(self.decoder, inputs)))
 
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_latent": self.n_latent,

@@ -14,13 +14,13 @@ ways:
 (Freezing by setting the encoder's gradient to zero would not do: weight decay would still shrink its weights.)
 """
 from collections import namedtuple
-from functools import partial
 
 import numpy as np
 
 from scratchvae.checking import (class_labels, door, entry, float_type, generator, instance, integer, not_too_large,
                                  order_of_one, size, sizes)
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.models.labels import without_labels
 from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
@@ -31,6 +31,8 @@ Terms = namedtuple("Terms", "loss accuracy")
 
 
 labelled = lambda name, value, self, X: class_labels(name, value, len(X), self.n_classes)  # one label a row of X
+
+an_encoder = lambda name, value: without_labels(name, instance(name, value, CodeModel, "an Autoencoder or a VAE"))
 
 
 class Classifier(Model):
@@ -50,7 +52,7 @@ class Classifier(Model):
         super().__init__(dtype, network=mlp(n_features, hidden, n_classes, activation=activation, rng=rng, dtype=dtype))
 
     @classmethod
-    @entry(model=partial(instance, kind=CodeModel, example="an Autoencoder or a VAE"))
+    @entry(model=an_encoder)
     def from_encoder(cls, model, n_classes=10, *, rng):
         """A classifier that starts from the encoder of a trained autoencoder or VAE; `model` is left as it is.
 

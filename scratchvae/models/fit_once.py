@@ -1,12 +1,15 @@
-"""What do models share that are fitted once, in closed form? Fitted attributes, and a file that holds them.
+"""What do models share that are fitted once? Options, fitted attributes, and a file that holds both.
 
-Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, and attributes that end in _ and that `fit`
-sets.
+Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attributes that end in _ and that `fit`
+sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes its steps (`benchmarks/pipeline.py`).
 """
+from functools import wraps
+from types import SimpleNamespace
+
 import numpy as np
 
 from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable
+from scratchvae.extending import Saveable, arguments
 
 
 def fitted(name, value):
@@ -16,19 +19,51 @@ def fitted(name, value):
     return value
 
 
-class FitOnce(Saveable):
-    """A model that `fit` makes whole. A subclass names its options and fitted attributes, and knows their shapes."""
+def options(**checks):
+    """An `entry` whose arguments are kept as they were given: scikit-learn's `clone` wants the very same back."""
+    def looked_at(check):
+        @wraps(check)
+        def as_given(name, value):
+            check(name, value)
+            return value
+        return as_given
+    return entry(**{name: looked_at(check) for name, check in checks.items()})
 
-    OPTIONS = ()  # the constructor's arguments
+
+class FitOnce(Saveable):
+    """A model that `fit` makes whole. A subclass keeps its constructor's arguments as attributes of the same names,
+    which nothing but `set_params` changes, names its fitted attributes, and knows their shapes."""
+
     FITTED = ()   # what `fit` sets
 
-    def fit_transform(self, X):
-        """`fit(X)`, then the codes of X."""
-        return self.fit(X).transform(X)
+    def get_params(self, deep=True):
+        """The constructor's arguments, as given: type(model)(**model.get_params()) is its unfitted twin."""
+        return arguments(self)
+
+    def set_params(self, **params):
+        """Change some of the constructor's arguments, for the next `fit`; returns self. ValueError for another name."""
+        known = self.get_params()
+        if unknown := sorted(params.keys() - known.keys()):
+            raise ValueError(f"{unknown[0]}: {type(self).__name__} has no such parameter; "
+                             f"want {', '.join(known) or 'none'}")
+        type(self).__init__(self, **{**known, **params})
+        return self
+
+    def __sklearn_tags__(self):
+        """What scikit-learn asks before it uses a model, answered without importing it: dense tables, no y."""
+        none = dict.fromkeys(["estimator_type", "transformer_tags", "classifier_tags", "regressor_tags"])
+        return SimpleNamespace(
+            **none, requires_fit=True, non_deterministic=False, no_validation=False, array_api_support=False,
+            target_tags=SimpleNamespace(required=False), input_tags=SimpleNamespace(sparse=False, pairwise=False))
+
+    @property
+    def n_features_in_(self):
+        """The number of columns that `fit` saw."""
+        return len(self.mean_)
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""
-        return {name: getattr(self, name) for name in self.OPTIONS}
+        return {name: v.item() if isinstance(v, np.generic) else v for name, v in self.get_params().items()}
 
     @classmethod
     def from_config(cls, config):
@@ -48,3 +83,11 @@ class FitOnce(Saveable):
     def _shapes(self, arrays):
         """Fitted attribute -> the shape that it must have beside the others."""
         raise NotImplementedError
+
+
+class Transformer(FitOnce):
+    """A fit-once model whose `transform` gives codes."""
+
+    def fit_transform(self, X, y=None):
+        """`fit(X)`, then the codes of X; y is what a Pipeline hands on, and not looked at."""
+        return self.fit(X).transform(X)

@@ -1,19 +1,6 @@
 """Which latent-variable model has PCA as its answer? Probabilistic PCA, where everything is known exactly.
 
-A latent z ~ N(0, I_K) is mapped linearly to x and seen through noise of one variance v:
-
-    x = z W + mean + sqrt(v) eps         W : (K, D), as in a Dense layer
-
-z and x are jointly Gaussian, so the two things that are intractable for a VAE have closed forms here:
-
-    p(x) = N(mean, C)                    C = W^T W + v I         (D, D)
-    p(z given x) = N(m(x), v M^-1)       M = W W^T + v I         (K, K)        m(x) = (x - mean) W^T M^-1
-
-Nothing of size D x D is formed. With W = U S V^T, V : (D, K) with orthonormal columns, C has the eigenvalue S_j^2 + v
-along V_j and v in the D - K directions left over, so with y = V^T (x - mean)
-
-    log p(x) = -1/2 (sum_j y_j^2 / (S_j^2 + v) + |x - mean - V y|^2 / v
-                     + sum_j log(S_j^2 + v) + (D - K) log v + D log 2 pi).
+    x = z W + mean + sqrt(v) eps         z ~ N(0, I_K)         (`linear_gaussian.py` has its density and posterior)
 
 Maximum likelihood. The mean is the data's. Let l_1 >= ... >= l_D be the eigenvalues of the data's covariance with
 denominator N, the maximum-likelihood one (PCA's explained variances divide by N - 1), and V its eigenvectors. Then
@@ -25,85 +12,134 @@ covariance is diagonal. So C keeps the K largest variances as they are and sprea
 the other directions. It also says when a latent is worth having: where l_j exceeds v. For a v that is fixed beforehand
 the same holds: a latent with l_j <= v gets W_j = 0.
 
+Where values are missing, NaN in X, they are integrated out, and the maximum is found by turns (`missing_values.py`).
 A VAE without hidden layers and with one Gaussian variance is this model, with an encoder for its posterior.
-Source: Tipping & Bishop 1999, equations 2 to 8 and appendix A; Bishop 2006, section 12.2.
+Source: Tipping & Bishop 1999, equations 7 and 8 and appendix A; Bishop 2006, section 12.2.
 """
 import numpy as np
 
-from scratchvae.checking import door, entry, generator, integer, matrix
-from scratchvae.models.fit_once import FitOnce, fitted
-from scratchvae.models.pca import PCA
+from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
+from scratchvae.models.fit_once import fitted, options
+from scratchvae.models.labels import without_labels
+from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior, points
+from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
+from scratchvae.models.pca import PCA, upright
 from scratchvae.models.vae import VAE
 from scratchvae.nn.threads import threads_for
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
 
 
-def several_columns(name, value):
-    """`value` as (N, D) in float64, D at least 2."""
-    X = matrix(name, value, dtype=np.float64)
-    if X.shape[1] < 2:
-        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
+def with_gaps(name, value, n_columns=None):
+    """`value` as (N, D) in float64, NaN where a value is missing."""
+    X = numeric_array(name, value).astype(np.float64)
+    matrix(name, np.where(np.isnan(X), 0, X), n_columns)  # which is all else that any matrix must be
     return X
 
 
-points = lambda name, value, self: matrix(name, value, self.W_.shape[1], np.float64)  # (N, D)
+def several_columns(name, value):
+    """`value` as (N, D) in float64, D at least 2, with NaN where a value is missing, but nowhere a whole column."""
+    X = with_gaps(name, value)
+    if X.shape[1] < 2:
+        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
+    if (empty := np.isnan(X).all(axis=0)).any():
+        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, which marks what is missing")
+    return X
 
 
-class ProbabilisticPCA(FitOnce):
-    """The linear-Gaussian model of K latents that makes the data most likely, in closed form and in float64.
+class ProbabilisticPCA(SpikedGaussian):
+    """The linear-Gaussian model of K latents that makes the data most likely, in float64; NaN marks a missing value.
+
+    n_components : K
+    max_iter, tol : where values are missing EM ends after max_iter turns, or when one gains less than tol nats a row
 
     After `fit(X)`, X : (N, D), with the maximum-likelihood denominator N, not N - 1:
         mean_ (D,)    components_ (K, D), PCA's orthonormal rows    explained_variance_ (K,), the largest l_j
-        noise_variance_ : v, the mean of the D - K others           W_ (K, D), rows sqrt(l_j - v) times a component
+        noise_variance_ : v, the mean of the D - K others (PCA's is another one: `linear_gaussian.py`)
+        W_ (K, D), rows sqrt(l_j - v) times a component
+        log_likelihood_ : the mean of log p(x) in nats, in closed form; where values are missing, before each turn of EM
     """
 
-    OPTIONS = ("n_components",)
-    FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_")
+    FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_", "log_likelihood_")
 
-    @entry(n_components=integer)
-    def __init__(self, n_components):
-        self.n_components = n_components
+    @options(n_components=integer, max_iter=integer, tol=number)
+    def __init__(self, n_components, *, max_iter=1000, tol=1e-6):
+        self.n_components, self.max_iter, self.tol = n_components, max_iter, tol
 
     @threads_for(0)
     @door(X=several_columns)
-    def fit(self, X):
-        """Fit to X (N, D); returns self.
+    def fit(self, X, y=None):
+        """Fit to X (N, D), NaN where a value is missing; returns self.
 
         ValueError unless n_components is below D and below the rank of the centred data: no noise, no density.
         """
         N, D = X.shape
-        K = integer("n_components", self.n_components, high=D - 1)
-        pca = PCA().fit(X)
-        S = pca.singular_values_
-        rank = int(np.sum(S > S[0] * max(N, D) * np.finfo(np.float64).eps))
+        K, missing = integer("n_components", self.n_components, high=D - 1), np.isnan(X)
+        pca = PCA().fit(np.where(missing, np.nanmean(X, axis=0), X))
+        variance, rank = pca.singular_values_**2 / N, np.count_nonzero(pca.singular_values_)
         if K >= rank:
-            raise ValueError(f"n_components: want less than {rank}, the rank of the centred data, got {K}; "
-                             "with as many there is no noise left, and the density is infinite")
-        variance = S**2 / N
-        self.mean_, self.components_, self.explained_variance_ = pca.mean_, pca.components_[:K], variance[:K]
+            raise no_noise(f"less than {rank}, the rank of the centred data", K)
         # v = mean of l_{K+1} ... l_D, of which those beyond min(N, D) are 0
-        self.noise_variance_ = variance[K:].sum() / (D - K)
+        v = variance[K:].sum() / (D - K)
         # W_j = sqrt(l_j - v) V_j; equal eigenvalues may differ from their mean by a rounding error
-        self.W_ = np.sqrt(np.maximum(variance[:K] - self.noise_variance_, 0))[:, None] * self.components_
+        W = np.sqrt(np.maximum(variance[:K] - v, 0))[:, None] * pca.components_[:K]
+        if missing.any():
+            found = self._by_em(X, W, pca.mean_, v)
+        else:
+            # the quadratic form averages to D
+            log_p = -0.5 * (np.log(variance[:K]).sum() + (D - K) * np.log(v) + D * LOG_2PI + D)
+            found = pca.mean_, pca.components_[:K], variance[:K], v, W, np.array([log_p])
+        vars(self).update(zip(self.FITTED, found))
         return self
+
+    def _by_em(self, X, W, mean, v):
+        """The fitted attributes, by EM that starts at W, mean and v of the data with means in their gaps."""
+        blocks, log_likelihood, gain = list(observed_rows(X, len(W))), [], np.inf
+        smallest = 1e-13 * np.nanvar(X, axis=0).mean()
+        while len(log_likelihood) < self.max_iter and gain >= self.tol:
+            W, mean, v, log_p = em_step(blocks, W, mean, v)
+            if v < smallest:
+                raise no_noise("fewer, for the observed values", len(W))
+            gain = log_p - log_likelihood[-1] if log_likelihood else np.inf
+            log_likelihood.append(log_p)
+        # W = U S V^T: turned by U the latents have orthogonal rows, as in closed form
+        _, S, Vt = np.linalg.svd(W, full_matrices=False)
+        V = upright(Vt)
+        return mean, V, S**2 + v, v, S[:, None] * V, np.array(log_likelihood)
+
+    def _of_observed(self, X):
+        """m, log p(x_o) and v M_o^-1 of the rows of X, a block at a time."""
+        for rows in observed_rows(X, len(self.W_)):
+            m, log_p, covariance = observed_posterior(rows, self.W_, self.mean_, self.noise_variance_)
+            yield m, log_p, covariance[rows.pattern]
 
     @threads_for(0)
     @door(self=fitted, X=points)
     def log_prob(self, X):
-        """log p(x) of each row, a density in nats : (N,)."""
+        """log p(x) of each row, a density in nats : (N,); of rows with gaps that of what they have, or 0."""
+        if np.isnan(X).any():
+            return np.concatenate([log_p for _, log_p, _ in self._of_observed(X)])
         return linear_log_prob(X, self.W_, self.mean_, self.noise_variance_)
+
+    score_samples = log_prob
 
     @threads_for(0)
     @door(self=fitted, X=points)
     def posterior(self, X):
-        """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all."""
+        """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all.
+
+        Where values are missing: given those that are observed, with a covariance for each row, (N, K, K).
+        """
+        if np.isnan(X).any():
+            return tuple(map(np.concatenate, zip(*((m, covariance) for m, _, covariance in self._of_observed(X)))))
         return linear_posterior(X, self.W_, self.mean_, self.noise_variance_)
 
     @threads_for(0)
     @door(self=fitted, X=points)
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
+        if np.isnan(X).any():
+            return np.concatenate([m for m, _, _ in self._of_observed(X)])
         return self.posterior(X)[0]
 
     @threads_for(0)
@@ -112,6 +148,12 @@ class ProbabilisticPCA(FitOnce):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
         return Z @ self.W_ + self.mean_
 
+    @threads_for(0)
+    @door(self=fitted, X=points)
+    def impute(self, X):
+        """X (N, D) with its NaN filled by what is expected there given the row's observed values, E[x_m given x_o]."""
+        return np.where(np.isnan(X), self.inverse_transform(self.transform(X)), X)
+
     @entry(self=fitted, n=lambda name, value, self: integer(name, value, each=self.W_.shape[1]), rng=generator)
     def sample(self, n, *, rng):
         """n new x (n, D): z ~ N(0, I), then x = z W + mean + sqrt(v) eps."""
@@ -119,45 +161,19 @@ class ProbabilisticPCA(FitOnce):
         z = rng.standard_normal((n, K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
 
+    def _points(self, name, value):
+        return with_gaps(name, value, self.W_.shape[1])
+
     def _shapes(self, arrays):
         K, D = matrix("W_", arrays["W_"]).shape
-        return {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D)}
+        return {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D),
+                "log_likelihood_": np.shape(arrays["log_likelihood_"])[:1]}
 
 
-# ---- any linear-Gaussian model, fitted or not ---------------------------------------------------------------------
-
-def linear_log_prob(x, W, mean, variance):
-    """log p(x) : (N,), in nats, under x = z W + mean + sqrt(variance) eps with z ~ N(0, I).
-
-    x : (N, D)      W : (K, D), any      mean : (D,)      variance : a number > 0
-    Source: Tipping & Bishop 1999, equations 3 and 4; the eigenvalue form in the module's docstring.
-    """
-    _, S, Vt = np.linalg.svd(W, full_matrices=False)
-    centred = x - mean
-    y = centred @ Vt.T                                                        # (N, K)
-    rest = centred - y @ Vt                                                   # (N, D)
-    along = S**2 + variance
-    D = len(mean)
-    # log|C| = sum_j log(S_j^2 + v) + (D - K) log v
-    log_det = np.log(along).sum() + (D - len(S)) * np.log(variance)
-    # (x - mean) C^-1 (x - mean)^T = sum_j y_j^2 / (S_j^2 + v) + |x - mean - V y|^2 / v
-    squares = np.sum(y**2 / along, axis=1) + np.sum(rest**2, axis=1) / variance
-    return -0.5 * (squares + log_det + D * LOG_2PI)
-
-
-def linear_posterior(x, W, mean, variance):
-    """The mean (N, K) and covariance (K, K) of p(z given x) under x = z W + mean + sqrt(variance) eps, z ~ N(0, I).
-
-        M = W W^T + v I        mean = (x - mean) W^T M^-1        covariance = v M^-1
-
-    x : (N, D)      W : (K, D), any      mean : (D,)      variance : a number > 0
-    Source: Tipping & Bishop 1999, equation 6.
-    """
-    # With W = U S V^T and U square, M = U (S^2 + v) U^T; W W^T would square what W's rows have in common.
-    K, D = W.shape
-    U, S, Vt = np.linalg.svd(np.pad(W, ((0, 0), (0, max(0, K - D)))), full_matrices=False)
-    along = S**2 + variance
-    return (x - mean) @ Vt[:, :D].T * (S / along) @ U.T, (U * (variance / along)) @ U.T
+def no_noise(want, K):
+    """The error where K latents explain everything."""
+    return ValueError(f"n_components: want {want}, got {K}; "
+                      "with as many there is no noise left, and the density is infinite")
 
 
 # ---- the same model as a VAE --------------------------------------------------------------------------------------
@@ -167,7 +183,7 @@ def linear_decoder(vae):
 
     ValueError unless the VAE has no hidden layers and a Gaussian observation with one variance, fixed or learned.
     """
-    observation = vae.observation
+    observation = without_labels("vae", vae).observation
     if vae.hidden or not isinstance(observation, Gaussian) or observation.variance == "diagonal":
         raise ValueError("vae: want hidden=() and a Gaussian observation with one variance, "
                          f"got hidden={vae.hidden} and {observation!r}")

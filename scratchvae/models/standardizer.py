@@ -10,14 +10,14 @@ one learning rate fits all columns only if their units do. A density changes wit
 import numpy as np
 
 from scratchvae.checking import door, entry, float_matrix, matrix, not_too_large
-from scratchvae.models.fit_once import FitOnce, fitted
+from scratchvae.models.fit_once import Transformer, fitted
 from scratchvae.probability.gaussian import moments
 
 
 columns = lambda name, value, self: float_matrix(name, value, len(self.mean_))  # (N, D)
 
 
-class Standardizer(FitOnce):
+class Standardizer(Transformer):
     """x (N, D) to columns of mean 0 and standard deviation 1, and back. As `model.standardizer` it is saved with it.
 
     After `fit(X)`: mean_ (D,), scale_ (D,), float64; what is transformed keeps its dtype if that is float32.
@@ -26,7 +26,7 @@ class Standardizer(FitOnce):
     FITTED = ("mean_", "scale_")
 
     @door(X=matrix)
-    def fit(self, X):
+    def fit(self, X, y=None):
         """Take mean and standard deviation of each column of X (N, D); returns self."""
         mean, variance = moments(X)
         self.mean_, self.scale_ = mean, np.sqrt(not_too_large(variance))

@@ -3,6 +3,7 @@
 To `fit` all three are one: so many rows, `some` to start at, an epoch's, a minibatch of these; and the `form` and the
 `fingerprint` by which a checkpoint knows them again.
 """
+import json
 from copy import deepcopy
 from hashlib import blake2b
 from zlib import crc32
@@ -52,16 +53,16 @@ class Held:
 
 
 class Drawn:
-    """What a function of the generator gives, once an epoch, and looked at every time; labels stay.
+    """What a function of the generator gives, once an epoch, and looked at every time.
 
-    look : X -> Held or ByRow
+    look : X -> Held or ByRow, with the labels, which stay
     """
 
-    def __init__(self, name, function, labels, look, rng):
-        self.name, self.function, self.labels, self.look, self.form = name, function, labels, look, None
+    def __init__(self, name, function, look, rng):
+        self.name, self.function, self.look, self.form = name, function, look, None
         ahead = deepcopy(rng)  # a run that is refused has drawn nothing
-        self.first, self.after = self.draw(ahead), ahead.bit_generator.state
-        self.n = len(self.first)
+        self.before, self.now, self.after = state_of(rng), self.draw(ahead), ahead.bit_generator.state
+        self.n = len(self.now)
 
     def draw(self, rng):
         """An epoch's examples, of the form of the first one's."""
@@ -76,21 +77,26 @@ class Drawn:
         return self.n
 
     def some(self):
-        return self.first.some()
+        return self.now.some()
 
     def of_epoch(self, run):
-        first, self.first = self.first, None
-        if run.epoch:
-            del first
-            return self.draw(run.rng)
-        run.rng.bit_generator.state = self.after  # drawn already, at the door
-        return first
+        if state_of(run.rng) == self.before:  # drawn already, at the door
+            run.rng.bit_generator.state, self.before = self.after, None
+        else:
+            self.now = None  # to have memory for the new
+            self.now = self.draw(run.rng)
+        return self.now
 
     def fingerprint(self):
-        return fingerprint(np.asarray(array) for array in self.labels)
+        return fingerprint(self.some()[1:])
 
     def watch(self):
         """Nothing: only `fit` holds what was drawn."""
+
+
+def state_of(rng):
+    """The generator's state as a text, from which it can be set again."""
+    return json.dumps(rng.bit_generator.state, default=np.ndarray.tolist)
 
 
 def called(name, function, rng):

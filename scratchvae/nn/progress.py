@@ -57,15 +57,15 @@ class Progress(Callback):
         self._is_open = self._is_terminal
         self._out.flush()
 
-    def along(self, blocks, total, unit="row"):
-        """The blocks, slices up to row `total`, one by one: how far that is, of what is computed and not trained."""
-        run = SimpleNamespace(epoch=0, epochs=total, stop=False, history=SimpleNamespace(train={}, valid={}))
+    def along(self, parts, unit="block"):
+        """The parts of a computation one by one, and a line on how far that is, as of the epochs of a training."""
+        run = SimpleNamespace(epoch=0, epochs=len(parts), stop=False, history=SimpleNamespace(train={}, valid={}))
         self.unit = unit
         self.begin(run)
         try:
-            for rows in blocks:
-                yield rows
-                run.epoch = min(rows.stop, total)
+            for part in parts:
+                yield part
+                run.epoch += 1
                 self.epoch_end(run)
         finally:
             self.end(run)

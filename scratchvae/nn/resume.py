@@ -13,7 +13,7 @@ from scratchvae.checking import choice, instance, integer, like, real_array
 from scratchvae.checking.files import blaming
 from scratchvae.extending import class_name, described
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
-from scratchvae.nn.examples import fingerprint
+from scratchvae.nn.examples import fingerprint, state_of
 
 
 class Checkpoint:
@@ -50,7 +50,7 @@ class Checkpoint:
         run = self.run
         header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "changes": run.history.changes,
                   "valid_seed": run.valid_seed,
-                  "rng": json.dumps(run.rng.bit_generator.state, default=np.ndarray.tolist)}
+                  "rng": state_of(run.rng)}
         parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid}
         for i, callback in enumerate(run.callbacks):
             parts[f"callback{i}"] = state = callback.state()

@@ -6,7 +6,6 @@
             model.forward_backward(x)             fills model.grad
             optimizer.step(model.theta, model.grad)
 """
-import json
 from functools import partial
 from hashlib import blake2b
 
@@ -16,6 +15,7 @@ from scratchvae.checking import entry, generator, integer, optional, positive
 from scratchvae.checking.training import (list_of_callbacks, names_of_settings, optimizer_for, path_in_a_folder,
                                           refuse_not_finite, trainable, training_data, validation_data)
 from scratchvae.nn.callbacks import begun, is_foreign
+from scratchvae.nn.examples import state_of
 from scratchvae.nn.optimizers import clip
 from scratchvae.nn.resume import Checkpoint
 from scratchvae.nn.threads import threads_for
@@ -132,8 +132,7 @@ class Run:
         self.callbacks, self.has_valid, self.clip_norm = callbacks, has_valid, clip_norm
         self.epoch, self.stop, self.history = 0, False, History()
         # Validation always uses the same noise, so that epochs differ by the model alone, and draws nothing from rng.
-        state = json.dumps(rng.bit_generator.state, default=np.ndarray.tolist)
-        self.valid_seed = int.from_bytes(blake2b(state.encode(), digest_size=7).digest(), "big")
+        self.valid_seed = int.from_bytes(blake2b(state_of(rng).encode(), digest_size=7).digest(), "big")
 
     def watch(self, *sources):
         """Call `watch` of what was given, if there is a callback that might have written into it."""
