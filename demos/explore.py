@@ -22,7 +22,7 @@ def run(lesson):
     """Train, show the map; returns where the saved walk starts and ends."""
     lesson.say(__doc__.splitlines()[0])
     images, rng = lesson.images(binary=True, classes=2, default="mnist"), lesson.rng()
-    vae = sv.VAE(images.train.shape[1], hidden=(128,), n_latent=2, rng=rng)
+    vae = sv.VAE(images.train.shape[1], hidden=images.layers_to_a_plane, n_latent=2, rng=rng)
     stopping = sv.EarlyStopping(patience=30)
     sv.fit(vae, images.train, epochs=lesson.epochs(300, 5, images.train), batch_size=64, rng=rng,
            valid=images.valid, callbacks=[stopping, lesson.progress("VAE, 2 latents")])

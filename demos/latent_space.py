@@ -33,7 +33,7 @@ def run(lesson):
     train, labels, test, C = images.train, images.train_labels, images.test[:500], len(images.names)
     common = np.bincount(labels)[labels] >= 10  # a class of two codes has no area
     n_seeds, n_samples = lesson.pick(5, 2), len(test)
-    hidden, batch_size, lr = ((200, 200), 100, 2e-3) if images.large else ((128,), 50, 3e-3)
+    batch_size, lr = (100, 2e-3) if images.large else (50, 3e-3)
     epochs, nodes = lesson.epochs(200, 2, train), lesson.pick(20_000, 1_000)
     em_steps = lesson.pick(200, 3)
     judge = sv.Classifier(train.shape[1], (128,), n_classes=C, rng=lesson.rng(1))
@@ -47,7 +47,7 @@ def run(lesson):
     for seed in range(n_seeds):
         for name, Model in MODELS.items():
             rng = lesson.rng(10 * seed + 5)
-            model = Model(train.shape[1], hidden, 2, activation="tanh", observation=sv.Bernoulli(), rng=rng)
+            model = Model(train.shape[1], images.layers_to_a_plane, 2, activation="tanh", observation=sv.Bernoulli(), rng=rng)
             sv.fit(model, train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
                    callbacks=[sv.EarlyStopping(patience=20), lesson.progress(f"{name}, seed {seed}")])
             z = codes(model, train)

@@ -30,7 +30,7 @@ def run(lesson):
     films = {}
     for stream, (name, cls) in enumerate({"AE": sv.Autoencoder, "VAE": sv.VAE}.items()):
         rng = lesson.rng(stream)
-        model = cls(x.shape[1], hidden=(128,), n_latent=2, rng=rng)
+        model = cls(x.shape[1], hidden=images.layers_to_a_plane, n_latent=2, rng=rng)
         codes = (lambda: model.encode(x)[0]) if name == "VAE" else (lambda: model.encode(x))
         film = [codes()]
         sv.fit(model, images.train, epochs=epochs, batch_size=64, rng=rng,

@@ -24,7 +24,7 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(binary=True, default="mnist")
     n_features = images.train.shape[1]
-    hidden, n_latent, lr = ((200, 200), 20, 2e-3) if images.large else ((128,), 8, 1e-3)
+    hidden, n_latent, lr = ((200,), 20, 2e-3) if images.large else ((128,), 8, 1e-3)
     epochs = lesson.epochs(400, 8, images.train)
     lesson.say("Their pixels are binarised at one half.\n")
 
@@ -39,7 +39,7 @@ def run(lesson):
     name = f"VAE, {n_latent} latents"
     vae, history, best = trained(name, hidden, n_latent, stream=1)
     linear, _, _ = trained("linear decoder", (), n_latent, stream=2)
-    flat, _, _ = trained("VAE, 2 latents", hidden, 2, stream=3)
+    flat, _, _ = trained("VAE, 2 latents", images.layers_to_a_plane, 2, stream=3)
 
     independent = independent_pixels(images.train, images.test)
     numbers, elbo = {"independent pixels": (Mean.of(independent), "", "")}, {}
