@@ -169,12 +169,13 @@ def bent_or_flat(gains):
 
 
 def trained(lesson, train, k, seed):
-    """An autoencoder 64-128-64-k; where k is small with weight decay, else with more steps."""
+    """An autoencoder D-128-64-k; where k is small with weight decay, else with more or smaller steps."""
     rng = lesson.rng(100 * k + seed)
     model = sv.Autoencoder(train.shape[1], (128, 64) if k <= 16 else (128,), k, activation="tanh",
                            observation=sv.Gaussian(1.0), rng=rng)
     epochs = lesson.epochs(150 if k in (1, 32) else 100, 1, train)
-    sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(5e-3, weight_decay=0.1 if k <= 4 else 0.0),
+    lr = 2e-3 if k > 4 and train.shape[1] > 256 else 5e-3
+    sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(lr, weight_decay=0.1 if k <= 4 else 0.0),
            rng=rng,
            callbacks=[sv.LearningRateDecay(), lesson.progress(f"AE, k = {k}, seed {seed}")])
     return model
