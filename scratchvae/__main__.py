@@ -17,7 +17,7 @@ CONTENTS = {  # part of the house -> folder and its files
         "analysis elbo evidence class_posterior posterior aggregate gradient_estimators latent_space factors "
         "gaussian_mixture",),
     "Data, pictures, doors": (
-        "data digits split idx curves faces mu_law waveform", "plotting page images charts diagram",
+        "data digits split idx curves faces mu_law waveform", "plotting page labels images charts course diagram",
         "checking __init__ door probability analysis data plotting idx training files", ". extending writing"),
 }
 

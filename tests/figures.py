@@ -1,9 +1,9 @@
 """What is wrong with a figure? Texts that overprint or are cut off, legends that hide points: by their boxes."""
+import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
-SLACK = 1.0  # pixels by which boxes may touch: they are larger than their letters
+SLACK = 2.0  # pixels by which boxes may touch: they are larger than their letters
 
 
 def boxes_of_texts(figure):
@@ -17,10 +17,29 @@ def boxes_of_texts(figure):
         if axes is not None and (not axes.get_visible() or not axes.axison and text in [*ticks(axes), axes.xaxis.label,
                                                                                         axes.yaxis.label]):
             continue
-        found.append((text, text.get_window_extent()))
+        found.append((text, corners(text)))
     seen = {id(text) for axes in figure.axes for text in ticks(axes)}
     allowed = {id(text) for axes in figure.axes for text in drawn_ticks(axes)}
     return [(text.get_text(), box) for text, box in found if id(text) not in seen or id(text) in allowed]
+
+
+def corners(text):
+    """The corners of a text's box on the page : (4, 2) in pixels, turned with it."""
+    degrees, around = text.get_rotation(), Text.get_window_extent(text).get_points()
+    text.set_rotation(0)
+    half = np.ptp(Text.get_window_extent(text).get_points(), axis=0) / 2
+    text.set_rotation(degrees)
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return around.mean(axis=0) + ((half - SLACK / 2).clip(0) * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ [[c, s], [-s, c]]
+
+
+def overlap(a, b):
+    """Whether two rectangles, by their corners, have a point in common: no edge of either separates them."""
+    for edge in (a[1] - a[0], a[2] - a[1], b[1] - b[0], b[2] - b[1]):
+        along_a, along_b = a @ edge, b @ edge
+        if along_a.max() <= along_b.min() or along_b.max() <= along_a.min():
+            return False
+    return True
 
 
 def ticks(axes):
@@ -42,12 +61,9 @@ def faults(figure):
     """What a reader would stumble on, in words; an empty list if there is nothing."""
     texts, page, told = boxes_of_texts(figure), figure.bbox, []
     for i, (words, box) in enumerate(texts):
-        if box.x0 < page.x0 - SLACK or box.y0 < page.y0 - SLACK or box.x1 > page.x1 + SLACK or box.y1 > page.y1 + SLACK:
+        if (box < [page.x0, page.y0]).any() or (box > [page.x1, page.y1]).any():
             told.append(f"{words!r} is cut off")
-        for other, other_box in texts[:i]:
-            common = Bbox.intersection(box, other_box)
-            if common is not None and min(common.width, common.height) > SLACK:
-                told.append(f"{words!r} and {other!r} overprint")
+        told += [f"{words!r} and {other!r} overprint" for other, other_box in texts[:i] if overlap(box, other_box)]
     for legend in figure.findobj(Legend):
         told += [f"a legend hides {hidden} points" for hidden in [hidden_by(legend)] if hidden]
     return told

@@ -12,7 +12,7 @@ for c in range(len(means)):
 
 RIGHT = {
     "bayes": [
-        "evidence = float(np.dot(prior, likelihood))\nreturn prior * likelihood / evidence, evidence",
+        "evidence = float(np.dot(prior, likelihood))\nreturn Belief(prior * likelihood / evidence, evidence)",
         "joint = np.array([p * l for p, l in zip(prior, likelihood)])\nreturn Belief(joint / sum(joint), sum(joint))",
     ],
     "update": [
@@ -23,12 +23,13 @@ RIGHT = {
     ],
     "gaussian_mle": [
         "m = np.mean(x, 0)\nreturn Normal(m, ((x - m) ** 2).sum(0) / len(x))",
-        "m = sum(x) / len(x)\nv = sum(row ** 2 for row in x) / len(x) - m ** 2\nreturn m, v",
+        "m = sum(x) / len(x)\nv = sum(row ** 2 for row in x) / len(x) - m ** 2\nreturn Normal(m, v)",
     ],
     "gaussian_posterior": [
         "precision = 1 / prior.variance + n / variance\n"
         "return Normal((prior.mean / prior.variance + n * mean / variance) / precision, 1 / precision)",
-        "m0, v0 = prior\nreturn (m0 * variance + n * mean * v0) / (variance + n * v0), v0 * variance / (variance + n * v0)",
+        "m0, v0 = prior\nreturn Normal((m0 * variance + n * mean * v0) / (variance + n * v0), "
+        "v0 * variance / (variance + n * v0))",
     ],
     "kl_table": [
         "p, q = np.broadcast_arrays(p, q)\nr = np.ones(p.shape)\nwith np.errstate(all='ignore'):\n"
@@ -56,8 +57,8 @@ RIGHT = {
         "return np.sum(np.log(p / s) + (s**2 + (mu - prior_mu)**2) / (2 * p**2) - 0.5, axis=-1)",
     ],
     "from_covariance": [
-        "U, S, Vt = np.linalg.svd(np.asarray(X, float) - mean, full_matrices=False)\nreturn S, Vt",
-        "c = X.astype(float) - mean\nw, V = np.linalg.eigh(np.dot(c.T, c))\norder = np.argsort(-w)[:min(X.shape)]\n"
+        "both = np.concatenate([root, np.asarray(X, float) - mean])\nU, S, Vt = np.linalg.svd(both, full_matrices=False)\nreturn S, Vt",
+        "c = np.vstack([root, X.astype(float) - mean])\nw, V = np.linalg.eigh(np.dot(c.T, c))\norder = np.argsort(-w)[:min(c.shape)]\n"
         "return np.sqrt(np.clip(w[order], 0, None)), -V[:, order].T",
     ],
     "PCA.transform": [
@@ -123,9 +124,9 @@ RIGHT = {
         "return np.exp(-np.logaddexp(0, -a))",
     ],
     "bernoulli_terms": [
-        "return np.sum(x * a - np.log(1 + np.exp(a)), axis=1), x - 1 / (1 + np.exp(-a))",
-        "p = 1 / (1 + np.exp(-a))\nreturn (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(1), x - p",
-        "return (x * a - np.logaddexp(0, a)).sum(axis=1), x - np.exp(a - np.logaddexp(0, a))",
+        "return np.sum(x * a - np.log(1 + np.exp(a)), axis=-1), x - 1 / (1 + np.exp(-a))",
+        "p = 1 / (1 + np.exp(-a))\nreturn (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(-1), x - p",
+        "return (x * a - np.logaddexp(0, a)).sum(axis=-1), x - np.exp(a - np.logaddexp(0, a))",
     ],
     "softmax_terms": [
         "log_p = a - np.logaddexp.reduce(a, axis=1, keepdims=True)\nreturn np.exp(log_p), log_p",
@@ -158,7 +159,7 @@ RIGHT = {
         "dz = self.decoder.backward(-made.dparams / (S * N), made.decoder_cache).reshape(S, N, K)\ns = np.exp(made.log_var / 2)\n"
         "dmu = dz.sum(0) + self.beta * made.mu / N\ndl = (dz * eps).sum(0) * s / 2 + self.beta * (s * s - 1) / 2 / N\n"
         "self.encoder.backward(np.hstack([dmu, dl]), made.encoder_cache)\nr = made.log_px.mean()\n"
-        "kl = 0.5 * (made.mu**2 + s**2 - 1 - made.log_var).sum(1).mean()\nreturn self.beta * kl - r, r - kl, r, kl",
+        "kl = 0.5 * (made.mu**2 + s**2 - 1 - made.log_var).sum(1).mean()\nreturn self.terms(self.beta * kl - r, r - kl, r, kl)",
         "eps = self.noise(len(x), rng, self.n_samples, eps)\nmade = self.forward(x, eps)\n"
         "roads = [self.through_z(made.dparams, made.log_var, eps, made.decoder_cache), self.through_kl(made.mu, made.log_var)]\n"
         "dcode = sum(np.concatenate(road, axis=1) for road in roads)\n"
@@ -209,7 +210,7 @@ RIGHT = {
         "log_p = float(np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / len(x))\nreturn Terms(-log_p, log_p)",
         "k = self._index(rng, order)\nlogits, caches = self.forward(x, k)\n"
         "log_p, d = self.observation.value_and_grad(x, logits)\nself.backward(-d / x.shape[0], caches, k)\n"
-        "return -np.mean(log_p), np.mean(log_p)",
+        "return Terms(loss=-np.mean(log_p), log_prob=np.mean(log_p))",
     ],
     "compress": [
         "return np.sign(x) * np.log(1 + mu * np.abs(x)) / np.log(1 + mu)",

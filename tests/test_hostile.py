@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from matplotlib.figure import Figure
 
 import scratchvae as sv
 from scratchvae import plotting
@@ -853,6 +854,12 @@ def test_a_layer_without_parameters_may_be_used_twice(layer):
 
 CURVE, IMAGES = np.arange(1.0, 5), np.linspace(0, 1, 36).reshape(4, 9)
 TERMS = {name: CURVE for name in ("elbo", "reconstruction", "kl")}
+def sv_history():
+    history = sv.History()
+    history.append("train", {"loss": 1.0, "log_prob": -1.0})
+    return history
+
+
 FIGURES = {  # what a figure shows -> how it is drawn, the names of its arguments, and what is good
     "image_grid images": (lambda images: plotting.image_grid(images, "t"), ["images"], IMAGES),
     "image_grid n_columns": (lambda n: plotting.image_grid(IMAGES, "t", n_columns=n), ["n_columns"], 2),
@@ -870,8 +877,11 @@ FIGURES = {  # what a figure shows -> how it is drawn, the names of its argument
     "bars values": (lambda values: plotting.bars(values, "t", "y"), ["values"], {"AE": 1.0}),
     "training_curves term": (lambda term: plotting.training_curves({**TERMS, "elbo": term}, None, "t"),
                              ["train"], CURVE),
+    "training_curves history": (plotting.training_curves, ["train", "terms"], sv_history()),
     "training_curves valid": (lambda valid: plotting.training_curves(TERMS, valid, "t"), ["valid"], TERMS),
     "training_curves best": (lambda best: plotting.training_curves(TERMS, TERMS, "t", best=best), ["best"], 2),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
+    "label x": (lambda x: plotting.label(Figure().add_subplot(), x, 1, "name"), ["x"], 2.0),
     "diagram model": (lambda model: plotting.diagram(model), ["model"], sv.Network([sv.Tanh()])),
     "panels n": (lambda n: plotting.panels(n, "t"), ["n"], 2),
 }

@@ -284,6 +284,44 @@ def test_what_says_nothing_is_refused_by_name():
         sv.ProbabilisticPCA(2).fit(low_rank(0)).inverse_transform([[np.nan, 0]])
 
 
+@pytest.mark.parametrize("seed", [8, 21, 37, 42, 74, 112, 148])
+def test_too_many_latents_are_refused_or_told_and_never_served_in_silence(seed):
+    """So few values that the likelihood has no end: the noise falls with each turn, until it is refused."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((12, 4)) @ rng.standard_normal((4, 9)) + 0.3 * rng.standard_normal((12, 9))
+    with pytest.raises(ValueError, match="^n_components: want fewer, for the observed values, got 6"):
+        sv.ProbabilisticPCA(6).fit(with_gaps(X, seed, 0.5))
+
+
+def test_fewer_values_than_parameters_are_refused_by_name():
+    refused = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        gaps = with_gaps(1e4 * rng.standard_normal((6, 3)) + 1e6, seed, 0.6)
+        try:
+            sv.ProbabilisticPCA(2).fit(gaps)
+        except ValueError as error:
+            assert str(error).startswith("n_components: want")
+            refused += 1
+    assert refused > 10
+
+
+def test_an_end_before_the_maximum_is_told():
+    with pytest.warns(UserWarning, match="^max_iter: after 2 turns EM still gains"):
+        model = sv.ProbabilisticPCA(2, max_iter=2).fit(with_gaps(low_rank(0), 0))
+    assert len(model.log_likelihood_) == 2
+
+
+@pytest.mark.parametrize("noise", [1.0, 1e-2, 1e-4])
+def test_small_noise_is_found(noise):
+    X = low_rank(0, n=200, noise=noise)
+    gaps = with_gaps(X, 0)
+    model = sv.ProbabilisticPCA(2).fit(gaps)
+    assert np.sqrt(model.noise_variance_) == pytest.approx(noise, rel=0.1)
+    assert np.abs(model.impute(gaps) - X).max() < 30 * noise
+    assert (np.diff(model.log_likelihood_) > -1e-7).all()
+
+
 def test_a_refused_fit_leaves_what_was_fitted():
     model = sv.ProbabilisticPCA(2).fit(low_rank(0))
     before = model.W_.copy()

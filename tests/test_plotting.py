@@ -14,9 +14,12 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from numpy.testing import assert_allclose, assert_array_equal
 
+import scratchvae as sv
+from figures import faults
 from scratchvae import plotting
 
 LONG = "A finding that needs many words: " + "the reconstruction of the held-out digits keeps improving " * 4
@@ -208,7 +211,7 @@ def test_scatter_has_every_point_in_its_colour_and_every_digit_at_its_median(rng
         assert_array_equal(points.get_offsets(), z[labels == digit])
         assert_allclose(points.get_facecolor()[:, :3], [to_rgb(plotting.DIGIT_COLOURS[digit])])
         assert text.get_text() == str(digit) and text.get_path_effects()
-        assert_allclose(text.get_position(), np.median(z[labels == digit], axis=0))
+        assert_allclose(text.xy, np.median(z[labels == digit], axis=0))
 
 
 def test_scatter_names_any_number_of_classes(rng):
@@ -222,19 +225,40 @@ def test_scatter_names_any_number_of_classes(rng):
 def test_scatter_circles_are_one_and_two_standard_deviations(rng):
     ax, = plotting.latent_scatter(rng.normal(size=(9, 2)), np.zeros(9, dtype=int), "codes", circles=True).axes
     assert [(circle.center, circle.radius) for circle in ax.patches] == [((0, 0), 1), ((0, 0), 2)]
-    assert texts(ax) == ["0", "1 sigma", "2 sigma"]
+    assert texts(ax) == ["0", "1 sigma", "2 sigma"] and [label.xy for label in ax.texts[1:]] == [(0, -1), (0, -2)]
 
 
-@pytest.mark.parametrize("reach", [0.1, 3, 10, 20, 50, 1000])
-def test_labels_of_the_circles_never_overprint(reach, rng):
+@pytest.mark.parametrize("reach", [0.1, 3, 10, 50, 1000])
+def test_labels_never_overprint_wherever_their_points_are(reach, rng):
     figure, axes = plotting.panels(2, "two", size=(5, 4.8))
-    plotting.latent_scatter(reach * rng.uniform(-1, 1, size=(50, 2)), np.zeros(50, dtype=int), "codes", circles=True,
+    plotting.latent_scatter(reach * rng.uniform(-1, 1, size=(400, 2)), np.arange(400) % 10, "codes", circles=True,
                             ax=axes[0])
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in axes[0].texts[1:]]
-    assert len(boxes) == (2 if reach < 5 else 1 if reach > 15 else len(boxes))
-    assert all(not a.overlaps(b) for a, b in zip(boxes, boxes[1:]))
-    assert texts(axes[0])[1:] in (["1 sigma", "2 sigma"], ["1 and 2 sigma"])
+    assert faults(figure) == []
+    assert set(texts(axes[0])) == {*map(str, range(10)), "1 sigma", "2 sigma"}
+
+
+def test_forty_seven_classes_at_one_place_have_forty_seven_places_and_lines_to_them(rng):
+    names = [f"class {c}" for c in range(47)]
+    figure = plotting.latent_scatter(np.repeat(rng.normal(size=(10, 2)), 47, axis=0), np.arange(470) % 47, "t",
+                                     names=names)
+    assert faults(figure) == []
+    labels = figure.axes[0].texts
+    far = [np.hypot(*label.xyann) >= 12 for label in labels]
+    assert [label.arrow_patch.get_visible() for label in labels] == far and sum(far) > 30
+    colours = {tuple(points.get_facecolor()[0]) for points in figure.axes[0].collections}
+    assert len(colours) == 47
+
+
+def test_a_label_alone_stands_where_it_is_wanted_and_among_others_finds_a_place_at_every_size(tmp_path):
+    figure, (ax,) = plotting.panels(1, "t", size=(9, 4))
+    ax.plot([0, 1], [0, 1], label="a line")
+    ax.legend(loc="upper left")
+    ax.text(0.5, 0.5, "a text that is there", ha="center")
+    free, crowded, under = (plotting.label(ax, *at, "a label") for at in ((0.7, 0.1), (0.5, 0.5), (0, 1)))
+    for size in ((9, 4), (4, 6), (9, 4)):
+        figure.set_size_inches(size)
+        assert faults(figure) == [] and free.xyann == (0, 0) and crowded.xyann != (0, 0) != under.xyann
+        assert not free.arrow_patch.get_visible()
 
 
 def test_colours_are_all_different():
@@ -340,7 +364,7 @@ def test_bars_print_their_values_beyond_the_error_bars():
 
 def test_training_curves_show_each_term_for_train_and_valid():
     epochs = np.arange(1, 6)
-    train = {"elbo": -10.0 / epochs, "reconstruction": -9.0 / epochs, "kl": 1.0 / epochs, "loss": epochs}
+    train = {"elbo": -10.0 / epochs, "reconstruction": -9.0 / epochs, "kl": 1.0 / epochs, "loss": 10.0 / epochs}
     valid = {term: 2 * values for term, values in train.items()}
     figure = plotting.training_curves(train, valid, "t", best=4)
     for ax, term in zip(figure.axes, ("elbo", "reconstruction", "kl"), strict=True):
@@ -354,6 +378,75 @@ def test_training_curves_show_each_term_for_train_and_valid():
         assert mark.get_xdata() == [4, 4] and ax.get_xlabel() == "epoch"
     assert figure.axes[0].get_ylabel() == "nats per example"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["train", "valid", "best epoch: 4"]
+
+
+def history(epochs, **terms):
+    made = sv.History()
+    for epoch in range(epochs):
+        made.append("train", {name: curve[epoch] for name, curve in terms.items()})
+    return made
+
+
+def test_a_history_alone_is_drawn():
+    vae = sv.VAE(9, hidden=(3,), rng=np.random.default_rng(0))
+    x = np.float32(np.random.default_rng(1).random((50, 9)) < 0.5)
+    course = sv.fit(vae, x, epochs=3, rng=np.random.default_rng(0))
+    figure = plotting.training_curves(course)
+    assert [ax.get_title() for ax in figure.axes] == ["ELBO", "reconstruction", "KL"]
+    assert_array_equal(figure.axes[2].lines[0].get_ydata(), course.train["kl"])
+    assert suptitle(figure).startswith("ELBO: \N{MINUS SIGN}") and "after 3" in suptitle(figure)
+    course = sv.fit(vae, x, epochs=3, rng=np.random.default_rng(0), valid=x[:9])
+    assert "of the validation data" in suptitle(figure := plotting.training_curves(course))
+    assert_array_equal(figure.axes[0].lines[1].get_ydata(), course.valid["elbo"])
+
+
+@pytest.mark.parametrize("terms, shown", [
+    ({"loss": [2, 1], "accuracy": [0.5, 0.75]}, ["loss", "accuracy"]), ({"loss": [2, 1]}, ["loss"]),
+    ({"loss": [2, 1], "log_prob": [-2, -1]}, ["log prob"]),
+    ({"loss": [9, 8], "elbo": [-2, -1], "reconstruction": [1, 1], "kl": [3, 2]},
+     ["loss", "ELBO", "reconstruction", "KL"])])
+def test_the_loss_is_shown_unless_another_term_says_the_same(terms, shown):
+    figure = plotting.training_curves(history(2, **{name: np.float64(curve) for name, curve in terms.items()}))
+    assert [ax.get_title() for ax in figure.axes] == shown
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "share" if name == "accuracy" else "nats per example" * (i == 0) for i, name in enumerate(shown)]
+
+
+def test_the_first_epochs_do_not_fill_the_axis_and_are_counted():
+    elbo = -100 - 1.0 / np.arange(1, 61)
+    elbo[:2] = -900, -400
+    ax, = plotting.training_curves({"elbo": elbo}).axes
+    low, high = ax.get_ylim()
+    assert ax.get_xlabel() == "epoch (first 3 off the scale)" and low < elbo[3:].min() and elbo[3:].max() < high
+    assert high - low < 2 * np.ptp(elbo[3:])
+    steady, = plotting.training_curves({"elbo": np.linspace(-9, -1, 60)}).axes
+    assert steady.get_xlabel() == "epoch" and steady.get_ylim()[0] < -9
+    flat, = plotting.training_curves({"elbo": np.r_[-9.0, np.ones(59)]}).axes
+    assert flat.get_xlabel() == "epoch"
+
+
+# ---- colours and other shapes ---------------------------------------------------------------------------------------
+
+def test_colour_images_are_shown_as_they_are(rng):
+    images = rng.random((5, 6, 4, 3))
+    ax, = plotting.image_grid(images, "t", n_columns=3).axes
+    h, w, scale = 6, 4, 5
+    picture = np.asarray(ax.images[0].get_array())
+    assert picture.shape == (2 * (h * scale + 2), 3 * (w * scale + 2), 3)
+    first = picture[1:1 + h * scale, 1:1 + w * scale]
+    assert_array_equal(first[::scale, ::scale], images[0])
+    assert (picture[-h * scale:, -w * scale:] == 1).all()                    # the missing sixth place is white
+    for draw in (plotting.manifold(images[:4], "t"),
+                 plotting.traversal(255 * images[:4], [1, 2], "t", ["a", "b"], ink=(0, 255))):
+        assert_allclose(np.asarray(draw.axes[0].images[0].get_array())[1:1 + h * scale:scale, 1:1 + w * scale:scale],
+                        images[0])
+
+
+def test_images_that_have_their_shape_need_none_said(rng):
+    images = rng.random((4, 3, 5))
+    one, = plotting.image_grid(images, "t").axes
+    two, = plotting.image_grid(images.reshape(4, 15), "t", shape=(3, 5)).axes
+    assert_array_equal(one.images[0].get_array(), two.images[0].get_array())
 
 
 # ---- the page -------------------------------------------------------------------------------------------------------
@@ -452,6 +545,18 @@ def test_a_notebook_s_figures_stay_on_whoever_draws_first(first, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_notebook_that_shows_a_figure_has_it_from_pyplot_no_more():
+    """As IPython asks: `_ipython_display_` first, and after a NotImplementedError for an image."""
+    figure = plotting.panels(1, "ours")[0]
+    for shown in range(2):  # the second time it is asked for in a later cell
+        with pytest.raises(NotImplementedError):
+            figure._ipython_display_()
+        assert plt.get_fignums() == [] and figure._repr_png_().startswith(b"\x89PNG")
+    in_a_window = plotting.panels(1, "ours")[0]
+    in_a_window.canvas.manager = type("Window", (FigureManagerBase,), {})(in_a_window.canvas, in_a_window.number)
+    assert in_a_window._ipython_display_() is None and plt.get_fignums() == [in_a_window.number]
+
+
 def test_a_mode_that_is_set_inside_the_house_style_stays():
     with plotting.house_style():
         plt.ion()
@@ -480,6 +585,35 @@ def test_save_writes_small_equal_files_and_closes(tmp_path, rng):
     assert contents[0] == contents[1] and len(contents[0]) < 200_000
     assert contents[0].startswith(b"\x89PNG") and b"Software" not in contents[0] and b"Date" not in contents[0]
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("end, begins", [
+    (".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89P")])
+def test_a_figure_is_written_in_the_format_of_its_name_in_the_size_that_is_asked(end, begins, tmp_path, rng):
+    z, labels = rng.normal(size=(50, 2)), np.arange(50) % 10
+    files = [plotting.save(plotting.latent_scatter(z, labels, LONG), tmp_path / f"{i}{end}", dpi=dpi, size=size)
+             for i, (dpi, size) in enumerate([(110, None), (110, None), (50, (4, 6))])]
+    one, two, small = (path.read_bytes() for path in files)
+    assert one == two != small and one.startswith(begins)
+    if end == ".png":
+        assert plt.imread(files[0]).shape[1] == round(110 * plotting.WIDTH)
+        assert plt.imread(files[2]).shape[:2] == (300, 200)
+    if end == ".svg":
+        assert b'width="288pt" height="432pt"' in small
+    if end == ".pdf":
+        assert b"/MediaBox [ 0 0 288 432 ]" in small
+
+
+def test_a_figure_of_another_size_cuts_nothing_off(tmp_path, rng, monkeypatch):
+    figure = plotting.image_grid(rng.random((3, 9)), LONG)
+    monkeypatch.setattr(plt, "close", lambda figure: None)
+    plotting.save(figure, tmp_path / "a.png", size=(4, 8))
+    assert_nothing_is_cut_off(figure, LONG)
+
+
+def test_every_page_has_one_width(rng):
+    for figure in (*every_kind(rng, "t"), plotting.panels(5, "t", n_columns=5, size=(4, 2))[0]):
+        assert figure.get_figwidth() == plotting.WIDTH and faults(figure) == []
 
 
 def test_save_of_images_is_small(tmp_path, rng):
@@ -521,7 +655,10 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
 
 
 @pytest.mark.parametrize("name, draw", [
-    ("images", lambda: plotting.image_grid(np.zeros((2, 3, 3)), "t")),
+    ("images", lambda: plotting.image_grid(np.zeros((2, 3, 3, 4)), "t")),
+    ("images", lambda: plotting.image_grid(np.zeros((2, 3, 3, 3, 1)), "t")),
+    ("images", lambda: plotting.image_grid(np.zeros((2, 3, 4)), "t", shape=(4, 3))),
+    ("images", lambda: plotting.image_grid(np.zeros(9), "t")),
     ("images", lambda: plotting.image_grid(np.zeros((0, 9)), "t")),
     ("images", lambda: plotting.image_grid(np.full((1, 9), np.nan), "t")),
     ("images", lambda: plotting.image_grid(np.zeros((1, 8)), "t")),
@@ -563,7 +700,17 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("values['AE']", lambda: plotting.bars({"AE": np.nan}, "t", "y")),
     ("errors['AE']", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"AE": -1})),
     ("errors", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"VAE": 1})),
-    ("train", lambda: plotting.training_curves({"loss": X}, None, "t")),
+    ("train", lambda: plotting.training_curves({"loss": X}, None, "t", terms=("elbo",))),
+    ("train", lambda: plotting.training_curves([X])),
+    ("train", lambda: plotting.training_curves(sv.History())),
+    ("valid", lambda: plotting.training_curves(HISTORY, [])),
+    ("title", lambda: plotting.training_curves(HISTORY, title=3)),
+    ("dpi", lambda: plotting.save(plt.figure(), "figure.png", dpi=0)),
+    ("size", lambda: plotting.save(plt.figure(), "figure.png", size=3)),
+    ("size", lambda: plotting.save(plt.figure(), "figure.png", size=(0, 3))),
+    ("text", lambda: plotting.label(plt.figure().add_subplot(), 0, 0, 3)),
+    ("x", lambda: plotting.label(plt.figure().add_subplot(), np.nan, 0, "t")),
+    ("ax", lambda: plotting.label(None, 0, 0, "t")),
     ("valid['elbo']", lambda: plotting.training_curves(HISTORY, {**HISTORY, "elbo": X[:3]}, "t")),
     ("train['kl']", lambda: plotting.training_curves({**HISTORY, "kl": X + np.nan}, HISTORY, "t")),
     ("best", lambda: plotting.training_curves(HISTORY, HISTORY, "t", best=5)),
@@ -574,7 +721,7 @@ def test_bad_input_is_named_and_leaves_no_figure(name, draw):
     with pytest.raises((ValueError, TypeError)) as caught:
         draw()
     assert str(caught.value).startswith(f"{name}: ")
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == [] or name in ("dpi", "size", "text", "x")  # their figures are the caller's
 
 
 def test_a_list_where_a_dict_belongs_is_a_type_error():

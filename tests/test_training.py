@@ -714,6 +714,29 @@ def test_a_finished_run_is_continued_to_more_epochs(tmp_path):
             sv.KLWarmup(5), sv.EarlyStopping(9)]} for n in (3, 8)))
 
 
+@pytest.mark.parametrize("change", [
+    lambda run: setattr(run.optimizer, "lr", 0.7 * run.optimizer.lr), lambda run: setattr(run.model, "beta", 1 / (1 + run.epoch)),
+    lambda run: setattr(run.optimizer, "lr", 1e-2 / (1 + run.epoch))], ids=["lr, by steps", "beta", "lr"])
+@pytest.mark.parametrize("more", [list, lambda: [sv.EarlyStopping(9), Slow()]])
+def test_what_a_function_did_to_the_learning_rate_and_to_beta_lasts_over_a_restart(tmp_path, change, more):
+    check_continued_is_undisturbed(tmp_path / "run.npz", *(
+        lambda n=n: {"epochs": n, "valid": binary(17, seed=5), "callbacks": [change, *more()]} for n in (3, 8)))
+
+
+def test_what_a_function_did_is_not_taken_for_where_a_schedule_begins(tmp_path):
+    class Halving(sv.Callback):
+        def begin(self, run):
+            self.lr = run.optimizer.lr
+
+        def epoch_begin(self, run):
+            run.optimizer.lr = self.lr / 2**run.epoch
+
+    spoil = lambda run: setattr(run.optimizer, "lr", 1e-9)
+    for n, schedule in enumerate((Halving, lambda: sv.StepDecay((1, 2, 5)))):
+        check_continued_is_undisturbed(tmp_path / f"{n}.npz", *(
+            lambda n=n: {"epochs": n, "callbacks": [spoil, schedule()]} for n in (3, 8)))
+
+
 def stopped(patience, epochs=12, values=(5, 4, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6)):
     """A run whose validation loss is a script, stopped early."""
     def script(run):

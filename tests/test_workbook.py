@@ -1,6 +1,9 @@
 """Does the workbook know right from wrong, and say why? Every blank: as it is cut, as the library writes it, otherwise, wrong."""
 import ast
+import csv
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +11,9 @@ import pytest
 import right_answers
 import wrong_answers
 from demos.workbook import relations
-from demos.workbook.__main__ import main
-from demos.workbook.blanks import BLANKS, LEFT_OUT, UNITS, source
-from demos.workbook.runner import NOT_WRITTEN, RIGHT, WRONG, Verdict, check_all
+from demos.workbook.__main__ import main, watch
+from demos.workbook.blanks import BLANKS, LEFT_OUT, STEPS, UNITS, source
+from demos.workbook.runner import NOT_WRITTEN, RIGHT, ROOT, WRONG, Verdict, check_all
 from workbook_pages import own_body, page_with, verdict
 
 RIGHTS = [(name, body) for name, bodies in right_answers.RIGHT.items() for body in bodies]
@@ -53,10 +56,11 @@ def test_a_page_has_the_library_s_own_words():
     assert "from scratchvae.probability.gaussian import LOG_2PI" in page
 
 
-def test_hints_are_the_source_s_comments():
+def test_hints_are_steps_in_words_then_the_source_s_comments():
     assert BLANKS["Dense.backward"].hints() == ["dW = x^T dy        db = sum_n dy_n        dx = dy W^T"]
+    assert set(STEPS) <= set(BLANKS)
     for blank in BLANKS.values():
-        assert all(hint in source(blank.module) for hint in blank.hints())
+        assert blank.hints() and all(hint in source(blank.module) for hint in blank.hints()[len(STEPS.get(blank.name, ())):])
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------------------
@@ -228,3 +232,58 @@ def test_a_folder_that_is_none_is_said_so(tmp_path, capsys):
     assert main(["check", str(tmp_path)]) == 2 and "holds no page of the workbook" in capsys.readouterr().err
     folder = started(tmp_path)
     assert main(["check", str(folder), "kl_standart"]) == 2 and "did you mean 'kl_standard'" in capsys.readouterr().err
+
+
+def test_hints_come_one_at_a_time(tmp_path, capsys):
+    folder = started(tmp_path)
+    capsys.readouterr()
+    assert main(["check", str(folder), "bayes", "--hint", "1"]) == 0
+    first = capsys.readouterr().out
+    assert main(["check", str(folder), "bayes", "--hint", "2"]) == 0
+    second = capsys.readouterr().out
+    assert STEPS["bayes"][0] in first and STEPS["bayes"][1] not in first and STEPS["bayes"][1] in second
+
+
+def test_a_saved_file_is_checked_again(tmp_path, capsys, monkeypatch):
+    folder = started(tmp_path, sigmoid="return 1 / (1 + np.exp(a))")
+    capsys.readouterr()
+    page = folder / "06_observation.py"
+
+    looks = iter(range(9))
+
+    def saved_between_two_looks(folder):
+        if next(looks) == 1:
+            page.write_text(page.read_text().replace("np.exp(a)", "np.exp(-a)"))
+        return {page.name: page.read_text()}
+    monkeypatch.setattr("demos.workbook.__main__.saved", saved_between_two_looks)
+    watch(folder, ["sigmoid"], pause=0, rounds=2)
+    said = capsys.readouterr().out
+    assert [line.split()[2] for line in said.splitlines() if "sigmoid  " in line] == ["wrong", "right"]
+
+
+def test_a_class_is_reported(tmp_path, capsys):
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    wrong = "return 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var).mean(axis=-1)"
+    ada = started(tmp_path / "a", kl_standard=wrong, kl="os._exit(0)", sigmoid=own_body("sigmoid"))
+    bob = started(tmp_path / "b", kl_standard="  # in a style of his own\n" + wrong, kl_table="return '=1+1'")
+    assert main(["report", str(ada), str(bob), str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 0
+    assert "holds no page" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "out" / "report.csv").read_text().splitlines()))
+    assert len(rows) == 2 * len(BLANKS) and {row["student"] for row in rows} == {"mine", "b/mine"}
+    status = {(row["student"], row["function"]): row["status"] for row in rows}
+    assert status["mine", "sigmoid"] == RIGHT and status["b/mine", "sigmoid"] == NOT_WRITTEN and status["mine", "kl"] == WRONG
+    page = (tmp_path / "out" / "report.html").read_text()
+    first = page[page.index("<h2>"):].split("<tr>")[2]
+    assert "<td>2</td><td><code>kl_standard</code>" in first and "mine, b/mine" in first
+
+
+def test_a_lesson_runs_on_the_student_s_functions(tmp_path):
+    folder = started(tmp_path, kl_standard="seen.append(1)\n" + own_body("kl_standard"), sigmoid="return a",
+                     VAE__through_kl=own_body("VAE.through_kl"))
+    page = folder / "02_divergence.py"
+    page.write_text(page.read_text() + "\n\nseen = []\nimport atexit\natexit.register(lambda: print('called', bool(seen)))\n")
+    done = subprocess.run([sys.executable, "-m", "demos.workbook", "run", str(folder), "vae", "--quick", "--out", str(tmp_path)],
+                          cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "yours: kl_standard, VAE.through_kl\n" in done.stdout and "for yours is wrong: sigmoid" in done.stdout
+    assert done.stdout.rstrip().endswith("called True") and (tmp_path / "vae.txt").exists()

@@ -98,17 +98,18 @@ WRONG = {
          r"prior_mu"),
     ],
     "from_covariance": [
-        ("w, V = np.linalg.eigh(X.T @ X)\nn = min(X.shape)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]",
-         r"centred|mean"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\nreturn np.sqrt(np.maximum(w[:n], 0)), V.T[:n]",
-         r"reverse"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\nreturn w[::-1][:n], V.T[::-1][:n]", r"square"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(X.shape)\n"
-         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]", r"transposed|V\^T"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c / len(X))\nn = min(X.shape)\n"
-         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"sqrt\(N\)"),
-        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1], 0)), V.T[::-1]", r"rows than columns"),
-        ("c = X - mean\nU, S, Vt = np.linalg.svd(c, full_matrices=False)\nreturn S, Vt.T", r"shape|transposed"),
+        ("w, V = np.linalg.eigh(root.T @ root + X.T @ X)\nn = min(len(root) + len(X), X.shape[1])\n"
+         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"centred|mean"),
+        *(("c = np.vstack([root, X - mean])\nn = min(c.shape)\n" + rest, words) for rest, words in (
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[:n], 0)), V.T[:n]", r"reverse"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn w[::-1][:n], V.T[::-1][:n]", r"square"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]", r"transposed|V\^T"),
+            ("w, V = np.linalg.eigh(c.T @ c / len(X))\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"sqrt\(N\)"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1], 0)), V.T[::-1]", r"rows than columns"),
+            ("U, S, Vt = np.linalg.svd(c, full_matrices=False)\nreturn S, Vt.T", r"V\^T"),
+        )),
+        ("c = X - mean\nw, V = np.linalg.eigh(c.T @ c)\nn = min(len(root) + len(X), X.shape[1])\n"
+         "return np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"root"),
     ],
     "PCA.transform": [
         ("return X @ self.components_.T", r"mean"),

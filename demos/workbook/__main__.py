@@ -1,6 +1,7 @@
 """The workbook's command line: start DIR, check DIR [NAME...], run DIR LESSON, report DIR..."""
 import argparse
 import sys
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
@@ -64,7 +65,7 @@ def on_the_pages(folder):
     return [name for name in BLANKS if name in chosen]
 
 
-def check(folder, names=(), hint=None):
+def check(folder, names=()):
     """Check, say, and sum up; 0 if nothing is wrong."""
     asked = [blank for name in names for blank in named(name)] or on_the_pages(folder)
     verdicts, unit, began = [], None, time.monotonic()
@@ -79,6 +80,44 @@ def check(folder, names=(), hint=None):
     return int(any(v.status == WRONG for v in verdicts))
 
 
+def hint(names, n):
+    """The first n hints for each of these functions, in words."""
+    for name in [blank for given in names for blank in named(given)]:
+        hints = BLANKS[name].hints()
+        print(f"{name}:")
+        for k, text in enumerate(hints[:n]):
+            print(f"  {k + 1}. {text}")
+        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints) else "  that is all there is; the docstring has the formula")
+    return 0
+
+
+def watch(folder, names, pause=0.4, rounds=None):
+    """Check, and again what stands in a file whenever it is saved; rounds : looks at the files, without end if None."""
+    check(folder, names)
+    seen = saved(folder)
+    print("\nwatching; Ctrl-C ends it", flush=True)
+    while rounds is None or (rounds := rounds - 1) >= 0:
+        time.sleep(pause)
+        now = saved(folder)
+        changed = [unit.name for unit in UNITS if now.get(unit.file) != seen.get(unit.file)]
+        seen = now
+        asked = [blank for name in changed for blank in named(name) if blank in on_the_pages(folder)]
+        wanted = {blank for name in names for blank in named(name)} or set(asked)
+        if asked := [blank for blank in asked if blank in wanted]:
+            check(folder, asked)
+    return 0
+
+
+def saved(folder):
+    """File name -> when it was last written, of the pages that are there."""
+    return {unit.file: (folder / unit.file).stat().st_mtime_ns for unit in UNITS if (folder / unit.file).exists()}
+
+
+def next_thing(folder):
+    """The first function that is not right."""
+    return next((v.name for v in check_all(folder, on_the_pages(folder)) if v.status != RIGHT), next(iter(BLANKS)))
+
+
 def say(verdict):
     """One function's line, and what is wrong below it."""
     first, *rest = (verdict.message or "").splitlines() or [""]
@@ -86,7 +125,7 @@ def say(verdict):
           flush=True)
     if verdict.status == WRONG:
         for line in [first, *rest]:
-            print(f"      {line}")
+            print(textwrap.fill(line, 112, initial_indent="      ", subsequent_indent="        "))
     for line in verdict.printed:
         print(f"      it printed: {line}")
 
@@ -118,8 +157,15 @@ def parser():
     c = commands.add_parser("check", help="look at the student's functions, each alone, and say what is wrong")
     c.add_argument("folder", metavar="DIR", type=Path)
     c.add_argument("names", metavar="NAME", nargs="*", help="functions or units; all by default")
-    c.add_argument("--hint", metavar="N", type=int, help="the first N hints for the functions named")
+    c.add_argument("--hint", metavar="N", type=int, help="instead, the first N hints for the functions named")
     c.add_argument("--watch", action="store_true", help="check again whenever a file is saved, until Ctrl-C")
+    c = commands.add_parser("run", help="run a lesson of the book with the student's right functions in the library")
+    c.add_argument("folder", metavar="DIR", type=Path)
+    c.add_argument("lesson", metavar="LESSON", help="as python -m demos lists them")
+    c.add_argument("options", nargs=argparse.REMAINDER, help="of the lesson, as --quick")
+    c = commands.add_parser("report", help="a class's folders: who has what, and which mistakes are common")
+    c.add_argument("folders", metavar="DIR", type=Path, nargs="+")
+    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."), help="where report.csv and report.html go (default here)")
     return p
 
 
@@ -129,8 +175,15 @@ def main(arguments):
     try:
         if options.command == "start":
             return start(options.folder, options.blanks)
-        if options.command == "check":
-            return check(options.folder, options.names, options.hint)
+        if options.command == "run":
+            from demos.workbook.lesson import run
+            return run(options.folder, options.lesson, options.options, on_the_pages(options.folder))
+        if options.command == "report":
+            from demos.workbook.report import report
+            return report(options.folders, options.out, on_the_pages)
+        if options.hint is not None:
+            return hint(options.names or [next_thing(options.folder)], max(1, options.hint))
+        return (watch if options.watch else check)(options.folder, options.names)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

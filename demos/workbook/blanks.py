@@ -54,11 +54,11 @@ class Blank(namedtuple("Blank", "where given hide", defaults=((),))):
         return {known[name] for name in asked - {"np", *self.hide} if name in known}
 
     def hints(self):
-        """What the comments in the function say, one after another; the code beside them stays out."""
+        """The first steps in words, then what the comments in the function say; the code beside them stays out."""
         lines = source(self.module).splitlines(keepends=True)[self.node.lineno - 1:self.node.end_lineno]
         code = io.StringIO(textwrap.dedent("".join(lines)))
-        return [token.string.lstrip("# ") for token in tokenize.generate_tokens(code.readline)
-                if token.type == tokenize.COMMENT and not token.string.lstrip("# ").startswith("(")]
+        said = [token.string.lstrip("# ") for token in tokenize.generate_tokens(code.readline) if token.type == tokenize.COMMENT]
+        return [*STEPS.get(self.name, ()), *(comment for comment in said if not comment.startswith("("))]
 
 
 class Unit(namedtuple("Unit", "name question blanks")):
@@ -132,6 +132,55 @@ def bindings(module):
     return known
 
 
+STEPS = {  # where the library's line needs no comment: the way there, in words
+    "bayes": ("the joint probability of each hypothesis and the observation is a product", "the evidence is the joint's sum",
+              "dividing by the evidence makes the posterior sum to 1"),
+    "update": ("add up logarithms instead of multiplying likelihoods, observation after observation",
+               "the first row is the prior itself", "take each row's largest out before e^, then let each row sum to 1"),
+    "gaussian_mle": ("both are means over the examples, the rows", "the variance divides by N, not by N - 1"),
+    "gaussian_posterior": ("precisions, 1 / variance, add up: one of the prior, n of the values",
+                           "the mean is that of prior and values, each weighted by its precision"),
+    "kl_table": ("a mean under p of the difference of two logarithms", "where p is 0 the term is 0, whatever q is",
+                 "the sum goes over the last axis only"),
+    "log_prob": ("the squared distance from the mean, in units of the variance", "add log sigma^2 and log 2 pi in each dimension",
+                 "sum over the last axis, and take minus a half of it"),
+    "kl_standard": ("in each dimension there are four terms: mu^2, sigma^2, -1 and -log sigma^2", "sigma^2 is the exponential of log_var",
+                    "half the sum over the latents; the examples stay apart"),
+    "kl_standard_grad": ("differentiate each term of kl_standard, one latent at a time", "d sigma^2 / d log sigma^2 is sigma^2"),
+    "kl": ("r compares the two variances, as the difference of their logarithms", "the means' squared distance is measured in the "
+           "prior's variance", "half the sum over the last axis"),
+    "PCA.transform": ("take the mean from every row: the one that was fitted", "a code's number is an inner product with a component"),
+    "PCA.inverse_transform": ("a point is a sum of components, each times its code's number", "add the mean back"),
+    "centred": ("K's own mean over the training points, for each new point", "the training points' means, and their mean back"),
+    "Sigmoid.forward": ("the cache is what backward needs: the derivative is a function of y",),
+    "numerical_gradient": ("one coordinate at a time, a step to the right and one to the left", "the step grows with the number: h times "
+                           "the larger of 1 and |theta_i|", "write into theta itself, and put it back to the last bit"),
+    "sigmoid": ("tanh never overflows: sigmoid is a tanh of half the argument, shifted and halved",),
+    "softmax_terms": ("take each row's largest logit out first", "the sum of exponentials is the row's", "the logarithm of a quotient is a "
+                      "difference"),
+    "reparameterize": ("sigma from log sigma^2: the exponential of a half of it", "broadcasting adds the samples' axis by itself"),
+    "reparameterize_grad": ("z moves with mu one to one", "z moves with log_var by half of sigma eps", "S samples share mu and log_var: "
+                            "their derivatives add up"),
+    "VAE.through_z": ("the loss is minus a mean over S samples and N examples", "the decoder's backward gives dz for each sample",
+                      "the sampler's derivative carries dz to mu and log_var"),
+    "VAE.through_kl": ("the loss has beta times the mean of the examples' KL",),
+    "log_mean_exp": ("take the largest out along the axis", "then e^ of what is left is between 0 and 1, and its mean can be taken",
+                     "add the largest back to the logarithm"),
+    "log_weights": ("encode, then propose z and log r(z)", "log p(z) is that of a standard Gaussian",
+                    "a weight is the joint density over the proposal's: logarithms add and subtract"),
+    "effective_sample_size": ("a common factor of all weights changes nothing: take the largest out", "the square of the sum, over the "
+                              "sum of the squares, for each column"),
+    "order_mask": ("turn the order round: at which position does each pixel come?", "compare every position with every other: strictly before"),
+    "degree_masks": ("positions of the pixels, degrees of the units of each layer",),
+    "Autoregressive.forward_backward": ("one order's network gives the logits", "the loss is minus the mean of log p over the examples",
+                                        "its derivative by the logits goes into the network's backward"),
+    "compress": ("the sign apart, the size by the logarithm", "log(1 + mu) is what |x| = 1 gives: divide by it"),
+    "expand": ("the sign apart; (1 + mu)^|y| is an exponential",),
+    "expectation": ("the log of each weight times each Gaussian density, (N, C)",),
+    "maximisation": ("a component's share of the codes is the sum of its responsibilities", "means and covariances are weighted by them, "
+                     "and divided by that sum"),
+}
+
 UNITS = (
     Unit("beliefs", "What do data say about what we cannot see?", (
         Blank("probability.inference:bayes", "prior and likelihood as arrays (H,). Return Belief(posterior, evidence)."),
@@ -147,8 +196,8 @@ UNITS = (
         Blank("probability.gaussian:kl", "arrays that broadcast together."),
     )),
     Unit("components", "Which flat subspace lies closest to the data?", (
-        Blank("models.pca:from_covariance", "X (N, D) and its mean (D,). Return S and V^T, the largest first; the signs of the "
-              "rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
+        Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
+              "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
         Blank("models.pca:PCA.transform", "self.mean_ (D,) and self.components_ (k, D); X (N, D).", ("row_blocks",)),
         Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,) and self.components_ (k, D); Z (N, k)."),
         Blank("models.kernel_pca:centred", "K (M, N), between M points and the N of training; rows (N,) and mean, a number, of "
@@ -172,8 +221,9 @@ UNITS = (
     )),
     Unit("observation", "What does a decoder's output mean?", (
         Blank("probability.observation.bernoulli:sigmoid", "a of any shape and size."),
-        Blank("probability.observation.bernoulli:bernoulli_terms", "x in {0, 1} and the logits a, both (N, D). Return log p = sum_j "
-              "x_j a_j - log(1 + e^a_j) (N,) and its derivative by a (N, D).", ("log",)),
+        Blank("probability.observation.bernoulli:bernoulli_terms", "x (N, D) in {0, 1} and the logits a (N, D), or (S, N, D) for "
+              "S samples. Return log p = sum_j x_j a_j - log(1 + e^a_j), without the last axis, and its derivative by a, of a's "
+              "shape, which may be None if not need_grad.", ("log",)),
         Blank("probability.observation.categorical:softmax_terms", "logits a (N, C). Return two arrays (N, C)."),
     )),
     Unit("vae", "How can an autoencoder's code be made good to generate from?", (

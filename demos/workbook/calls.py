@@ -27,6 +27,7 @@ class Case:
     def __init__(self, make, names=("the result",), *, label="", read=None, may_change=(), sizes=None, strict=True,
                  rtol=1e-6, roads=None, extra=None):
         self.make, self.names, self.label, self.read, self.may_change = make, names, label, read, may_change
+        self.form = None
         self.sizes, self.strict, self.rtol, self.roads, self.extra = sizes or {}, strict, rtol, roads, extra
 
     def put_to(self, function, signature, change=None):
@@ -47,6 +48,10 @@ class Case:
         with np.errstate(all="ignore"):
             result = function(*positional, **named)
         outputs = self.outputs(result)
+        self.form = self.form or getattr(type(result), "_fields", None) and type(result)  # the library's comes first
+        if self.form and not hasattr(result, "_fields"):
+            raise Wrong(f"want {self.form.__name__}({', '.join(self.form._fields)}), whose parts have names; got a plain "
+                        f"{type(result).__name__}")
         for name, kept in before.items():
             if not same(kept, snapshot(arguments[name])):
                 outputs[f"{name}, an argument that must stay as it was"] = np.array(1.0)

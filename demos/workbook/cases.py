@@ -164,14 +164,16 @@ class Spectrum(Case):
 
 @asks("from_covariance")
 def _():
-    def make(N, D, seed=0):
+    def make(N, D, seed=0, n=0):
         X = normal(seed, N, D) * (1 + np.arange(D)) + 3 + np.arange(D)
-        return {"X": X, "mean": X.mean(axis=0)}
+        return {"root": normal(seed, n, D), "X": X, "mean": X.mean(axis=0)}
     how = dict(names=("S", "V^T"), read=without_signs, rtol=1e-5)
     return [Spectrum(lambda: make(9, 4), sizes={"N": 9, "D": 4}, **how),
             Spectrum(lambda: make(12, 5, 1), sizes={"N": 12, "D": 5}, **how),
-            Spectrum(lambda: {**make(3, 5, 2), "mean": np.arange(5.0)}, label="for fewer rows than columns: min(N, D) of them are wanted", **how),
-            Spectrum(lambda: {k: v.astype(np.float32) for k, v in make(9, 4).items()}, label="in float32", names=("S", "V^T"),
+            Spectrum(lambda: make(9, 4, 3, n=3), label="with rows in root, which stand above X - mean", **how),
+            Spectrum(lambda: {**make(3, 5, 2), "mean": np.arange(5.0)}, label="for fewer rows than columns: n + N of them are wanted",
+                     **how),
+            Spectrum(lambda: {**make(9, 4), "X": make(9, 4)["X"].astype(np.float32)}, label="in float32", names=("S", "V^T"),
                      read=without_signs, rtol=1e-3)]
 
 
@@ -364,6 +366,8 @@ def _():
         return {"x": np.round(rng(1).random((z.N, z.D))), "a": normal(2, z.N, z.D, scale=scale)}
     names = ("log p", "dlog p/da")
     return [*simple(make, names), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
+            special("for S samples, a (S, N, D) beside x (N, D): the sum goes over the last axis", lambda: {
+                "x": np.round(rng(1).random((4, 3))), "a": normal(2, 2, 4, 3)}, names),
             special("for logits of 0", lambda: {"x": np.eye(3)[:2], "a": np.zeros((2, 3))}, names),
             special("for logits of thousands, where e^a overflows", lambda: make(SimpleNamespace(**ONE), 1e4), names,
                     strict=False)]

@@ -112,22 +112,31 @@ def where(case):
 
 
 def diagnose(answers, blank):
-    """What is wrong with answers that have come out and are not right: a sentence or two."""
+    """What is wrong with answers that have come out and are not right: a line or two."""
+    text = said_of(answers, blank)
+    for name in {name for want in answers.want for name in want if name.startswith("the ") and name.endswith("s")}:
+        for one, many in (("is", "are"), ("has", "have"), ("does", "do"), ("depends", "depend"), ("lacks", "lack")):
+            text = text.replace(f"{name} {one} ", f"{name} {many} ")
+    return text
+
+
+def said_of(answers, blank):
+    """The diagnosis, in words that do not care for plurals."""
     bad = answers.wrong()
     ordinary = [k for k, case in enumerate(answers.cases) if not case.label and case.strict]
     group = [k for k in bad if k in ordinary] or same_label(answers, bad)
+    special = not any(k in ordinary for k in bad)
+    before = f"right on ordinary cases, and wrong {answers.cases[group[0]].label}\n" if special else ""
     if shapes := wrong_shapes(answers, group):
-        return shapes
+        return before + shapes
     if not agree(answers.cases[group[0]].put_to(answers.student, answers.signature), answers.got[group[0]], 1e-9):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
-    special = not any(k in ordinary for k in bad)
     told = (catalogued(answers, blank) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
             or by_other_arguments(answers, group) or related(answers, group, any_relation) or by_dependence(answers, group)
             or related(answers, group, last_relation))
     if special:
-        label = answers.cases[group[0]].label
-        return f"right on ordinary cases, and wrong {label}" + (f": {told}" if told else f"; {smallest(answers, group)}")
+        return before + (told or smallest(answers, group)).replace("\n", "; ")
     return told or f"{wrong_outputs(answers, group)}; {smallest(answers, group)}"
 
 
@@ -167,12 +176,12 @@ def wrong_shapes(answers, group):
             return f"want {listed(list(answers.want[k]))}, got {listed(list(answers.got[k]))}"
         if (got.dtype == object) != (want.dtype == object):
             return (f"{name} is nothing, want an array {want.shape} (is there a `return`?)" if got.dtype == object
-                    else f"{name} is an array{where(answers.cases[k])}, where None is wanted")
+                    else f"{name} is an array, where None is wanted")
         if got.shape != want.shape:
             case = answers.cases[k]
-            return f"{name} {relations.shape([got], [want], [case.sizes])}{where(case)}"
+            return f"{name} {relations.shape([got], [want], [case.sizes])}"
         if np.isnan(got.astype(float)).any() and np.isfinite(want.astype(float)).all():
-            return f"{name} has NaN{where(answers.cases[k])}: 0/0, inf - inf or the logarithm of a negative number"
+            return f"{name} has NaN: from 0/0, inf - inf, or the logarithm or root of a negative number"
     return None
 
 
@@ -192,7 +201,7 @@ def catalogued(answers, blank):
         except Exception:  # a planted mistake may fail in any way
             continue
         if all(agree(a, b, 1e-5) for a, b, case in zip(planted, answers.got, answers.cases) if case.strict):
-            return f"a well-known mistake: {mistake.name}. What one sees of it: {mistake.look}"
+            return f"a well-known mistake: {mistake.name}\nwhat one sees of it: {mistake.look}"
     return None
 
 
@@ -227,7 +236,7 @@ def by_roads(answers, bad):
             parts.append(f"the road {road} counts {relations.explained(number)} times")
         else:
             parts.append(f"the road {road} counts {', '.join(f'{v:.4g}' for v in values[:3])} times")
-    return f"{name} is wrong{where(answers.cases[bad[0]])}: {'; '.join(parts)}; the rest is right" if parts else None
+    return f"{name} is wrong: {'; '.join(parts)}; the rest is right" if parts else None
 
 
 def inputs_of(answers, group):
@@ -407,5 +416,5 @@ def smallest(answers, group):
             w, g = want.astype(float), got.astype(float)
             index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))), want.shape) if want.ndim else ()
             at = f"[{', '.join(map(str, index))}]" if index else ""
-            return f"as in {name}{at}: got {g[index]:.6g}, want {w[index]:.6g}"
+            return f"{name}{at}: got {g[index]:.6g}, want {w[index]:.6g}"
     return ""

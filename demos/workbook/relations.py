@@ -246,7 +246,7 @@ def quantities(inputs):
             elif name.startswith("log"):
                 known |= {f"e^{name}": np.exp(a)}
             else:
-                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a, f"e^{name}": np.exp(a),
+                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a, f"1 + {name}": 1 + a, f"e^{name}": np.exp(a),
                           f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a), f"log({name})": np.log(a),
                           f"tanh({name})": np.tanh(a), f"sigmoid({name})": 0.5 + 0.5 * np.tanh(0.5 * a),
                           f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a, f"{name} (1 - {name})": a * (1 - a),
@@ -361,4 +361,4 @@ def sentence(names, numbers):
             numbers[0].startswith("-") != numbers[1].startswith("-")):
         there, belongs = names if numbers[1].startswith("-") else names[::-1]
         extra = f": has {there} where {belongs} belongs" if numbers[0].lstrip("-") else ""
-    return f"is what it should be, and {told} too much" + extra
+    return f"is off by {told}" + extra

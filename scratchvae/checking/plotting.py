@@ -3,7 +3,7 @@ from math import isqrt
 
 import numpy as np
 
-from scratchvae.checking import any_number, class_labels, every, instance, matrix, only, sizes
+from scratchvae.checking import any_number, class_labels, every, instance, number, only, real_array, sizes
 from scratchvae.checking import vector as finite_vector
 
 MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard deviation 0.4 around paper and ink loses
@@ -50,13 +50,15 @@ def paper_and_ink(name, value):
 
 
 def tiles(name, value, shape, ink):
-    """`value`, rows of pixels (M, D), as tiles (M, h, w) in [0, 1]; D must be a square unless `shape` gives (h, w)."""
-    images = matrix(name, value)
-    n_pixels = images.shape[1]
-    h, w = shape or (isqrt(n_pixels),) * 2
-    if h * w != n_pixels:
-        raise ValueError(f"{name}: want {f'{h} * {w}' if shape else 'a square number of'} pixels, got {n_pixels}"
-                         + ("" if shape else "; give shape=(h, w)"))
+    """`value` as tiles (M, h, w) in [0, 1], from rows of pixels (M, D), D a square unless `shape` gives (h, w), or from
+    (M, h, w); or in colour, from (M, h, w, 3)."""
+    images = real_array(name, value)
+    if images.ndim not in (2, 3, 4) or images.shape[3:] not in ((), (3,)):
+        raise ValueError(f"{name}: want rows of pixels (M, D), or (M, h, w), or colours (M, h, w, 3), got {images.shape}")
+    h, w = images.shape[1:3] if images.ndim > 2 else shape or (isqrt(images.shape[1]),) * 2
+    if shape not in (None, (h, w)) or images.ndim == 2 and h * w != images.shape[1]:
+        raise ValueError(f"{name}: want {f'{shape[0]} * {shape[1]}' if shape else 'a square number of'} pixels, got "
+                         + " * ".join(map(str, images.shape[1:3])) + ("" if shape else "; give shape=(h, w)"))
     low, high = ink or (0, 1)
     grey = (images - low) / (high - low)
     clipped = grey.clip(0, 1)
@@ -65,9 +67,12 @@ def tiles(name, value, shape, ink):
         raise ValueError(f"{name}: want pixels from 0, paper, to 1, ink, got values in [{images.min():g}, "
                          f"{images.max():g}], of which clipping would take {lost:.2g} a pixel; rescale them, as "
                          "images / 255, or say ink=(value of paper, value of ink)")
-    return clipped.reshape(-1, h, w)
+    return clipped.reshape(-1, h, w, *images.shape[3:])
 
 
+width_and_height = lambda name, value: tuple(number(name, each, low=1, high=200) for each in only(
+    name, value, lambda v: isinstance(v, (tuple, list)) and len(v) == 2, "want (width, height) in inches, got {0!r}",
+    TypeError))
 tiles_of_a_square = lambda name, value, shape, ink: only(
     name, tiles(name, value, shape, ink), lambda images: isqrt(len(images)) ** 2 == len(images),
     "want a square number of images, as manifold_grid gives codes, got those of {0.shape}")

@@ -210,7 +210,7 @@ def from_triangle(root, X, mean):
 
 
 def from_covariance(root, X, mean):
-    """As `from_triangle`, from the eigenvectors of the scatter matrix, in float64."""
+    """S (r,) and V^T (r, D) of [root; X - mean], as `from_triangle`, from the eigenvectors of their scatter matrix."""
     D = X.shape[1]
     if len(root) + len(X) < D:  # then the scatter matrix is larger than they, and most of it is null space
         return from_triangle(root, X, mean)

@@ -16,6 +16,8 @@ Where values are missing, NaN in X, they are integrated out, and the maximum is 
 A VAE without hidden layers and with one Gaussian variance is this model, with an encoder for its posterior.
 Source: Tipping & Bishop 1999, equations 7 and 8 and appendix A; Bishop 2006, section 12.2.
 """
+from warnings import warn
+
 import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
@@ -72,6 +74,7 @@ class ProbabilisticPCA(SpikedGaussian):
         """Fit to X (N, D), NaN where a value is missing; returns self.
 
         ValueError unless n_components is below D and below the rank of the centred data: no noise, no density.
+        With gaps noise counts as none below 3e-5 of the columns' deviation. Warns if max_iter turns did not suffice.
         """
         N, D = X.shape
         K, missing = integer("n_components", self.n_components, high=D - 1), np.isnan(X)
@@ -94,18 +97,25 @@ class ProbabilisticPCA(SpikedGaussian):
 
     def _by_em(self, X, W, mean, v):
         """The fitted attributes, by EM that starts at W, mean and v of the data with means in their gaps."""
-        blocks, log_likelihood, gain = list(observed_rows(X, len(W))), [], np.inf
-        smallest = 1e-13 * np.nanvar(X, axis=0).mean()
+        # from the means on, so that nothing cancels far from the origin
+        blocks, origin, mean, log_likelihood, gain = list(observed_rows(X - mean, len(W))), mean, 0 * mean, [], np.inf
+        least = 1e-9 * np.nanvar(X, axis=0).mean()  # below it v M_o^-1 has lost its digits
         while len(log_likelihood) < self.max_iter and gain >= self.tol:
-            W, mean, v, log_p = em_step(blocks, W, mean, v)
-            if v < smallest:
+            try:
+                W, mean, v, log_p = em_step(blocks, W, mean, v)
+            except np.linalg.LinAlgError:  # a column's few values are explained exactly
+                v = 0
+            if v < least:
                 raise no_noise("fewer, for the observed values", len(W))
             gain = log_p - log_likelihood[-1] if log_likelihood else np.inf
             log_likelihood.append(log_p)
+        if gain >= self.tol:
+            warn(f"max_iter: after {self.max_iter} turns EM still gains {gain:.1g} nats a row; want more turns, or, if "
+                 "the noise goes on falling, fewer components")
         # W = U S V^T: turned by U the latents have orthogonal rows, as in closed form
         _, S, Vt = np.linalg.svd(W, full_matrices=False)
         V = upright(Vt)
-        return mean, V, S**2 + v, v, S[:, None] * V, np.array(log_likelihood)
+        return origin + mean, V, S**2 + v, v, S[:, None] * V, np.array(log_likelihood)
 
     def _of_observed(self, X):
         """m, log p(x_o) and v M_o^-1 of the rows of X, a block at a time."""

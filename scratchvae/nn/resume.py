@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import choice, instance, integer, like, real_array
+from scratchvae.checking import any_number, choice, instance, integer, like, real_array
 from scratchvae.checking.files import blaming
 from scratchvae.extending import class_name, described
+from scratchvae.nn.callbacks import Callback, is_foreign
 from scratchvae.nn.checkpoint import read_arrays, write_arrays
 from scratchvae.nn.examples import fingerprint, state_of
+from scratchvae.nn.schedules import Schedule
 
 
 class Checkpoint:
@@ -49,8 +51,8 @@ class Checkpoint:
             return
         run = self.run
         header = {**self.setup, "epoch": run.epoch, "stop": bool(run.stop), "changes": run.history.changes,
-                  "valid_seed": run.valid_seed,
-                  "rng": state_of(run.rng)}
+                  "valid_seed": run.valid_seed, "rng": state_of(run.rng),
+                  "left": {name: float(getattr(thing, name)) for name, thing in left_by_functions(run).items()}}
         parts = {"optimizer": run.optimizer.state(), "train": run.history.train, "valid": run.history.valid}
         for i, callback in enumerate(run.callbacks):
             parts[f"callback{i}"] = state = callback.state()
@@ -81,9 +83,13 @@ class Checkpoint:
         optimizer, rng = deepcopy((run.optimizer, run.rng))
         with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
             run.history.changes = [*header.get("changes", ()), *changes]
+            left = {name: any_number(name, value) for name, value in header.get("left", {}).items()}
             self._take_up(header, arrays, optimizer, rng)
         vars(run.optimizer).update(vars(optimizer))
         run.rng.bit_generator.state = rng.bit_generator.state
+        for name, thing in left_by_functions(run).items():
+            if name in left and not any(f", {name} from" in change for change in changes):
+                setattr(thing, name, left[name])
 
     def _take_up(self, header, arrays, optimizer, rng):
         def part(name):
@@ -106,6 +112,16 @@ class Checkpoint:
         for i, callback in enumerate(run.callbacks):
             callback.load_state(part(f"callback{i}"))
         run.model.load_arrays(arrays)
+
+
+def left_by_functions(run):
+    """lr -> optimizer, beta -> model, where they go on as a function left them: no other callback begins from them."""
+    if any(is_foreign(c) and (type(c).begin, type(c).epoch_begin) != (Callback.begin, Callback.epoch_begin)
+           for c in run.callbacks):
+        return {}
+    scheduled = [c.name for c in run.callbacks if isinstance(c, Schedule)]
+    things = {"lr": run.optimizer, "beta": run.model}
+    return {name: thing for name, thing in things.items() if hasattr(thing, name) and name not in scheduled}
 
 
 @contextmanager

@@ -1,14 +1,15 @@
-"""What do the numbers say? Codes by label, curves, bars, and the course of a training run."""
+"""What do the numbers say? Codes by label, curves, bars."""
 from textwrap import fill
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
+from matplotlib.patches import Circle
 
-from scratchvae.checking import entry, every, integer, matrix, number, optional
+from scratchvae.checking import entry, every, matrix, number, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, OTHER_COLOURS, PALE, axes_of,
-                                      house_style, panels, short_number)
+from scratchvae.plotting.labels import label
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of, house_style,
+                                      short_number)
 
 
 @entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
@@ -16,34 +17,23 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, HALO, INK, O
 def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     """Codes z (N, 2) coloured by their labels (N,), each class's name, or else its number, at its median.
 
-    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I); among codes so far
-    apart that two labels would overprint, both circles share one
+    circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I)
     """
     ax = axes_of(ax, title, (6, 5.8))
-    for c in np.unique(labels):  # more than ten classes share colours; their names tell them apart
-        points, colour = z[labels == c], to_rgb(DIGIT_COLOURS[c % len(DIGIT_COLOURS)])
+    for c in np.unique(labels):  # beyond ten classes the colours come again, darker
+        points, colour = z[labels == c], 0.65 ** (c // 10) * np.array(to_rgb(DIGIT_COLOURS[c % 10]))
         ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
         name = str(c) if names is None else names[c]
-        ax.text(*np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", ha="center",
-                va="center", color=0.6 * np.array(colour), path_effects=HALO, zorder=4)
+        label(ax, *np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", color=0.6 * colour)
     for radius in (1, 2) if circles else ():
-        ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
-    for text, radius in _circle_labels(ax) if circles else ():
-        ax.annotate(text, (0, -radius), (0, -3), textcoords="offset points", size=8.5, ha="center", va="top",
-                    color=GREY, path_effects=HALO, zorder=5)  # above the classes' digits, which may lie there
+        ax.add_patch(Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
+        label(ax, 0, -radius, f"{radius} sigma", (0, -8), size=8.5, color=GREY)
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
 
 
-def _circle_labels(ax):
-    """What the circles of radius 1 and 2 are called, and where: a line of text wants 14 points between them."""
-    inches = ax.get_position(original=True).size * ax.figure.get_size_inches()
-    points = 72 * np.min(inches / ax.dataLim.size)  # for one unit of z; the axes have equal units
-    return (("1 sigma", 1), ("2 sigma", 2)) if points >= 14 else (("1 and 2 sigma", 2),)
-
-
-def _named(name, value, known=None):
+def named(name, value, known=None):
     """A dict of name -> numbers, of `known` names if given, and then perhaps empty."""
     if not isinstance(value, dict):
         raise TypeError(f"{name}: want a dict of name -> numbers, got {type(value).__name__}")
@@ -56,15 +46,15 @@ def _named(name, value, known=None):
 
 def _colours(names, given):
     """The colour of each name: the one given, or else the table's, or else one that is not in the table."""
-    for name, colour in _named("colours", given or {}, known=names).items():
-        _colour(f"colours[{name!r}]", colour)
+    for name, colour in named("colours", given or {}, known=names).items():
+        colour_of(f"colours[{name!r}]", colour)
     table = {**COLOURS, **(given or {})}
     strangers = [name for name in names if name not in table]
     free = [colour for colour in OTHER_COLOURS if colour not in (given or {}).values()] or OTHER_COLOURS
     return {**table, **{name: free[i % len(free)] for i, name in enumerate(strangers)}}
 
 
-def _colour(name, value):
+def colour_of(name, value):
     if not is_color_like(value):
         raise ValueError(f"{name}: want a colour such as '#0072B2', got {value!r}")
 
@@ -94,7 +84,7 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     """
     logx, logy, drawn = bool(logx), bool(logy), {}
     x = vector("x", x, positive=logx)
-    errors = dict(_named("errors", errors or {}, known=_named("curves", curves)))
+    errors = dict(named("errors", errors or {}, known=named("curves", curves)))
     for name, y in curves.items():
         if isinstance(y, tuple) and len(y) == 2 and np.ndim(y[0]) == 1:
             y, errors[name] = y
@@ -128,7 +118,7 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
 
     colours : name -> colour, as `lines` takes them
     """
-    errors = _named("errors", errors or {}, known=_named("values", values))
+    errors = named("errors", errors or {}, known=named("values", values))
     values = {name: number(f"values[{name!r}]", value, low=-np.inf) for name, value in values.items()}
     errors = {name: number(f"errors[{name!r}]", error) for name, error in errors.items()}
     colours = _colours(values, colours)
@@ -146,32 +136,3 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
     ax.margins(y=0.18)
     ax.set_ylabel(ylabel)
     return ax.figure
-
-
-@house_style()
-def training_curves(train, valid, title, terms=("elbo", "reconstruction", "kl"), best=None, colour=COLOURS["VAE"]):
-    """A panel for each term, in nats per example over epochs 1, 2, ...: train solid, valid (or None) dashed.
-
-    train, valid : dicts of term -> (epochs,)      best : the epoch that early stopping chose
-    """
-    terms = labels_of("terms", terms)
-    _colour("colour", colour)
-    histories, curves, n_epochs = {"train": train, **({} if valid is None else {"valid": valid})}, {}, None
-    for name, history in histories.items():
-        for term in terms:
-            if term not in _named(name, history):
-                raise ValueError(f"{name}: want the term {term!r}, got {', '.join(history)}")
-            curves[name, term] = vector(f"{name}[{term!r}]", history[term], n_epochs)
-            n_epochs = len(curves[name, term])
-    best = best if best is None else integer("best", best, 1, n_epochs)
-    figure, axes = panels(len(terms), title)
-    for term, ax in zip(terms, axes):
-        for name, linestyle, shade in zip(histories, ("-", "--"), (colour, INK)):
-            ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name)
-        if best is not None:
-            ax.axvline(best, color=GREY, linewidth=1.2, linestyle=":", label=f"best epoch: {best}")
-        ax.set(title={"elbo": "ELBO", "kl": "KL"}.get(term, term), xlabel="epoch")
-        ax.grid(color=PALE, linewidth=0.6)
-    axes[0].set_ylabel("nats per example")
-    axes[0].legend()
-    return figure

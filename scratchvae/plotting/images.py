@@ -1,7 +1,9 @@
 """What does the model see and make? Grids of images, the map of a latent plane, and what each latent does.
 
-Images are rows of pixels, 0 for paper and 1 for ink, shown upright. A decoder's pixels may lie a little outside and are
-clipped; images on another scale are refused: `ink=(0, 255)` says which values are paper and ink, and clips the rest.
+Images are rows of pixels (M, D), 0 for paper and 1 for ink, shown upright; D is a square, or `shape` says (h, w). They
+may come as (M, h, w), too, and in colour as (M, h, w, 3): red, green and blue, 0 for dark and 1 for light. A decoder's
+pixels may lie a little outside and are clipped; images on another scale are refused: `ink=(0, 255)` says which values
+are paper and ink (or dark and light), and clips the rest.
 """
 from math import isqrt
 from statistics import NormalDist
@@ -20,12 +22,14 @@ def _show_tiles(tiles, n_columns, title, ax, row_labels=None, margins=(0.3, 0.3)
     """All tiles as one picture, row by row from the top, on axes that count tiles: (0, 0) is the lower left corner."""
     n_rows = -(-len(tiles) // n_columns)
     row_labels = row_labels if row_labels is None else labels_of("row_labels", row_labels, n_rows)
-    scale = max(1, 32 // max(tiles.shape[1:]))  # small images are enlarged, so that their frames stay thin
-    tiles = np.pad(tiles.repeat(scale, 1).repeat(scale, 2), ((0, 0), (1, 1), (1, 1)), constant_values=0.15)
-    m, h, w = tiles.shape
-    picture = np.zeros((n_rows * n_columns, h, w))  # a place without an image stays white
+    scale = max(1, 32 // max(tiles.shape[1:3]))  # small images are enlarged, so that their frames stay thin
+    colour = tiles.ndim == 4
+    tiles = np.pad(tiles.repeat(scale, 1).repeat(scale, 2), ((0, 0), (1, 1), (1, 1), (0, 0))[:tiles.ndim],
+                   constant_values=0.85 if colour else 0.15)
+    m, h, w, *rgb = tiles.shape
+    picture = np.full((n_rows * n_columns, h, w, *rgb), float(colour))  # a place without an image stays white
     picture[:m] = tiles
-    picture = picture.reshape(n_rows, n_columns, h, w).swapaxes(1, 2).reshape(n_rows * h, n_columns * w)
+    picture = picture.reshape(n_rows, n_columns, h, w, *rgb).swapaxes(1, 2).reshape(n_rows * h, n_columns * w, *rgb)
     width = min(0.75 * max(1, w / h), 7 / n_columns, 7 * w / h / n_rows)  # of a tile, in inches
     wide = n_columns * width + margins[0] + (0 if row_labels is None else 0.08 * max(map(len, row_labels)))
     ax = axes_of(ax, title, (max(4.5, wide), n_rows * width * h / w + margins[1]))
@@ -48,7 +52,7 @@ def _ticks(values, at):
 @entry(**look, images=tiles, n_columns=integer)
 @house_style()
 def image_grid(images, title, n_columns=10, row_labels=None, shape=None, ink=None, ax=None):
-    """The images (M, D), upright, row by row from the top left; `row_labels` says what each row is."""
+    """The images, upright, row by row from the top left; `row_labels` says what each row is."""
     return _show_tiles(images, min(n_columns, len(images)), title, ax, row_labels).figure
 
 

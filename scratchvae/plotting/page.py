@@ -1,17 +1,19 @@
 """How does a page look? The house style, the colours that mean the same thing everywhere, panels, and saving."""
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from scratchvae.checking import entry, instance, integer, optional
+from scratchvae.checking import entry, instance, integer, number, optional
 from scratchvae.checking import path as a_path
-from scratchvae.checking.plotting import text
+from scratchvae.checking.plotting import text, width_and_height
 from scratchvae.writing import whole_file
 
 # One colour for one thing in every lesson: Okabe & Ito 2008, their yellow darkened for a white page.
@@ -52,11 +54,12 @@ def house_style():
 
 
 class Page(Figure):
-    """A figure that a notebook shows once: pyplot at the end of the cell that drew it, later where it is asked for."""
+    """A figure that a notebook shows once: where it is asked for, or at the end of its cell."""
 
     def _ipython_display_(self):
-        if not (plt.isinteractive() and plt.fignum_exists(getattr(self, "number", -1))):
-            raise NotImplementedError("it is no more pyplot's")  # IPython then looks for an image, below
+        if type(self.canvas.manager) in (FigureManagerBase, type(None)):  # else it has a window of its own
+            plt.close(self)            # pyplot, which shows its figures at the end of the cell, need not show this one
+            raise NotImplementedError  # and IPython looks for an image, below
 
     def _repr_png_(self):
         file = BytesIO()
@@ -112,16 +115,30 @@ def axes_of(ax, title, size):
     return ax
 
 
-@entry(path=a_path, figure=lambda name, value: instance(name, value, Figure, "a figure"))
-def save(figure, path):
-    """Write the figure as a PNG, whole or not at all and the same bytes every time; close it; return the path."""
+# By the end of a file's name: what keeps a file the same bytes every time.
+FORMATS = {".png": {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}},
+           ".svg": {"metadata": {"Date": None}}, ".pdf": {"metadata": {"CreationDate": None}}}
+
+
+@entry(path=a_path, figure=lambda name, value: instance(name, value, Figure, "a figure"),
+       dpi=partial(number, low=10, high=2400), size=optional(width_and_height))
+def save(figure, path, dpi=110, size=None):
+    """Write the figure as PNG, SVG or PDF, by the path's end, whole or not at all; close it; return the path.
+
+    dpi : dots an inch, of a PNG and of images within the others      size : (width, height) in inches, if another
+    The same figure gives the same bytes.
+    """
     path = Path(path)
     try:
-        if path.suffix.lower() != ".png":
-            raise ValueError(f"path: want a name that ends in .png, got {path.name!r}")
+        if path.suffix.lower() not in FORMATS:
+            raise ValueError(f"path: want a name that ends in {', '.join(FORMATS)}, got {path.name!r}")
+        if size is not None:
+            figure.set_size_inches(size)
+            if figure._suptitle is not None:
+                _wrap(figure._suptitle, size[0] - 0.3)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with house_style(), whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=110, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        with house_style(), plt.rc_context({"svg.hashsalt": "scratchvae"}), whole_file(path) as file:
+            figure.savefig(file, format=path.suffix[1:].lower(), dpi=dpi, **FORMATS[path.suffix.lower()])
     finally:
         plt.close(figure)
     return path
