@@ -1,9 +1,10 @@
 """What is wrong with an autoencoder's latent space, and what does the VAE cure? Each complaint measured, in the plane.
 
-An autoencoder and a VAE of the same shape, 784-200-200-2, trained on binarised MNIST digits with several seeds. Measured: how
-far off the centre the codes lie, how uneven the room of the classes is, and what comes out when one samples codes from
-N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test images by quadrature,
-the share of samples in gaps, whether all classes appear, the Frechet distance to real images. Both planes are decoded.
+An autoencoder and a VAE of the same shape, 784-200-200-2, trained on binarised MNIST digits with several seeds.
+Measured: how far off the centre the codes lie, how uneven the room of the classes is, and what comes out when codes
+are drawn from N(0, I), from a Gaussian and from a mixture of 20 Gaussians fitted to the codes: log p(x) of test
+images by quadrature, the share of samples in gaps, whether all classes appear, the Frechet distance to real images.
+Both planes are decoded.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
 Takes about 22 s, on 60,000 images about 4 min. Writes latent_space_planes, latent_space_codes,
@@ -47,8 +48,10 @@ def run(lesson):
     for seed in range(n_seeds):
         for name, Model in MODELS.items():
             rng = lesson.rng(10 * seed + 5)
-            model = Model(train.shape[1], images.layers_to_a_plane, 2, activation="tanh", observation=sv.Bernoulli(), rng=rng)
-            sv.fit(model, train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
+            model = Model(train.shape[1], images.layers_to_a_plane, 2, activation="tanh", observation=sv.Bernoulli(),
+                          rng=rng)
+            sv.fit(model, train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
+                   valid=images.valid,
                    callbacks=[sv.EarlyStopping(patience=20), lesson.progress(f"{name}, seed {seed}")])
             z = codes(model, train)
             samplers = dict(zip(SAMPLERS, (GaussianMixture.standard(2), GaussianMixture(1).fit(z, rng=rng),

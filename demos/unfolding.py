@@ -1,7 +1,7 @@
 """How does a latent space organise itself? An autoencoder's and a VAE's, side by side, while they train.
 
-Both compress the same MNIST digits, binarised, to two numbers with the same network. Two things differ: the VAE draws its
-code, z = mu + sigma eps, and its loss has a KL. Every frame shows where the training images lie after so many epochs,
+Both compress the same MNIST digits, binarised, to two numbers with the same network. Two things differ: the VAE draws
+its code, z = mu + sigma eps, and its loss has a KL. Every frame shows where the training images lie after so many epochs,
 of the VAE the means mu. The last frame's spread is printed: the root-mean-square distance of the
 codes from the origin, and how far their mean is off it.
 

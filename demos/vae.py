@@ -32,8 +32,9 @@ def run(lesson):
         rng = lesson.rng(stream)
         model = sv.VAE(n_features, hidden=hidden, n_latent=n_latent, observation=sv.Bernoulli(), rng=rng)
         stopping = sv.EarlyStopping(patience=40)
-        history = sv.fit(model, images.train, epochs=epochs, batch_size=100 if images.large else 64, optimizer=sv.Adam(lr), rng=rng,
-                         valid=images.valid, callbacks=[stopping, lesson.progress(label)])
+        history = sv.fit(model, images.train, epochs=epochs, batch_size=100 if images.large else 64,
+                         optimizer=sv.Adam(lr), rng=rng, valid=images.valid,
+                         callbacks=[stopping, lesson.progress(label)])
         return model, history, stopping.best_epoch
 
     name = f"VAE, {n_latent} latents"
@@ -130,7 +131,8 @@ def moving(change, shown=10):
     """The title of the traversal: how far images at both ends of each latent's walk are apart : (K,)."""
     still = int((change < 0.1 * change.max()).sum())
     return ("One latent moved at a time, the others held" + f" (the {shown} of {len(change)} that change it most)"
-            * (shown < len(change)) + f": images at the ends differ by {change.min():.1f} to {change.max():.1f}" + (f"; {still} of {len(change)} latents hardly change the image" if still else ""))
+            * (shown < len(change)) + f": images at the ends differ by {change.min():.1f} to "
+            f"{change.max():.1f}" + (f"; {still} of {len(change)} latents hardly change the image" if still else ""))
 
 
 def sorted_by_label(z, labels):
