@@ -3,6 +3,7 @@ import argparse
 import ast
 import difflib
 import importlib
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -67,13 +68,24 @@ def parser(name):
 
 def no_window():
     """Why --show cannot open a window, or None: known before training, as Matplotlib warns only when it shows."""
+    asked = os.environ.get("MPLBACKEND", "")
     try:
         import matplotlib.pyplot as plt
         plt.switch_backend(plt.get_backend())
-    except (ImportError, ValueError) as error:
-        return str(error).partition(";")[0]
-    if plt.get_backend().lower().rpartition("_")[2] in SHOW_NOTHING:
-        return "there is no display, or no toolkit such as tkinter"
+    except (ImportError, ValueError) as error:  # an unknown name already at the import of Matplotlib
+        os.environ["MPLBACKEND"] = "agg"
+        if "matplotlib" not in sys.modules:  # its parts are there; without them it can be imported again
+            for part in [name for name in sys.modules if name.startswith("matplotlib.")]:
+                del sys.modules[part]
+        reason = str(error).partition(";")[0]
+        return f"MPLBACKEND is {asked!r}: {reason}" if asked else reason
+    if plt.get_backend().lower().rpartition("_")[2] not in SHOW_NOTHING:
+        return None
+    if asked:
+        return f"MPLBACKEND is {asked!r}, which shows nothing; unset it"
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; try it on a desktop, or by ssh -X"
+    return "there is no toolkit; install one, as by pip install PyQt6, or on Debian and Ubuntu apt install python3-tk"
 
 
 @contextmanager

@@ -295,6 +295,24 @@ def test_show_without_a_window_says_so_before_training_and_goes_on(tmp_path, cap
     assert told.err.startswith("--show: no window can be opened") and told.out.count("saved") == 3
 
 
+@pytest.mark.parametrize("environment, told", [
+    ({"MPLBACKEND": "nonsense"}, "MPLBACKEND is 'nonsense': "), ({"MPLBACKEND": "agg"}, "MPLBACKEND is 'agg', which shows"),
+    ({}, "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"),
+    ({"DISPLAY": ":0"}, "there is no toolkit; install one, as by pip install PyQt6")])
+def test_show_says_what_is_missing_in_one_line_and_goes_on(environment, told, tmp_path):
+    kept = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")}
+    for toolkit in ("tkinter", "_tkinter", "PyQt6", "PySide6", "PyQt5", "PySide2", "gi", "cairo", "wx", "tornado"):
+        (tmp_path / f"{toolkit}.py").write_text("raise ImportError")
+    if "DISPLAY" in environment and sys.platform != "linux":
+        pytest.skip("DISPLAY is Linux's")
+    done = subprocess.run([sys.executable, "-m", "demos", "kl", "--quick", "--show", "--out", tmp_path / "out"], cwd=ROOT,
+                          capture_output=True, text=True, env={**kept, "PYTHONPATH": str(tmp_path), **environment})
+    assert done.returncode == 0 and done.stdout.count("saved") == 3, done.stderr
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith(f"--show: no window can be opened ({told}") and first.endswith("; figures are only saved")
+    assert rest == []
+
+
 def test_without_show_no_window_opens(tmp_path, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: pytest.fail("no window was asked for"))
     assert main(["kl", "--quick", "--out", str(tmp_path)]) == 0
