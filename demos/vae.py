@@ -82,7 +82,7 @@ def draw(lesson, images, vae, flat, history, best):
     lesson.save(plotting.traversal(
         vae.decode(moved[most].reshape(-1, n_latent)), values, moving(change),
         [f"z{j + 1}" for j in most], shape=images.shape), "vae_traversal")
-    lesson.save(plotting.manifold(flat.decode(plotting.manifold_grid(15)),
+    lesson.save(plotting.manifold(flat.decode(plotting.manifold_grid(13 if images.large else 15)),
                                   "Moving z1 and z2 changes the image continuously: the decoded map of the plane",
                                   shape=images.shape),
                                   "vae_manifold")
