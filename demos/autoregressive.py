@@ -60,18 +60,21 @@ def run(lesson):
     fvbns = {name: train(f"FVBN, {name}", lambda rng, order=order: sv.FVBN(D, l2=1e-3, order=order, rng=rng), "FVBN", 1)
              for name, order in orders.items()}
     single = train("MADE", lambda rng: sv.MADE(D, (500,), rng=rng), "MADE", 2)
+    raster = train("MADE, raster", lambda rng: sv.MADE(D, (500,), order=pixels, rng=rng), "MADE", 2)
     several = train("MADE, 4 orders", lambda rng: sv.MADE(D, (500,), 4, rng=rng), "MADE, 4 orders", 3)
     vae = train("VAE", lambda rng: sv.VAE(D, (200, 200), 16, rng=rng), "VAE", 4)
 
     log_p = densities(lesson, images.train, test, fvbns["raster"], single, several, vae)
     differences = compare(lesson, log_p)
-    by_order = {name: np.stack([run.log_prob(test) for run in runs]) for name, runs in fvbns.items()}
-    completed = completions(lesson, test, {name: runs[0] for name, runs in fvbns.items()}, single[0], images.shape)
+    by_order = {kind: {name: np.stack([run.log_prob(test) for run in runs]) for name, runs in models.items()}
+                for kind, models in (("FVBN", fvbns), ("MADE", {"raster": raster, "random": single}))}
+    completed = completions(lesson, test, {name: runs[0] for name, runs in fvbns.items()}, raster[0], images.shape)
     reading_order(lesson, by_order, completed)
     seconds = sampling_time(lesson)
     draw_samples(lesson, images, fvbns["raster"][0], several[0], vae[0])
     return {"log_prob": {name: Finding.of(values) for name, values in log_p.items()}, "differences": differences,
-            "by_order": {name: Finding.of(values) for name, values in by_order.items()},
+            "by_order": {f"{kind}, {name}": Finding.of(values) for kind, named in by_order.items()
+                         for name, values in named.items()},
             "completed": {way: Mean.of(agree) for way, agree in completed.items()}, "seconds": seconds}
 
 
@@ -156,23 +159,25 @@ def completions(lesson, test, fvbns, made, shape):
 
 
 def reading_order(lesson, by_order, completed):
-    """What changes with the order of the pixels."""
-    lesson.table("FVBN, the pixels in another order: log p(x) of the test images, nats per image (+- over images and "
-                 "runs)",
-                 ["order", "log p(x)"], [(name, Finding.of(values)) for name, values in by_order.items()])
+    """What changes with the order of the pixels. by_order : model -> order -> log p(x) (runs, N)"""
+    for kind, named in by_order.items():
+        lesson.table(f"{kind}, the pixels in another order: log p(x) of the test images, nats per image (+- over images "
+                     "and runs)",
+                     ["order", "log p(x)"], [(name, Finding.of(values)) for name, values in named.items()])
     lesson.table("Completing half an image: missing pixels drawn as they were, percent (+- over images, one run each)",
                  ["half and model", "agree"], [(way, Mean.of(values)) for way, values in completed.items()])
-    least, *_, most = sorted(by_order, key=lambda name: by_order[name].mean())
+    lesson.say("The chain rule holds in every order; how well a model fits its factors could differ.")
+    for kind, named in by_order.items():
+        least, *_, most = sorted(named, key=lambda name: named[name].mean())
+        lesson.say(orders(kind, least, most, Finding.of(named[most] - named[least]), len(named)))
     _, _, deaf, weighted, exact = completed.values()
-    lesson.say(orders(least, most, Finding.of(by_order[most] - by_order[least]), len(by_order)))
     lesson.say(questions(Finding.of(exact - deaf), Finding.of(weighted - deaf)))
 
 
-def orders(least, most, apart, n):
+def orders(kind, least, most, apart, n):
     """Whether the order matters to log p(x): the largest of n means minus the smallest, of n (n - 1) / 2 pairs."""
-    verdict = apart.words("and does", "and does", "but does not clearly", once_in=20 * n * (n - 1) // 2)
-    return ("The chain rule holds in every order; how well logistic regressions fit its factors could differ,\n"
-            f"{verdict}: {most} minus {least}, the farthest apart of {n}: {apart} nats.")
+    verdict = apart.words("does", "does", "does not clearly", once_in=20 * n * (n - 1) // 2)
+    return f"The {kind}'s {verdict}: {most} minus {least}, {f'the farthest apart of {n}, ' * (n > 2)}{apart} nats."
 
 
 def questions(exact, weighted):
@@ -203,10 +208,10 @@ def sampling_time(lesson):
                  ["pixels D", *seconds, "MADE / VAE"],
                  [(D, *(row[i] for row in seconds.values()), seconds["MADE"][i] / seconds["VAE"][i])
                   for i, D in enumerate(sizes)])
-    lesson.say("One pass gives all D conditionals of a known x, but x is drawn pixel by pixel: D passes for the "
+    lesson.say("One pass gives all D conditionals of a known x, but x is drawn pixel by pixel: D steps for the "
                f"batch. With D = {sizes[-1]} pixels\nthe MADE takes {seconds['MADE'][-1] / seconds['VAE'][-1]:.0f} "
                "times as long as the VAE, which needs one pass of its decoder.\n")
-    lesson.save(plotting.lines(sizes, seconds, "Drawing D pixels one after another takes D passes; a VAE takes one",
+    lesson.save(plotting.lines(sizes, seconds, "Drawing D pixels one after another takes D steps; a VAE takes one",
                                "pixels D", "seconds for 100 images", logx=True, logy=True), "autoregressive_time")
     return {name: dict(zip(map(str, sizes), row)) for name, row in seconds.items()}
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import scratchvae as sv
+from demos.students_mistakes import WRITTEN
 
 # edits     (module:function, old piece of source, new piece), each piece occurring exactly once
 # check     the test module and the function that rejects it
@@ -564,6 +565,9 @@ MISTAKES = (
         ("models.autoregressive:Autoregressive.backward", "for network, cache in zip(self.by_order[k], caches)",
          "for network, cache in list(zip(self.by_order[k], caches))[:1]"),
     ], "test_autoregressive.check_gradients", "MADE", "a MADE without direct connections"),
+    Mistake("MADE", "direct connections that move by another order's last batch", [
+        ("models.autoregressive:Autoregressive.backward", "network.grad[:] = 0", "pass"),
+    ], "test_autoregressive.check_gradients", "MADE", "several orders that train a little worse"),
     Mistake("MADE", "pixels drawn without the direct connections", [
         ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
@@ -615,3 +619,6 @@ MISTAKES = (
         ("data.waveform:speech_like", "np.abs(x).max()", "x.max()"),
     ], "test_mu_law.check_voice_reaches_one_in_size", None, "nothing, until the codes of samples below -1 are seen"),
 )
+
+MISTAKES += tuple(Mistake(topic, f"{name} ({where.partition(':')[2]})", [(where, old, new)], check, gradient, look)
+                  for where, (topic, check, gradient, written) in WRITTEN.items() for name, old, new, look in written)

@@ -62,12 +62,12 @@ RIGHT = {
         "return np.sqrt(np.clip(w[order], 0, None)), -V[:, order].T",
     ],
     "PCA.transform": [
-        "return np.dot(X - self.mean_, self.components_.T)",
-        "return np.array([[c @ (x - self.mean_) for c in self.components_] for x in X])",
+        "return np.dot(X - self.mean_, self.components_.T) / self._scale()",
+        "return np.array([[c @ (x - self.mean_) for c in self.components_] for x in X]) / self._scale()",
     ],
     "PCA.inverse_transform": [
-        "return np.dot(Z, self.components_) + self.mean_",
-        "return np.stack([self.mean_ + sum(z * c for z, c in zip(row, self.components_)) for row in Z])",
+        "return np.dot(self._scale() * Z, self.components_) + self.mean_",
+        "return np.stack([self.mean_ + sum(z * c for z, c in zip(row, self.components_)) for row in Z * self._scale()])",
     ],
     "centred": [
         "return K - K.mean(1)[:, None] - rows[None, :] + mean",

@@ -542,7 +542,7 @@ def check_contains_the_fvbn(X):
     fvbn_, made_ = build("FVBN"), None
     made_ = made.MADE(D, (7,), order=fvbn_.orders[0], rng=rng(), dtype=np.float64)
     made_.network.layers[-1].W[:], made_.network.layers[-1].b[:] = 0, fvbn_.layer.b
-    made_.shortcut.layers[0].W[:] = fvbn_.layer.W
+    made_.direct_0.layers[0].W[:] = fvbn_.layer.W
     np.testing.assert_allclose(made_.log_prob(X), fvbn_.log_prob(X), rtol=1e-13)
 
 

@@ -148,7 +148,23 @@ def test_every_lesson_has_a_chapter_with_question_and_command():
     for name, text in chapters().items():
         assert re.search(r"\n\n\*[^*]+\?\*\n", text), f"{name}: the chapter begins with its question"
         assert [f"python -m demos {name}"] in [block[:1] for block in blocks("sh", text)]
-        assert "**Exercises.**" in text and text.count("<details>") == text.count("</details>") > 0
+
+
+def numbered(text):
+    """The numbers with which lines begin, from 1 on."""
+    return [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+
+
+def test_every_exercise_has_its_answer_on_a_page_that_can_be_left_out():
+    parts = re.split(r"^## (.*)$", (ROOT / "demos" / "book" / "answers.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    answers = dict(zip(parts[1::2], parts[2::2]))
+    assert len(answers) == len(chapters())
+    for (name, text), (heading, given) in zip(chapters().items(), answers.items()):
+        anchor = heading.lower().replace(".", "").replace(" ", "-")
+        exercises = text.partition("**Exercises.**")[2]
+        assert exercises.startswith(f" ([answers](answers.md#{anchor}))") and f"]({name}.md)" in given
+        assert numbered(exercises) == numbered(given) == list(range(1, len(numbered(given)) + 1)) != []
+        assert "<summary>What happens" not in text and text.startswith(f"# {heading}\n")
 
 
 def test_a_lesson_asks_the_same_question_everywhere():

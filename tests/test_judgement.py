@@ -113,8 +113,8 @@ def three(sentence):
         "clearly smaller than at the others", *["not clearly smaller than at 0.01"] * 2]),
     (lambda f: autoregressive.bound_or_model(DOWN, f, UP), ["(better).\nThe bound", "(no clear difference).\nThe bound",
                                                            "(worse).\nThe bound"]),
-    (lambda f: autoregressive.orders("raster", "random", f, 4), [
-        "and does: random minus raster", "but does not clearly", "and does"]),
+    (lambda f: autoregressive.orders("FVBN", "raster", "random", f, 4), [
+        "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
     (lambda f: autoregressive.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
@@ -262,7 +262,7 @@ def test_a_verdict_that_changes_between_bound_and_likelihood():
 
 def test_among_six_pairs_of_orders_a_difference_must_be_larger():
     apart = Finding(0.35, (0.1, 4))
-    assert apart.sign() == 1 and "but does not clearly" in autoregressive.orders("a", "b", apart, 4)
+    assert apart.sign() == 1 and "does not clearly" in autoregressive.orders("FVBN", "a", "b", apart, 4)
 
 
 def test_how_often_neighbouring_pixels_are_alike():

@@ -136,6 +136,28 @@ def check_em_never_loses(seed=0):
     assert model.weights_.sum() == pytest.approx(1, rel=1e-12)
 
 
+def check_em_step(seed=0):
+    """E by Bayes' rule at every code; M by NumPy's weighted mean and covariance of every component."""
+    Z, weights, means = rng(seed).normal(size=(9, 2)), np.array([0.2, 0.5, 0.3]), rng(seed + 1).normal(size=(3, 2))
+    A = rng(seed + 2).normal(size=(3, 2, 2))
+    covariances, floor = A @ A.transpose(0, 2, 1) + np.eye(2), 0.1 * np.eye(2)
+    r, log_s = gaussian_mixture.expectation(Z, weights, means, covariances)
+    for z, each, total in zip(Z, r, log_s):
+        joint = [w * np.exp(-0.5 * (z - m) @ np.linalg.inv(S) @ (z - m)) / np.sqrt(np.linalg.det(2 * np.pi * S))
+                 for w, m, S in zip(weights, means, covariances)]
+        np.testing.assert_allclose(each, np.array(joint) / np.sum(joint), rtol=1e-11)
+        np.testing.assert_allclose(total, np.log(np.sum(joint)), rtol=1e-11)
+    new_weights, new_means, new_covariances = gaussian_mixture.maximisation(Z, r, floor)
+    np.testing.assert_allclose(new_weights, r.mean(axis=0), rtol=1e-9)
+    for c in range(3):
+        np.testing.assert_allclose(new_means[c], np.average(Z, axis=0, weights=r[:, c]), rtol=1e-9)
+        np.testing.assert_allclose(new_covariances[c], np.cov(Z.T, aweights=r[:, c], ddof=0) + floor, rtol=1e-9)
+
+
+def test_em_step():
+    check_em_step()
+
+
 def check_one_component_is_the_maximum_likelihood_gaussian(seed=0):
     Z = rng(seed).normal(size=(31, 3)) @ rng(seed + 1).normal(size=(3, 3)) + 2
     model = gaussian_mixture.GaussianMixture(1, floor=1e-12).fit(Z, rng=rng())

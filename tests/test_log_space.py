@@ -27,6 +27,20 @@ def check_shift_and_bounds(a, shift):
     assert (value >= a.mean(axis=0) - 1e-12 * 50).all() and (value <= a.max(axis=0) + 1e-12).all()
 
 
+def check_shares():
+    """Shares sum to 1 in each column and are in the ratio of the weights, where e^log_w is 0 to a float, too."""
+    log_w = np.array([[-2000.0, 3.0], [-2001.0, 1.0], [-2000.0, -np.inf]])
+    with np.errstate(all="ignore"):
+        share = log_space.shares(log_w)
+    np.testing.assert_allclose(share.sum(axis=0), 1, rtol=1e-14)
+    np.testing.assert_allclose(share[1] / share[0], np.exp(log_w[1] - log_w[0]), rtol=1e-14)
+    np.testing.assert_allclose(log_space.shares(log_w + 1500), share, rtol=1e-12)
+
+
+def test_shares():
+    check_shares()
+
+
 def test_far_below_every_float():
     check_far_below_every_float()
 

@@ -198,8 +198,9 @@ UNITS = (
     Unit("components", "Which flat subspace lies closest to the data?", (
         Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
               "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
-        Blank("models.pca:PCA.transform", "self.mean_ (D,) and self.components_ (k, D); X (N, D).", ("row_blocks",)),
-        Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,) and self.components_ (k, D); Z (N, k)."),
+        Blank("models.pca:PCA.transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(), what whitened codes are divided "
+              "by: (k,), or 1; X (N, D).", ("row_blocks",)),
+        Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(): (k,), or 1; Z (N, k)."),
         Blank("models.kernel_pca:centred", "K (M, N), between M points and the N of training; rows (N,) and mean, a number, of "
               "the training points."),
     )),

@@ -177,8 +177,8 @@ def _():
                      read=without_signs, rtol=1e-3)]
 
 
-def fitted_pca(z, seed=0):
-    return sv.PCA(z.K).fit(normal(seed, 9, z.D) * (1 + np.arange(z.D)) + 2)
+def fitted_pca(z, seed=0, **how):
+    return sv.PCA(z.K, **how).fit(normal(seed, 9, z.D) * (1 + np.arange(z.D)) + 2)
 
 
 def of_pca(a):
@@ -188,13 +188,17 @@ def of_pca(a):
 @asks("PCA.transform")
 def _():
     return simple(lambda z: {"self": fitted_pca(z), "X": 2 + normal(3, z.N, z.D)}, ("the codes",), extra=of_pca) + [
-        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "X": normal(4, 1, 4)}, ("the codes",))]
+        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "X": normal(4, 1, 4)}, ("the codes",)),
+        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "X": normal(4, 5, 4)},
+                ("the codes",))]
 
 
 @asks("PCA.inverse_transform")
 def _():
     return simple(lambda z: {"self": fitted_pca(z), "Z": normal(3, z.N, z.K)}, ("the points",), extra=of_pca) + [
-        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "Z": normal(4, 1, 2)}, ("the points",))]
+        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "Z": normal(4, 1, 2)}, ("the points",)),
+        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "Z": normal(4, 5, 2)},
+                ("the points",))]
 
 
 @asks("centred")

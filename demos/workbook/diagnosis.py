@@ -4,9 +4,11 @@ Does it run; is the shape right; is an argument changed, or a view replaced; are
 how do they relate to the right ones; for the VAE, on which of its roads; are they those of other arguments; is it right on
 ordinary cases and wrong on special ones; else the smallest case that shows it, and the identity that fails.
 """
+import sys
+
 import numpy as np
 
-from demos.catalogue_of_mistakes import MISTAKES, plant
+from demos.catalogue_of_mistakes import MISTAKES, find, plant
 from demos.workbook import relations
 from demos.workbook.calls import BEFORE, Wrong, agree, close, signature_of
 
@@ -132,7 +134,7 @@ def said_of(answers, blank):
     if not agree(answers.cases[group[0]].put_to(answers.student, answers.signature), answers.got[group[0]], 1e-9):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
-    told = (catalogued(answers, blank) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
+    told = (catalogued(answers, blank, group) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
             or by_other_arguments(answers, group) or related(answers, group, any_relation) or by_dependence(answers, group)
             or related(answers, group, last_relation))
     if special:
@@ -185,14 +187,17 @@ def wrong_shapes(answers, group):
     return None
 
 
-def catalogued(answers, blank):
+def catalogued(answers, blank, group):
     """(a) The catalogued mistake that gives the same numbers in all cases."""
-    probe = next((k for k in answers.wrong()), 0)
-    near = [m for m in MISTAKES if any(place == blank.where for place, _, _ in m.edits)]
-    module = blank.where.partition(":")[0]
-    rest = [m for m in MISTAKES if m not in near and any(
-        place.startswith((module, "probability", "nn.layers", "models.autoregressive")) for place, _, _ in m.edits)]
-    for mistake in near + rest:
+    probe, met = answers.wrong()[0], set()
+    sys.setprofile(lambda frame, event, _: met.add(frame.f_code))
+    try:
+        answers.cases[probe].put_to(answers.right, answers.signature)
+    finally:
+        sys.setprofile(None)
+    planted_in = {id(m): {place for place, _, _ in m.edits} for m in MISTAKES}
+    near = [m for m in MISTAKES if any(find(place).__code__ in met for place in planted_in[id(m)])]
+    for mistake in sorted(near, key=lambda m: blank.where not in planted_in[id(m)]):  # those in the function itself first
         try:
             with plant(mistake):
                 if not agree(answers.cases[probe].put_to(answers.right, answers.signature), answers.got[probe], 1e-6):
@@ -201,7 +206,9 @@ def catalogued(answers, blank):
         except Exception:  # a planted mistake may fail in any way
             continue
         if all(agree(a, b, 1e-5) for a, b, case in zip(planted, answers.got, answers.cases) if case.strict):
-            return f"a well-known mistake: {mistake.name}\nwhat one sees of it: {mistake.look}"
+            name = mistake.name.removesuffix(f" ({blank.name})")
+            relation = related(answers, group, simple_relation)
+            return f"a well-known mistake: {name}\n{relation + '; ' if relation else ''}what one sees of it: {mistake.look}"
     return None
 
 
@@ -211,7 +218,7 @@ def by_roads(answers, bad):
     found = []
     for k in bad:
         case, got, want = answers.cases[k], answers.got[k], answers.want[k]
-        if not case.roads:
+        if not case.roads or not case.sizes:
             continue
         if name not in got or got[name].shape != want[name].shape:
             return None
@@ -225,7 +232,7 @@ def by_roads(answers, bad):
         found.append(c)
     if not found:
         return None
-    sizes, parts = [answers.cases[k].sizes for k in bad if answers.cases[k].roads], []
+    sizes, parts = [answers.cases[k].sizes for k in bad if answers.cases[k].roads and answers.cases[k].sizes], []
     for i, road in enumerate(roads):
         values = [c[i] for c in found]
         if np.allclose(values, 1, atol=1e-5):

@@ -359,6 +359,5 @@ def sentence(names, numbers):
     extra = ""
     if len(names) == 2 and "itself" not in names and numbers[0].lstrip("-") == numbers[1].lstrip("-") and (
             numbers[0].startswith("-") != numbers[1].startswith("-")):
-        there, belongs = names if numbers[1].startswith("-") else names[::-1]
-        extra = f": has {there} where {belongs} belongs" if numbers[0].lstrip("-") else ""
+        extra = f": {names[0]} and {names[1]} are taken for each other"
     return f"is off by {told}" + extra

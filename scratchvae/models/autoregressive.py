@@ -11,7 +11,7 @@ and if a network gives the logit a_j of every pixel j from the pixels before j a
 is exact: no integral, no bound. It sums to one whatever the parameters are: for given values of the pixels before it
 the last pixel's two probabilities add up to 1, then the last but one's, and so on to the first. All logits come from
 one pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have
-been, so it takes D passes, for one image or for a whole batch.
+been, so it takes D steps, for one image or for a whole batch.
 
 "From the pixels before j alone" is made true by masks. A weight that would carry forbidden knowledge is multiplied by 0
 in the product itself, y = x (W * mask) + b, so that no value in theta can break the order, and its gradient is exactly
@@ -102,19 +102,21 @@ class Autoregressive(Model):
     """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
 
     orders : (K, D)        each row a permutation: orders[k, t] is the pixel that comes t-th in order k
-    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits; all have the
-                           same theta
+    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits: the first,
+                           of the same theta in all, and perhaps direct connections, of each order's own
     """
 
     terms, observation = Terms, Bernoulli()
 
     def __init__(self, orders, by_order, dtype):
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
-        super().__init__(dtype, **dict(zip(("network", "shortcut"), by_order[0])))
+        direct = {f"direct_{k}": network for k, (_, *own) in enumerate(by_order) for network in own}
+        super().__init__(dtype, network=by_order[0][0], **direct)
 
     def bind(self):
-        for networks in self.by_order:
-            share_out(self.theta, self.grad, networks)
+        direct = list(self.networks.values())[1:]
+        for network, *_ in self.by_order:  # all have the same first part of theta
+            share_out(self.theta, self.grad, [network, *direct])
 
     def accept(self, X, name="X"):
         """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
@@ -126,12 +128,15 @@ class Autoregressive(Model):
         start_outputs(self.network, log_odds, 0 * spread)
 
     def forward(self, x, k):
-        # a = f_k(x) + x (A * mask_k)
+        # a = f_k(x) + x (A_k * mask_k)
         outputs, caches = zip(*(network.forward(x) for network in self.by_order[k]))
         return sum(outputs), caches
 
     def backward(self, dlogits, caches, k, need_dx=True):
-        # a sum hands on its derivative as it is:  df_k = da        dx = J_k^T da + da (A * mask_k)^T
+        # a sum hands on its derivative as it is:  df_k = da        dx = J_k^T da + da (A_k * mask_k)^T
+        for _, *direct in self.by_order:  # those of the other orders have no part in it
+            for network in direct:
+                network.grad[:] = 0
         dx = [network.backward(dlogits, cache, need_dx) for network, cache in zip(self.by_order[k], caches)]
         return sum(dx) if need_dx else None
 
@@ -184,7 +189,7 @@ class Autoregressive(Model):
 
     @entry(n=new_rows, rng=generator)
     def sample(self, n, *, rng):
-        """n new x (n, D), pixel by pixel: D passes for the whole batch (D for the rows of each order, if several)."""
+        """n new x (n, D), pixel by pixel: D steps for the whole batch (D for the rows of each order, if several)."""
         index = rng.integers(len(self.orders), size=n)
         x = np.zeros((n, self.n_features), self.dtype)
         for k in np.unique(index):

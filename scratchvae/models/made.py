@@ -11,8 +11,13 @@ Each rule keeps the promise if the layer below keeps it, so by induction the out
 the first t pixels alone; the first pixel's logit is its bias. Degrees run from 1 to D - 1 in equal shares, in rising
 order: with the raster order every mask is a staircase.
 
-A different order of the pixels is a different set of masks on the same weights; the masks of K orders train one network
-to give K factorisations of p(x), and their average is a better density than a single one, if the network can afford it.
+Beside the hidden layers f every pixel before j is heard directly, as in an FVBN, which a MADE thus contains:
+
+    a = f(x) + x (A * mask)            mask_ij = [position of i < position of j]
+
+A different order of the pixels is a different set of masks on the same hidden layers, with an A of its own; K orders
+train one network to give K factorisations of p(x), and their average is a better density than a single one, if the
+network can afford it.
 Source: Germain et al. 2015, equations 8 to 14 (there degrees are drawn at random).
 """
 from warnings import warn
@@ -47,7 +52,8 @@ class MADE(Autoregressive):
     n_orders    over how many orders p(x) is averaged: `log_prob` takes as many passes
     direct      whether pixels are also heard directly; without that, fewer than D - 1 units in a layer leave a pixel deaf
                 to some before it, of which a UserWarning tells
-    order       (D,) for one order, (n_orders, D) for several; by default all drawn at random
+    order       (D,) for one order, (n_orders, D) for several; by default all drawn at random: validation prefers that to
+                the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
     """
 
     @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, activation=activation_class,
@@ -60,7 +66,7 @@ class MADE(Autoregressive):
         if min(hidden) < n_features - 1 and not direct:
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every pixel to "
                  f"hear all before it, got {min(hidden)}", stacklevel=3)
-        # Only the first network's start is kept; the others take over its theta.
+        # Only the first hidden layers' start is kept; the others take over their theta.
         super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype)
 
     def _masked_networks(self, order, rng, dtype):
