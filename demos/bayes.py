@@ -55,10 +55,10 @@ def uncover(lesson, images):
     plotting.image_grid(X[n:n + 1], f"uncovered row by row: of class {images.names[labels[n]]}", shape=images.shape,
                         ax=left)
     ax.stackplot(np.arange(D + 1), beliefs[n].T, colors=plotting.DIGIT_COLOURS)
-    for c in np.flatnonzero(beliefs[n].max(axis=0) > 0.2)[::-1]:
+    for c in beliefs[n].max(axis=0).argsort()[::-1]:  # the widest bands choose first
         top = beliefs[n, :, c].argmax()
-        ax.text(top, beliefs[n, top, :c].sum() + beliefs[n, top, c] / 2, images.names[c], size=13, weight="bold",
-                ha="center", va="center", path_effects=plotting.HALO)
+        plotting.label(ax, float(top), float(beliefs[n, top, :c].sum() + beliefs[n, top, c] / 2), images.names[c],
+                       size=13 if len(images.names[c]) < 3 else 9, weight="bold")
     ax.set(xlim=(0, D), ylim=(0, 1), xlabel="pixels seen", ylabel="posterior of each class (they sum to 1)")
     lesson.save(figure, "bayes_update")
     return numbers

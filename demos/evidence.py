@@ -119,6 +119,10 @@ def samples_figure(lesson, X, references):
         plotting.lines(counts, {name: np.array([np.median(e.ess) for e in each]) for name, each in found.items()},
                        f"{model}: how many samples count", "samples", "effective samples, median", logx=True, logy=True,
                        ax=axes[2 + column])
+    for row in (axes[:2], axes[2:]):  # models side by side are compared on one scale
+        low, high = np.transpose([ax.get_ylim() for ax in row])
+        for ax in row:
+            ax.set_ylim(low.min(), high.max())
     for ax in axes[:3]:  # in the last there is room for it
         ax.get_legend().remove()
     lesson.save(figure, "evidence_samples")

@@ -163,7 +163,7 @@ def accuracy_figure(lesson, accuracy, sizes):
         ax.set_xticks(range(len(sizes)), [f"{n} labels" for n in sizes])
         ax.set_ylabel("test accuracy, percent")
         ax.grid(axis="y", color=plotting.PALE, linewidth=0.6)
-        ax.legend(loc="lower right", ncols=2)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     lesson.save(figure, "few_labels_accuracy")
 
 
@@ -185,7 +185,8 @@ def gain_figure(lesson, gain, sizes):
             bars[0].set_marker(MARKERS[method])
         handles, names = dict(zip(methods, ax.containers)), [text.get_text() for text in ax.get_legend().get_texts()]
         with plotting.house_style():
-            ax.legend([handles[name] for name in names], names)
+            ax.legend([handles[name] for name in names], names, loc="upper center", bbox_to_anchor=(0.5, -0.16),
+                      ncols=2)
         ax.axhline(0, color=plotting.INK, linewidth=0.8)
     axes[0].set_ylim(axes[1].get_ylim())
     lesson.save(figure, "few_labels_gain")

@@ -85,12 +85,15 @@ def run(lesson):
 
     figure, axes = plotting.panels(1, "Angle and loss, late in training: while the excess falls to a hundredth, the "
                                       f"angle is multiplied by {100 ** -numbers['power']:.2g} (k = "
-                                      f"{SIZES[-1]})", size=(6, 4))
+                                      f"{SIZES[-1]})", size=(6.6, 4.2))
     with plotting.house_style():
         for k in SIZES:
-            for n, path in enumerate(curves[k, DECAYING]):
-                axes[0].loglog(path.angles, path.excess, "o-", color=COLOURS[k, DECAYING], markersize=3, linewidth=0.8,
-                               label=f"k = {k}, {DECAYING}, one line a seed" if n == 0 else None)
+            colour, paths = COLOURS[k, DECAYING], curves[k, DECAYING]
+            for path in paths:
+                axes[0].loglog(path.angles, path.excess, "o", color=colour, markersize=3, alpha=0.25, markeredgewidth=0)
+            middle = [np.median([getattr(path, what) for path in paths], axis=0) for what in ("angles", "excess")]
+            axes[0].loglog(*middle, color=colour, linewidth=2.2,
+                           label=f"k = {k}, {DECAYING}: median of the seeds (dots)")
         angles = np.array([0.01, 30.0])
         axes[0].loglog(angles, 0.3 * np.sin(np.radians(angles)) ** 2, "--", color=plotting.COLOURS["truth"],
                        label="slope 2: 0.3 sin(angle)^2")

@@ -116,9 +116,7 @@ def collapse(lesson, images):
     axes[0].bar(count, values[:len(count)], color=plotting.COLOURS["PCA"])
     for v in (1.0, 0.5, 0.25):
         axes[0].axhline(v, color=plotting.GREY, linewidth=1.2, linestyle="--")
-        axes[0].annotate(f"noise variance {v:g}", (count[-1], v), (0, 3), textcoords="offset points", size=9,
-                         ha="right",
-                         path_effects=plotting.HALO)
+        plotting.label(axes[0], float(count[-1]), v, f"noise variance {v:g}", (-40, 8), size=9)
     with plotting.house_style():
         axes[0].set_title("what the data offers")
     axes[0].set(xlabel="principal direction", ylabel="eigenvalue of the covariance",
@@ -126,7 +124,8 @@ def collapse(lesson, images):
     kl = np.array([numbers[v]["kl"] for v in variances]).T
     plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]},
                    "what the latents say",
-                   "fixed noise variance v", "KL, nats per image", logx=True, ax=axes[1])
+                   "fixed noise variance v", "KL, nats per image", logx=True, theory=("predicted, linear",),
+                   ax=axes[1])
     lesson.save(figure, "observation_collapse")
     return numbers
 

@@ -60,8 +60,7 @@ def spread(radius):
 def film_of(films, frames, labels, class_names, path, hold):
     """Write the codes of every frame, models side by side, as a GIF, the last `hold` times more; whole or not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Each panel is as wide as its last frame needs, so that the order in the end fills it.
-    limits = {name: 1.1 * float(np.abs(film[-1]).max()) for name, film in films.items()}
+    limits = {name: 1.1 * max(float(np.abs(frame).max()) for frame in film) for name, film in films.items()}
     figure, axes = plotting.panels(len(films), "epoch 000", size=(3.5, 3.5))
     writer, temporary = PillowWriter(fps=6), path.with_name(f".{path.name}.{os.getpid()}.gif")
     try:

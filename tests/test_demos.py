@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
+from figures import faults
 from demos import LESSONS
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
 from demos.lesson import WIDTH, Lesson, Mean, number_text
 from demos.trained import joined, look, on_a_finer_grid, on_own_grids
+from scratchvae import plotting
 from scratchvae.analysis import elbo
 
 matplotlib.use("Agg")
@@ -43,9 +45,18 @@ def without_frameworks(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "speed" else ()) for name in LESSONS])
-def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
+def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, monkeypatch):
+    save, found = plotting.save, {}
+
+    def looked_at(figure, path):
+        wide = figure.get_figwidth()
+        found[path.name] = faults(figure) + ([] if wide == plotting.WIDTH else [f"{wide} wide"])
+        return save(figure, path)
+
+    monkeypatch.setattr(plotting, "save", looked_at)
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}     # nothing overprints or is cut off
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     printed = capsys.readouterr().out
     assert first_line(name) in " ".join(printed.split())
