@@ -6,7 +6,7 @@ While the toolbar pans or zooms, clicks are its own. Without --show the same vie
 labels.
 
 It is the map of MNIST digits; with --data digits of the 8 x 8 ones, with --data DIR of MNIST-format files.
-Takes about 12 s, on 60,000 images about 10 s. Writes explore (.png).
+Takes about 16 s, on 60,000 images about 20 s. Writes explore (.png).
 """
 import matplotlib.pyplot as plt
 import numpy as np

@@ -6,7 +6,7 @@ of the VAE the means mu. The last frame's spread is printed: the root-mean-squar
 codes from the origin, and how far their mean is off it.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on 5,000 images of MNIST-format files.
-Takes about 18 s, on 60,000 images about 20 s. Writes unfolding (.gif).
+Takes about 27 s, on 60,000 images about 30 s. Writes unfolding (.gif).
 """
 import os
 

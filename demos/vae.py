@@ -6,7 +6,7 @@ independent pixels, and a VAE with a linear decoder. A VAE of two latents draws 
 latents and the learning rate were chosen on the validation images.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
-Takes about 30 s, on 60,000 images about 40 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal,
+Takes about 37 s, on 60,000 images about 50 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal,
 vae_manifold and vae_latent (.png).
 """
 import numpy as np
