@@ -4,11 +4,11 @@ All 8,000 training images are there, but only 10, 20, 50, 100 or 200 of their la
 are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
 autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
 nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test
-images. What there is to choose was chosen on the validation digits.
+images. What there is to choose was chosen on the validation part of the 8 x 8 digits.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files, with 1 to 20 labels for
 each class.
-Takes about 30 s, on 60,000 images about 70 s. Writes few_labels_accuracy, few_labels_gain (.png).
+Takes about 55 s, on 60,000 images about 70 s. Writes few_labels_accuracy, few_labels_gain (.png).
 """
 import numpy as np
 
