@@ -210,6 +210,7 @@ def draw(lesson, images, first, generation, titles, judge):
     """The five figures, of the first seed's models."""
     share = {name: names_of(judge, model.decode(plotting.manifold_grid(40))) for name, (model, _) in first.items()}
     figure, axes = plotting.panels(2, two_planes(share, len(images.names)), size=(4.5, 4.75))
+    figure.get_layout_engine().set(rect=(0.01, 0.02, 0.98, 0.97))
     for ax, (name, (model, _)) in zip(axes, first.items()):
         plotting.image_grid(model.decode(plotting.manifold_grid(9)), "", n_columns=9, shape=images.shape, ax=ax)
         ax.set_title({"AE": "Autoencoder"}.get(name, name), fontsize=20, color=plotting.COLOURS[name], weight="bold")
