@@ -6,7 +6,8 @@
     steps N         from the initial parameters, after one step that is not counted, run N and print their seconds
     memory          print in MiB the peak resident memory of the last steps, and what the process held before any
 
-NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation, batch.
+NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation, batch,
+and threads, which PyTorch must be told (the others read the environment; so many as they choose where that says nothing).
 All do the same work: gather a minibatch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
 PyTorch and JAX are needed for their own contenders only, and by nothing else in the project.
 """
@@ -14,6 +15,7 @@ import json
 import resource
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,11 @@ class Numpy:
     def begin(self, theta):
         self.model.theta[:] = theta
         self.adam = self.sv.Adam(LR)
+
+    def context(self):
+        """As `sv.fit` chooses the number of threads; nothing where the environment chose."""
+        from scratchvae.nn.threads import threads_for
+        return threads_for(self.config["batch"] * self.model.theta.size)
 
     def check(self, theta, x, eps):
         self.begin(theta)
@@ -110,9 +117,9 @@ class Torch:
         self.adam.step()
         return loss.item(), grad, np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
 
-    def step(self, rows):
+    def step(self, rows, eps=None):
         self.adam.zero_grad()
-        self.loss(self.X[self.torch.from_numpy(rows)]).backward()
+        self.loss(self.X[self.torch.from_numpy(rows)], eps).backward()
         self.adam.step()
 
     def finish(self):
@@ -245,11 +252,12 @@ def main(name, config):
             contender.step(first)
             contender.finish()
             memory.reset()
-            start = time.perf_counter()
-            for rows in batches:
-                contender.step(rows)
-            contender.finish()
-            answer = time.perf_counter() - start
+            with getattr(contender, "context", nullcontext)():
+                start = time.perf_counter()
+                for rows in batches:
+                    contender.step(rows)
+                contender.finish()
+                answer = time.perf_counter() - start
         else:
             answer = f"{memory.now()} {memory.start}"
         print(answer, flush=True)

@@ -435,20 +435,20 @@ MISTAKES = (
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
     Mistake("conditional VAE", "the label given to the encoder alone", [
         ("models.vae:VAE.forward", "joined(z, labels, self.n_classes)", "joined(z, 0 * labels, self.n_classes)"),
-    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever is asked for, any digit is drawn"),
+    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever one asks for, any digit comes"),
     Mistake("conditional VAE", "the one-hot code of the class before", [
         ("models.labels:joined", "[labels]", "[labels - 1]"),
-    ], "test_conditional.check_given", "VAE, labels", "nothing, until one class is taken out of the whole: it is another"),
+    ], "test_conditional.check_given", "VAE, labels", "nothing, until `given` takes out one class: it is another"),
     Mistake("conditional VAE", "the gradient of the label's rows dropped, for labels are constants", [
         (f"{VAE}.through_z", "        return reparameterize_grad", "        self.decoder.layers[0].dW[K:] = 0\n"
          "        return reparameterize_grad"),
-    ], "test_conditional.check_gradients", "VAE, labels", "digits of all classes look alike: their codes are never learned"),
+    ], "test_conditional.check_gradients", "VAE, labels", "classes look alike: what y says is never learned"),
     Mistake("conditional VAE", "the derivative of the one-hot code taken for that of z", [
         (f"{VAE}.through_z", "[:, :K]", "[:, -K:]"),
     ], "test_conditional.check_gradients", "VAE, labels", "a KL that goes to 0: the encoder hears nothing of z"),
     Mistake("conditional VAE", "p(y given x) without p(y)", [
         ("analysis.class_posterior:class_posterior", "np.log(prior) + log_likelihood", "log_likelihood"),
-    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; rare ones are found too often"),
+    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; else rare ones too often"),
     Mistake("conditional VAE", "p(x) as the mean over classes, not the sum", [
         ("analysis.class_posterior:class_posterior", " + np.log(vae.n_classes)", ""),
     ], "test_conditional.check_class_posterior", None, "probabilities of the classes that add up to their number"),

@@ -44,11 +44,12 @@ class Explorer:
 
     decode : z (N, K) -> images (N, D)      z (N, K) and labels (N,) are drawn on the map, by their first two dimensions
     shape : (h, w) of the images      names : of the labels
+    axes : what the K numbers are called, as ("smile", "pose"), where they are no latents      reach : of the sliders
 
     What moves is drawn anew on a picture that is kept of the rest ("blitting"): the codes are drawn but once.
     """
 
-    def __init__(self, decode, z, labels, shape, names=None):
+    def __init__(self, decode, z, labels, shape, names=None, *, axes=None, reach=None):
         self.decode, self.shape, self.z, self.ends, self.rest = decode, shape, np.zeros(z.shape[1]), [], None
         K = z.shape[1]
         columns = -(-K // 4)  # of sliders, at most four in each
@@ -60,13 +61,15 @@ class Explorer:
                                             top=0.87, bottom=0.02)
             top = grid[0].subgridspec(1, 2, width_ratios=(1.25, 1))
             self.map, self.image = self.figure.add_subplot(top[0]), self.figure.add_subplot(top[1])
-            plotting.latent_scatter(z[:, :2], labels, "Point, or click two places", circles=True, names=names,
-                                    ax=self.map)
+            plotting.latent_scatter(z[:, :2], labels, "Point, or click two places", circles=axes is None,
+                                    names=names, ax=self.map)
+            axes = axes or [f"z{k + 1}" for k in range(K)]
+            self.map.set(xlabel=axes[0], ylabel=axes[1])
             self.here, = self.map.plot([0], [0], "+", color=plotting.INK, markersize=14, markeredgewidth=2)
             self.path, = self.map.plot([], [], "o-", color=plotting.INK, markersize=5)
-            reach = float(max(3, np.abs(z).max()))
+            reach = reach or float(max(3, np.abs(z).max()))
             slots = grid[1].subgridspec(rows, columns, wspace=0.5)
-            self.sliders = [Slider(self.figure.add_subplot(slots[k % rows, k // rows]), f"z{k + 1}", -reach, reach,
+            self.sliders = [Slider(self.figure.add_subplot(slots[k % rows, k // rows]), axes[k], -reach, reach,
                                    valinit=0, valfmt="%.1f", color=plotting.COLOURS["VAE"]) for k in range(K)]
             walk = grid[2].subgridspec(1, N_STEPS)
             self.walk = [self.figure.add_subplot(walk[i]) for i in range(N_STEPS)]

@@ -17,7 +17,7 @@ import pytest
 
 import scratchvae as sv
 from figures import faults
-from demos import LESSONS
+from demos import LESSONS, race
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
 from demos.lesson import WIDTH, Lesson, Mean, number_text
@@ -280,9 +280,9 @@ def test_the_race_refuses_who_does_other_work(part):
                      theta=vae.theta + 0.01 * (part == "step") * (vae.theta - before))
 
     if part is None:
-        return lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
+        return race.agree([Contender()], config, np.random.default_rng(0))
     with pytest.raises(ValueError, match="^someone: it does not do the same work"):
-        lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
+        race.agree([Contender()], config, np.random.default_rng(0))
 
 
 def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp_path, monkeypatch, capsys):

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, dimension_reduction, evidence, few_labels, kl, latent_space,
+from demos import (autoregressive, bayes, conditional, dimension_reduction, evidence, few_labels, kl, latent_space,
                    linear_autoencoder, mistakes, mu_law, observation, pca, posterior, reparameterization, unfolding,
                    vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
@@ -287,3 +287,39 @@ def test_the_same_gradient_is_judged_among_all_that_were_compared():
                                           ({"AE": 0.5, "VAE": 0.2}, "has not brought the means to")])
 def test_where_the_codes_end(radius, told):
     assert told in unfolding.spread(radius) and f"{radius['AE'] / np.sqrt(2):.1f} times" in unfolding.spread(radius)
+
+
+# ---- conditional ----------------------------------------------------------------------------------------------------
+
+def test_conditional_says_what_was_recognised_and_what_stays():
+    assert "97.0% are recognised as the class that was asked for, by a network that recognises\n95.0%" in (
+        conditional.on_demand(Mean(0.97, 0.01), Mean(0.95, 0.01)))
+    assert "slant and ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
+    assert "slant of the original stays but no ink" in conditional.kept({"slant": UP, "ink": NONE})
+    assert "no slant or ink" in conditional.kept({"slant": NONE, "ink": DOWN})
+
+
+def test_conditional_compares_bayes_with_those_who_learned_it():
+    assert "more often right than logistic regression" in conditional.told(UP, NONE)
+    assert "as often as the network, as far as can be told" in conditional.told(UP, NONE)
+    assert "less often right than logistic regression" in conditional.told(DOWN, UP)
+    assert conditional.calibrated({"a": UP, "b": NONE, "c": DOWN}) == (
+        "Of its answers, a is 100.0 points too sure, b is as sure as it is right, c is 100.0 points not sure enough.")
+
+
+def test_conditional_measures_a_slant_and_how_far_two_agree():
+    """A stroke that leans one column to the right for each row up, one that leans to the left, and an upright one."""
+    strokes = np.stack([np.eye(8)[::-1], np.eye(8), np.eye(8)[[3] * 8]]).reshape(3, 64)
+    np.testing.assert_allclose(conditional.slant(strokes, (8, 8)), [1, -1, 0], atol=1e-12)
+    rng = np.random.default_rng(0)
+    labels, lean = rng.integers(3, size=400), rng.standard_normal(400)
+    others = np.arange(3) != labels[:, None]
+    drawn = lean[:, None] + np.array([5.0, -2, 1])
+    assert conditional.agreement(lean + labels, drawn, labels, others).mean() == pytest.approx(1, abs=0.02)
+    assert abs(conditional.agreement(rng.standard_normal(400), drawn, labels, others).mean()) < 0.2
+    assert conditional.agreement(-lean, drawn, labels, others).mean() < -0.98
+
+
+def test_conditional_counts_a_probability_of_nothing_as_little():
+    p = np.array([[0.25, 0.75], [0.0, 1.0]])
+    np.testing.assert_allclose(conditional.log_of_the_label(p, np.array([0, 0])), [np.log(0.25), np.log(1e-30)])

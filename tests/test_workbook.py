@@ -60,7 +60,8 @@ def test_hints_are_steps_in_words_then_the_source_s_comments():
     assert BLANKS["Dense.backward"].hints() == ["dW = x^T dy        db = sum_n dy_n        dx = dy W^T"]
     assert set(STEPS) <= set(BLANKS)
     for blank in BLANKS.values():
-        assert blank.hints() and all(hint in source(blank.module) for hint in blank.hints()[len(STEPS.get(blank.name, ())):])
+        assert blank.hints() and all(hint in source(blank.module)
+                                     for hint in blank.hints()[len(STEPS.get(blank.name, ())):])
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------------------
@@ -114,7 +115,8 @@ def test_what_calls_the_library_s_own_function_calls_itself():
 
 
 def test_state_between_calls_is_noticed():
-    assert "later one" in verdict("sigmoid", "calls.append(0)\nreturn 1 / (1 + np.exp(-a)) + (len(calls) > 3)", "calls = []\n")[1]
+    assert "later one" in verdict("sigmoid", "calls.append(0)\nreturn 1 / (1 + np.exp(-a)) + (len(calls) > 3)",
+                                  "calls = []\n")[1]
     kept = "global room\nif room is None or room.shape != a.shape:\n    room = np.empty_like(a)\nroom[...] = 1 / (1 + np.exp(-a))\nreturn room"
     assert verdict("sigmoid", kept, "room = None\n")[0] == RIGHT      # an array of another shape is another one
     shared = "room.resize(a.shape, refcheck=False)\nroom[...] = 1 / (1 + np.exp(-a))\nreturn room"
@@ -128,7 +130,8 @@ A = [np.random.default_rng(k).standard_normal((z["N"], z["K"])) for k, z in enum
 
 
 @pytest.mark.parametrize("number, name", [
-    (lambda z: 1 / z["N"], "1/N"), (lambda z: -z["K"], "-K"), (lambda z: 2 / z["N"], "2 1/N"), (lambda z: z["N"] * z["K"], "K N")])
+    (lambda z: 1 / z["N"], "1/N"), (lambda z: -z["K"], "-K"), (lambda z: 2 / z["N"], "2 1/N"),
+                                          (lambda z: z["N"] * z["K"], "K N")])
 def test_a_ratio_is_named_by_the_sizes(number, name):
     got = [number(z) * a for z, a in zip(SIZES, A)]
     told = relations.ratio(got, A, SIZES)
@@ -211,7 +214,8 @@ def test_a_student_may_do_anything(tmp_path):
     found = messages(folder)
     assert list(found) == list(BLANKS)
     assert "NaN" in found["kl_standard"].message and found["kl_standard"].printed[0] == "mu is (5, 3)"
-    for name, words in {"kl_table": "ends the program", "log_prob": "prints without end", "kl": "writes a file elsewhere",
+    for name, words in {"kl_table": "ends the program", "log_prob": "prints without end",
+                        "kl": "writes a file elsewhere",
                         "kl_standard_grad": "ends the whole process", "compress": "name 'oops' is not defined",
                         "sigmoid": "memory", "quantize": "reaches out", "Dense.backward": "SyntaxError",
                         "centred": "not in 03_components.py any more"}.items():
@@ -272,7 +276,8 @@ def test_a_class_is_reported(tmp_path, capsys):
     rows = list(csv.DictReader((tmp_path / "out" / "report.csv").read_text().splitlines()))
     assert len(rows) == 2 * len(BLANKS) and {row["student"] for row in rows} == {"mine", "b/mine"}
     status = {(row["student"], row["function"]): row["status"] for row in rows}
-    assert status["mine", "sigmoid"] == RIGHT and status["b/mine", "sigmoid"] == NOT_WRITTEN and status["mine", "kl"] == WRONG
+    assert status["mine", "sigmoid"] == RIGHT and status["b/mine", "sigmoid"] == NOT_WRITTEN and status["mine",
+        "kl"] == WRONG
     page = (tmp_path / "out" / "report.html").read_text()
     first = page[page.index("<h2>"):].split("<tr>")[2]
     assert "<td>2</td><td><code>kl_standard</code>" in first and "mine, b/mine" in first
@@ -283,7 +288,8 @@ def test_a_lesson_runs_on_the_student_s_functions(tmp_path):
                      VAE__through_kl=own_body("VAE.through_kl"))
     page = folder / "02_divergence.py"
     page.write_text(page.read_text() + "\n\nseen = []\nimport atexit\natexit.register(lambda: print('called', bool(seen)))\n")
-    done = subprocess.run([sys.executable, "-m", "demos.workbook", "run", str(folder), "vae", "--quick", "--out", str(tmp_path)],
+    done = subprocess.run([sys.executable, "-m", "demos.workbook", "run", str(folder), "vae", "--quick", "--out",
+                           str(tmp_path)],
                           cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "yours: kl_standard, VAE.through_kl\n" in done.stdout and "for yours is wrong: sigmoid" in done.stdout

@@ -5,6 +5,7 @@ What stands below a mark is put there by `python -m demos.book`:
     <!-- table kl: The Gaussian -->            the block of figures/kl.txt whose first line has these words
     <!-- table kl: The Gaussian | 3 lines -->  so many lines from the first that has these words
     <!-- table kl: The Gaussian | 2 blocks --> this block and the next
+    <!-- table benchmarks/reproduced.txt: Published -->      the same of a file, named from the project's folder
     <!-- rows mistakes: KL halved | Adam -->   the lines that have these words
     <!-- code scratchvae/models/vae.py: VAE.sample -->            the body of a function, without its docstring
     <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next one
@@ -22,7 +23,8 @@ from demos import LESSONS
 ROOT = Path(__file__).parent.parent.parent
 FIGURES = ROOT / "demos" / "figures"
 CHAPTERS = {name: Path(__file__).with_name(f"{name}.md") for name in LESSONS}
-PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(), Path(__file__).with_name("map.md")]
+PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(),
+         *(Path(__file__).with_name(f"{name}.md") for name in ("published", "map"))]
 
 BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->\n```(\w+)\n.*?^```$", re.MULTILINE | re.DOTALL)
 LINKS = re.compile(r"^<!-- pages -->\n.*$", re.MULTILINE)
@@ -41,8 +43,9 @@ def renewed(page):
 
 
 def transcript(lesson):
-    """The lines that a lesson printed."""
-    return [line.rstrip() for line in (FIGURES / f"{lesson}.txt").read_text(encoding="utf-8").splitlines()]
+    """The lines that a lesson printed, or those of a file."""
+    path = ROOT / lesson if "/" in lesson else FIGURES / f"{lesson}.txt"
+    return [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def rows(lesson, words):

@@ -67,7 +67,8 @@ def on_the_pages(folder):
 
 def check(folder, names=()):
     """Check, say, and sum up; 0 if nothing is wrong."""
-    asked = [blank for name in names for blank in named(name)] or on_the_pages(folder)
+    wanted = {blank for name in names for blank in named(name)}
+    asked = [blank for blank in BLANKS if blank in wanted] or on_the_pages(folder)
     verdicts, unit, began = [], None, time.monotonic()
     for verdict in check_all(folder, asked):
         if unit_of(verdict.name) != unit:
@@ -87,7 +88,8 @@ def hint(names, n):
         print(f"{name}:")
         for k, text in enumerate(hints[:n]):
             print(f"  {k + 1}. {text}")
-        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints) else "  that is all there is; the docstring has the formula")
+        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints)
+              else "  that is all there is; the docstring has the formula")
     return 0
 
 
@@ -121,10 +123,9 @@ def next_thing(folder):
 def say(verdict):
     """One function's line, and what is wrong below it."""
     first, *rest = (verdict.message or "").splitlines() or [""]
-    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}" + (f"; {first}" if verdict.status == RIGHT and first else ""),
-          flush=True)
-    if verdict.status == WRONG:
-        for line in [first, *rest]:
+    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}", flush=True)
+    for line in [first, *rest]:
+        if line:
             print(textwrap.fill(line, 112, initial_indent="      ", subsequent_indent="        "))
     for line in verdict.printed:
         print(f"      it printed: {line}")
@@ -165,7 +166,8 @@ def parser():
     c.add_argument("options", nargs=argparse.REMAINDER, help="of the lesson, as --quick")
     c = commands.add_parser("report", help="a class's folders: who has what, and which mistakes are common")
     c.add_argument("folders", metavar="DIR", type=Path, nargs="+")
-    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."), help="where report.csv and report.html go (default here)")
+    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."),
+                   help="where report.csv and report.html go (default here)")
     return p
 
 

@@ -33,7 +33,7 @@ class IWAE(VAE):
 
             loss = -1/N sum_n log 1/S sum_s w_ns
 
-        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), where there are classes
+        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), if n_classes > 1
         """
         eps = self.noise(len(x), rng, self.n_samples, eps)
         S, N, K = eps.shape
