@@ -18,8 +18,8 @@ from demos.trained import digit_vae, look, on_own_grids
 from scratchvae import plotting
 from scratchvae.analysis import elbo, posterior
 
+CORNERS = (-1, 1), (1, 1), (-1, -1)   # of a panel, where an image may stand
 # Where a Gaussian's density has fallen at 3, 2 and 1 sigma, as shares of its peak, and the greys of what lies above
-CORNERS = (-1, 1), (1, 1), (-1, -1)
 LEVELS, SHADES = {"1.1 %": np.exp(-4.5), "14 %": np.exp(-2), "61 %": np.exp(-0.5)}, ("#CCCCCC", "#969696", "#525252")
 
 
