@@ -7,7 +7,7 @@ error bars. What there is to choose (kernel width, ridge, layers, epochs) was ch
 the test digits.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
-Takes about 45 s, on 60,000 images about 2 min. Writes dimension_reduction_curve, dimension_reduction_error,
+Takes about 72 s, on 60,000 images about 2 min. Writes dimension_reduction_curve, dimension_reduction_error,
 dimension_reduction_images (.png).
 """
 import numpy as np
