@@ -28,7 +28,7 @@ ROWS = [
 SETTINGS = [  # trainings, as their names begin; how they train; epochs of the source, if not the same; the source
     ("vae", "784-400-20 ReLU, batch 128, Adam 1e-3, grey pixels", None, "PyTorch's examples, vae, its log"),
     ("torch", "the same", None, ""),
-    ("fvbn", "batch 100, Adam 1e-3, one draw of the pixels, early stopping", None, "Frey 1998"),
+    ("fvbn", "5 images in 6 (the others validate), one draw of the pixels, batch 100, Adam 1e-3, early stopping", None, "Frey 1998"),
     ("made", "one hidden layer, else as FVBN", None, "karpathy/pytorch-made, README"),
     ("orders", "one hidden layer, else as FVBN", None,
      "Germain et al. 2015, table 6; the score: pytorch-made, README, whose run.py averages logits"),
@@ -45,20 +45,20 @@ def report(lesson, lines):
         for (name, training, _), line in lines.items():
             if name == data:
                 done.setdefault(training, []).append(line)
-        lesson.say(f"{data}.")
-        results(lesson, done)
+        results(lesson, done, data)
         for sentence in filter(None, (tell(done) for tell in (example, orders, averaged_logits, importance))):
             lesson.say(sentence)
         latents(lesson, done)
-        settings(lesson, done)
+        settings(lesson, done, data)
 
 
-def results(lesson, done):
+def results(lesson, done, data):
     """The table of single numbers."""
     rows = [(row.model, row.published, number(done[row.training], row.number),
              ("cut short: " if cut(done[row.training][0]) else "") + row.compared) for row in ROWS if row.training in done]
     if rows:
-        lesson.table("Published and ours, in nats per test image (+- over seeds where there are several, else over images)",
+        lesson.table(f"On {data}: published and ours, in nats per test image (+- over seeds where there are several, else "
+                     "over images)",
                      ["model", "published", "ours", "what can be compared"], rows)
 
 
@@ -149,14 +149,14 @@ def latents(lesson, done):
                "100,000,000 images; only the ranking can be compared, and one training of each cannot swear to it.")
 
 
-def settings(lesson, done):
+def settings(lesson, done, data):
     """How each was trained, for how long, and after whom."""
     rows = []
     for begin, how, published, source in SETTINGS:
         lines = [line for name, each in done.items() if name.startswith(begin) for line in each]
         if lines:
             rows.append((begin, how, length(lines[0], published), source))
-    lesson.table("How they were trained", ["training", "how", "epochs", "source"], rows)
+    lesson.table(f"On {data}: how they were trained", ["training", "how", "epochs", "source"], rows)
 
 
 def length(line, published):

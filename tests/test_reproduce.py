@@ -44,7 +44,8 @@ def test_every_training_leaves_a_line_and_none_is_done_twice(tmp_path, monkeypat
     assert len(file.read_text().splitlines()) == len(lines)
 
 
-@pytest.mark.parametrize("arguments", [["--table", "--data", "x"], [], ["--table", "--only", "vea"], ["--data", "x", "--epochs", "0"]])
+@pytest.mark.parametrize("arguments", [["--table", "--data", "x"], [], ["--table", "--only", "vea"], ["--data", "x", "--epochs", "0"],
+                                       ["--data", "x", "--epochs", "-1"], ["--data", "x", "--images", "9"]])
 def test_what_cannot_be_meant_is_refused(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         reproduce.main([*arguments, "--out", str(tmp_path)])

@@ -10,7 +10,8 @@ import pytest
 
 import right_answers
 import wrong_answers
-from demos.workbook import relations
+from demos.catalogue_of_mistakes import find
+from demos.workbook import identities, relations
 from demos.workbook.__main__ import main, watch
 from demos.workbook.blanks import BLANKS, LEFT_OUT, STEPS, UNITS, source
 from demos.workbook.runner import NOT_WRITTEN, RIGHT, ROOT, WRONG, Verdict, check_all
@@ -121,6 +122,22 @@ def test_state_between_calls_is_noticed():
     assert verdict("sigmoid", kept, "room = None\n")[0] == RIGHT      # an array of another shape is another one
     shared = "room.resize(a.shape, refcheck=False)\nroom[...] = 1 / (1 + np.exp(-a))\nreturn room"
     assert "one and the same array" in verdict("sigmoid", shared, "room = np.zeros(1)\n")[1]
+
+
+# ---- identities, the last resort ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", identities.TRUE_OF)
+def test_the_library_keeps_the_identities(name):
+    """Each is asked, none is passed over because it failed, and the library's function keeps all."""
+    function = find(BLANKS[name].where)
+    for words, identity in identities.TRUE_OF[name]:
+        np.testing.assert_allclose(*identity(function), rtol=1e-7, atol=1e-9, err_msg=words)
+    assert identities.broken(name, function) is None
+
+
+def test_an_identity_that_is_broken_is_told_with_its_number():
+    status, message = verdict("sigmoid", "return a / (1 + np.abs(a))")
+    assert status == WRONG and "it must be true that at 0 it is 1/2: here it is 0, not 0.5" in message
 
 
 # ---- relations ------------------------------------------------------------------------------------------------------

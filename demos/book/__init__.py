@@ -5,7 +5,7 @@ What stands below a mark is put there by `python -m demos.book`:
     <!-- table kl: The Gaussian -->            the block of figures/kl.txt whose first line has these words
     <!-- table kl: The Gaussian | 3 lines -->  so many lines from the first that has these words
     <!-- table kl: The Gaussian | 2 blocks --> this block and the next
-    <!-- table benchmarks/reproduced.txt: Published -->      the same of a file, named from the project's folder
+    <!-- table benchmarks/reproduced.txt: published -->      the same of a file, named from the project's folder
     <!-- rows mistakes: KL halved | Adam -->   the lines that have these words
     <!-- code scratchvae/models/vae.py: VAE.sample -->            the body of a function, without its docstring
     <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next one

@@ -12,6 +12,7 @@ from demos.catalogue_of_mistakes import MISTAKES, find, plant
 from demos.workbook import relations
 from demos.workbook.blanks import BLANKS
 from demos.workbook.calls import BEFORE, Wrong, agree, close, signature_of
+from demos.workbook.identities import broken
 
 READ_AS = {  # (argument, change) -> words
     ("log_var", "twice"): "log_var is read as log sigma, where it is log sigma^2",
@@ -152,7 +153,11 @@ def said_of(answers, blank):
             or related(answers, group, last_relation))
     if special:
         return before + (told or smallest(answers, group)).replace("\n", "; ")
-    return told or f"{wrong_outputs(answers, group)}; {smallest(answers, group)}"
+    if told:
+        return told
+    identity = broken(blank.name, answers.student)
+    return f"{wrong_outputs(answers, group)}; {smallest(answers, group)}" + (f"\nit must be true that {identity}"
+        if identity else "")
 
 
 def same_label(answers, bad):
