@@ -1,19 +1,12 @@
 """What does an exact p(x) buy, and what does it cost? FVBN and MADE beside the VAE.
 
-<<<<<<< HEAD
 On the bundled 8 x 8 digits (small, since seven models are trained in several runs), binarised at one half, five
 answers to how probable a test image is, in the same nats: independent pixels, an FVBN (a logistic regression for each
 pixel on those before it), a MADE (masked hidden layer) with one order of the pixels and with four averaged, and a
 VAE, by its bound and by importance sampling. Then: drawing samples, D steps against one; completing half an image;
 and what changes when the pixels come in another order.
-=======
-On the bundled digits, binarised at one half, and in several runs, five answers to how probable a test image is, in the
-same nats: independent pixels, an FVBN (a logistic regression for each pixel on those before it), a MADE (masked hidden
-layer) with one order of the pixels and with four averaged, and a VAE, by its bound and by importance sampling. Then:
-drawing samples, D steps against one; completing half an image; and what changes when the pixels come in another order.
 Last, why not simply count neighbours: kernel density estimates on growing squares of MNIST's pixels, and on pixels
 together with continuous numbers (`demos/kernel_density.py`).
->>>>>>> main
 
 What was tuned, by validation alone (seed 0): FVBN's L2 in {0, .0003, .001, .002, .003, .005, .01}; for MADE one
 hidden layer of 200, 500 or 1000 or two of 200, weight decay in {0, .05, .1, .2, .3, 1}, 1, 2, 4, 8 or 16 orders, for

@@ -1,14 +1,8 @@
 """Does looking at unlabelled images help where labels are few? An encoder without labels, then a classifier with few.
 
-<<<<<<< HEAD
 All 8,000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
-are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
-autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
-=======
-All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
 are compared, on the same labels, with ones that start from the encoder of an autoencoder, of a denoising autoencoder
 and of a VAE (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
->>>>>>> main
 nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test
 images. What there is to choose was chosen on the validation part of the 8 x 8 digits.
 
