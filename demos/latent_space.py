@@ -7,7 +7,7 @@ images by quadrature, the share of samples in gaps, whether all classes appear, 
 Both planes are decoded.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
-Takes about 22 s, on 60,000 images about 4 min. Writes latent_space_planes, latent_space_codes,
+Takes about 125 s, on 60,000 images about 4 min. Writes latent_space_planes, latent_space_codes,
 latent_space_log_prob, latent_space_samples, latent_space_interpolation (.png).
 """
 from textwrap import fill
