@@ -1,8 +1,8 @@
 """Does looking at unlabelled images help where labels are few? An encoder without labels, then a classifier with few.
 
 All 1000 training images are there, but only 10, 20, 50, 100 or 200 of their labels. Classifiers that start at random
-are compared, on the same labels, with ones that start from the encoder of an autoencoder and of a denoising
-autoencoder (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
+are compared, on the same labels, with ones that start from the encoder of an autoencoder, of a denoising autoencoder
+and of a VAE (fine-tuned, or frozen under a linear layer), with linear models on pixels and on PCA codes, and with the
 nearest neighbour. 5 seeds of 3 draws of labels each; differences are paired, and their errors count seeds and test
 images. What there is to choose was chosen on the validation digits.
 
@@ -20,10 +20,11 @@ SIZES = (1, 2, 5, 10, 20)  # labels for each class
 WIDTH = 256
 RANDOM = "random start"
 COLOURS = {RANDOM: plotting.COLOURS["independent"], "AE, fine-tuned": plotting.COLOURS["AE"],
-           "denoising AE, fine-tuned": plotting.OTHER_COLOURS[1], "AE, frozen": plotting.OTHER_COLOURS[0],
-           "denoising AE, frozen": plotting.OTHER_COLOURS[2], "linear on PCA": plotting.COLOURS["PCA"],
+           "denoising AE, fine-tuned": plotting.OTHER_COLOURS[1], "VAE, fine-tuned": plotting.COLOURS["VAE"],
+           "AE, frozen": plotting.OTHER_COLOURS[0], "denoising AE, frozen": plotting.OTHER_COLOURS[2],
+           "VAE, frozen": plotting.OTHER_COLOURS[4], "linear on PCA": plotting.COLOURS["PCA"],
            "linear on pixels": plotting.OTHER_COLOURS[3], "1 nearest neighbour": plotting.OTHER_COLOURS[5]}
-MARKERS = dict(zip(COLOURS, "os^Dvp<>"))
+MARKERS = dict(zip(COLOURS, "os^Dvp<>X*"))
 
 
 def run(lesson):
@@ -41,13 +42,14 @@ def run(lesson):
     for seed in range(n_seeds):
         features = {"linear on pixels": np.asarray, "linear on PCA": sv.PCA(20).fit(train).transform}
         encoders = {}
-        for name, noise in (("AE", 0.0), ("denoising AE", 0.3)):
+        for name, kind, how in (("AE", sv.Autoencoder, {}), ("VAE", sv.VAE, {}),
+                                ("denoising AE", sv.Autoencoder, {"noise": 0.3, "corruption": "masking"})):
             rng = lesson.rng(10 * seed)
-            model = encoders[name] = sv.Autoencoder(train.shape[1], (WIDTH,), WIDTH, observation=sv.CrossEntropy(),
-                                                    noise=noise, corruption="masking", rng=rng)
+            model = encoders[name] = kind(train.shape[1], (WIDTH,), WIDTH, observation=sv.CrossEntropy(), rng=rng,
+                                          **how)
             sv.fit(model, train, epochs=epochs, batch_size=50, optimizer=sv.Adam(1e-3), rng=rng,
                    callbacks=[lesson.progress(f"{name}, seed {seed}")])
-            features[f"{name}, frozen"] = model.encode
+            features[f"{name}, frozen"] = (lambda X, vae=model: vae.encode(X)[0]) if name == "VAE" else model.encode
         for draw in range(n_draws):
             for size in sizes:
                 rows = balanced_draw(labels, size, lesson.rng(1000 + 10 * seed + draw))
@@ -61,9 +63,9 @@ def run(lesson):
                     right.setdefault((name, size), np.empty((n_seeds, n_draws, len(test)), bool))[seed, draw] = (
                         found == test_labels)
 
-    methods = [RANDOM, "AE, fine-tuned", "denoising AE, fine-tuned", "AE, frozen", "denoising AE, frozen",
-               "linear on pixels",
-               "linear on PCA", "1 nearest neighbour"]
+    methods = [RANDOM,
+               *(f"{name}, {how}" for how in ("fine-tuned", "frozen") for name in ("AE", "denoising AE", "VAE")),
+               "linear on pixels", "linear on PCA", "1 nearest neighbour"]
     # the draws of one seed share an encoder, so a seed is one measurement
     percent = {key: 100 * r.mean(axis=1) for key, r in right.items()}                                 # (n_seeds, N)
     accuracy = {m: {n: Finding.of(percent[m, n]) for n in sizes} for m in methods}
@@ -81,13 +83,15 @@ def run(lesson):
     lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} "
                f"labels: {over[min(sizes)]};\nclearly better {where(over, 1, 'at {} labels')}, clearly worse "
                f"{where(over, -1, 'at {} labels')}.")
+    against = {n: Finding.of(percent["VAE, frozen", n] - percent["AE, frozen", n]) for n in sizes}
+    lesson.say("\n" + better_features(against))
     lesson.say(f"\nThe largest mean at each size, clear of the others or not:\n"
                f"{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
                f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
 
     accuracy_figure(lesson, accuracy, sizes)
     gain_figure(lesson, gain, sizes)
-    return {"accuracy": accuracy, "gain": gain, f"{frozen} - {flat}": over}
+    return {"accuracy": accuracy, "gain": gain, f"{frozen} - {flat}": over, "VAE - AE, frozen": against}
 
 
 def balanced_draw(labels, n, rng):
@@ -139,6 +143,14 @@ def verdict(method, gains):
                                                                                 "start", 1), ("worse", -1))
              if any(gain.sign() == sign for gain in gains.values())]
     return f"{method}: {' and '.join(parts) or 'no clear difference from a random start at any size'}."
+
+
+def better_features(against):
+    """Whether a VAE's features are better than an autoencoder's. against : number of labels -> Finding of the points
+    that a linear model gains on them."""
+    return ("Are a VAE's features better? A linear model on its mu minus one on the codes of an autoencoder of the "
+            "same shape: " + ", ".join(f"{d} points at {n} labels" for n, d in against.items())
+            + f"; clearly better {where(against, 1, 'at {}')}, clearly worse {where(against, -1, 'at {}')}.")
 
 
 def what_matters(accuracy, sizes):

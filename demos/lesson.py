@@ -91,8 +91,7 @@ class Lesson:
 
     def say(self, text=""):
         """Print paragraphs, filled anew where a line is wider than a page, and keep them for the transcript."""
-        self._print("\n\n".join(textwrap.fill(" ".join(p.split("\n")), WIDTH) if any(len(line) > WIDTH for line in p.split("\n"))
-                                else p for p in text.split("\n\n")))
+        self._print("\n\n".join(map(filled, text.split("\n\n"))))
 
     def _print(self, text):
         self.transcript.append(text + "\n")
@@ -140,6 +139,13 @@ class Mean(namedtuple("Mean", "value error")):
     def __str__(self):
         digits = 2 if self.error == 0 else int(np.clip(1 - np.floor(np.log10(self.error)), 0, 6))
         return f"{self.value:.{digits}f} +- {self.error:.{digits}f}"
+
+
+def filled(paragraph):
+    """The paragraph filled anew if a line is wider than a page; the line ends before and after it stay."""
+    text = paragraph.strip("\n")
+    wide = any(len(line) > WIDTH for line in text.split("\n"))
+    return paragraph.replace(text, textwrap.fill(text.replace("\n", " "), WIDTH)) if wide else paragraph
 
 
 def broken(cells, left):
