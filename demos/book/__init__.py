@@ -26,7 +26,7 @@ CHAPTERS = {name: Path(__file__).with_name(f"{name}.md") for name in LESSONS}
 PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(),
          *(Path(__file__).with_name(f"{name}.md") for name in ("published", "map"))]
 
-BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->\n```(\w+)\n.*?^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->$(?:\n```(\w+)\n.*?^```$)?", re.MULTILINE | re.DOTALL)
 LINKS = re.compile(r"^<!-- pages -->\n.*$", re.MULTILINE)
 
 
@@ -38,7 +38,7 @@ def renewed(page):
             lines = {"table": table, "rows": rows, "code": code}[kind](where, what)
         except (ValueError, OSError) as error:
             raise ValueError(f"{page.relative_to(ROOT)}: {kind} {where}: {what}: {error}") from None
-        return "\n".join([match[0].partition("\n")[0], f"```{language}", *lines, "```"])
+        return "\n".join([match[0].partition("\n")[0], f"```{language or ('python' if kind == 'code' else 'text')}", *lines, "```"])
     return LINKS.sub(lambda _: f"<!-- pages -->\n{links(page)}", BLOCK.sub(block, page.read_text(encoding="utf-8")))
 
 
