@@ -35,7 +35,8 @@ def chapters():
 
 def section(title):
     """The text under a heading, up to the next."""
-    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", BOOK, re.MULTILINE | re.DOTALL)[1]
+    heading = re.compile(rf"^## {title}\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    return next(found[1] for text in TEXT.values() if (found := heading.search(text)))
 
 
 def rows(title):
