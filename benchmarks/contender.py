@@ -115,7 +115,11 @@ class Torch:
         loss.backward()
         grad = np.concatenate([p.grad.numpy().T.ravel() for p in self.parameters])
         self.adam.step()
-        return loss.item(), grad, np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
+        return loss.item(), grad, self.theta()
+
+    def theta(self):
+        """All parameters in the order and layout of ours."""
+        return np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
 
     def step(self, rows, eps=None):
         self.adam.zero_grad()

@@ -3,11 +3,12 @@
     python benchmarks/reproduce.py --data DIR                     every row: hours, on MNIST
     python benchmarks/reproduce.py --data DIR --only vae,made     some of them: vae, torch, fvbn, made, orders, burda, latents
     python benchmarks/reproduce.py --data DIR --epochs 20         none trains longer than that; the table says which were cut
+    python benchmarks/reproduce.py --data DIR --images 12000      none trains on more; these have a table of their own
     python benchmarks/reproduce.py --data DIR --quick             a minute, to see that it runs
     python benchmarks/reproduce.py --table                        prints the table of what was done
 
 Each training adds its line to OUT/reproduced.jsonl when it ends. What stands there is not done again, so that a stop costs
-one training at most, and the table (OUT/reproduced.txt) is made of these lines alone. PyTorch is needed for `torch` only.
+one training at most, and the table (OUT/reproduced.txt) is made of these lines alone. PyTorch is needed for its own rows only.
 """
 import argparse
 import json
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import scratchvae as sv  # noqa: E402
 from benchmarks import published  # noqa: E402
 from demos.lesson import Lesson  # noqa: E402
+from scratchvae.writing import whole_file  # noqa: E402
 
 KEPT = 1000     # test images whose own log p is kept, so that models can be compared image by image
 RATES = 8       # Burda et al.: 3^i epochs at 10^(-i/7) of the rate, i = 0..7
@@ -47,21 +49,24 @@ def vae(data, seed, epochs, callbacks):
     return {"train": history.train["loss"][-1], "test": history.valid["loss"][-1]}
 
 
-def torch(data, seed, epochs, callbacks):
-    """The same by PyTorch: from the same parameters, with the same minibatches and the same noise in training."""
-    from benchmarks.contender import Torch
-    model, rng = example(data, seed)
-    twin = Torch({"n_features": data.train.shape[1], "hidden": [400], "n_latent": 20, "activation": "relu", "threads": 1})
-    twin.X, n = twin.torch.from_numpy(data.train), len(data.train)
-    twin.begin(model.theta)
-    for _ in range(epochs):
-        order = rng.permutation(n)  # as `sv.fit` draws it, and for each minibatch its noise
-        for start in range(0, n, 128):
-            rows = order[start:start + 128]
-            twin.step(rows, twin.torch.from_numpy(model.noise(len(rows), rng)[0]))
-    with twin.torch.no_grad():
-        eps = twin.torch.from_numpy(model.noise(len(data.test), rng)[0])
-        return {"test": twin.loss(twin.torch.from_numpy(data.test), eps).item()}
+def torch(own_start=False):
+    """The same by PyTorch: from the same parameters or its own, with the same minibatches and noise in training."""
+    def train(data, seed, epochs, callbacks):
+        from benchmarks.contender import Torch
+        model, rng = example(data, seed)
+        twin = Torch({"n_features": data.train.shape[1], "hidden": [400], "n_latent": 20, "activation": "relu",
+                      "threads": 1})
+        X, test = map(twin.torch.from_numpy, (data.train, data.test))
+        twin.X = X
+        twin.begin(twin.theta() if own_start else model.theta)
+        for _ in range(epochs):
+            order = rng.permutation(len(X))  # as `sv.fit` draws it, and for each minibatch its noise
+            for start in range(0, len(X), 128):
+                rows = order[start:start + 128]
+                twin.step(rows, twin.torch.from_numpy(model.noise(len(rows), rng)[0]))
+        with twin.torch.no_grad():
+            return {"test": twin.loss(test, twin.torch.from_numpy(model.noise(len(test), rng)[0])).item()}
+    return train
 
 
 def one_draw(data):
@@ -138,7 +143,7 @@ def error(values):
 
 # name: the training, its seeds, how many epochs at most
 TRAININGS = {
-    "vae": (vae, (0, 1, 2), 7), "torch": (torch, (0, 1, 2), 7),
+    "vae": (vae, (0, 1, 2), 7), "torch": (torch(), (0, 1, 2), 7), "torch-own": (torch(own_start=True), (0,), 7),
     "fvbn": (autoregressive(lambda D, rng: sv.FVBN(D, rng=rng)), (0,), 300),
     "made": (autoregressive(lambda D, rng: sv.MADE(D, (500,), rng=rng)), (0,), 300),
     "orders": (autoregressive(lambda D, rng: sv.MADE(D, (500,), 8, rng=rng)), (0,), 300),
@@ -148,11 +153,9 @@ TRAININGS = {
 
 # ---- doing them, a line each ------------------------------------------------------------------------------------------
 
-def read_data(folder, quick):
-    """Both files' images, and by what a line's data are known again."""
-    train, test = (sv.load_idx(folder, split)[0] for split in ("train", "test"))
-    if quick:
-        train, test = train[:1200], test[:200]
+def read_data(folder, most, most_test=None):
+    """Both files' images, so many at most, and by what a line's data are known again."""
+    train, test = (sv.load_idx(folder, split)[0][:n] for split, n in (("train", most), ("test", most_test)))
     return Data(train, test, f"{len(train)} + {len(test)} images, CRC-32 {crc32(test):08x}")
 
 
@@ -174,13 +177,16 @@ def do(data, names, most, file):
             start = time.monotonic()
             try:
                 numbers = train(data, seed, asked, [sv.Progress(f"  {name}, seed {seed}:")])
-            except ImportError as absent:
-                print(f"  {name}: left out, {absent}", flush=True)
+            except ModuleNotFoundError as absent:
+                if absent.name != "torch":
+                    raise
+                print(f"  {name}: left out, PyTorch is not installed", flush=True)
                 break
             line = {"data": data.name, "training": name, "seed": seed, "asked": asked, "epochs": asked, **numbers,
                     "minutes": (time.monotonic() - start) / 60}
-            with open(file, "a") as out:
-                out.write(json.dumps(line, default=lambda value: np.round(value, 4).tolist()) + "\n")
+            before = file.read_bytes() if file.exists() else b""
+            with whole_file(file) as out:
+                out.write(before + json.dumps(line, default=lambda value: np.round(value, 4).tolist()).encode() + b"\n")
 
 
 def main(arguments):
@@ -189,6 +195,7 @@ def main(arguments):
     parser.add_argument("--data", metavar="DIR", help="the folder of MNIST-format files")
     parser.add_argument("--only", metavar="NAME,...", default="", help="trainings whose names begin so; by default all")
     parser.add_argument("--epochs", type=int, help="no training is longer")
+    parser.add_argument("--images", type=int, help="none trains on more")
     parser.add_argument("--quick", action="store_true", help="1,200 images, one epoch; the numbers mean nothing")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("out"), help="where the two files go (out/)")
     parser.add_argument("--table", action="store_true", help="train nothing, print the table")
@@ -198,12 +205,14 @@ def main(arguments):
     for begin in begins:
         if not any(name.startswith(begin) for name in TRAININGS):
             parser.error(f"--only: want beginnings of {', '.join(TRAININGS)}, got {begin!r}")
-    if (options.data is None) != options.table or options.epochs is not None and options.epochs < 1:
-        parser.error("want --data DIR, with --epochs 1 or more if given, or --table alone")
+    too_few = any(n is not None and n < least for n, least in ((options.epochs, 1), (options.images, 100)))
+    if too_few or (options.data is None) != options.table:
+        parser.error("want --data DIR, with --epochs of 1 or more and --images of 100 or more if given, or --table alone")
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "reproduced.jsonl"
     if not options.table:
-        do(read_data(options.data, options.quick), names, 1 if options.quick else options.epochs, file)
+        data = read_data(options.data, *(1200, 200) if options.quick else (options.images,))
+        do(data, names, 1 if options.quick else options.epochs, file)
     with Lesson("reproduced", out=options.out) as lesson:
         published.report(lesson, read_lines(file))
 

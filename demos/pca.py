@@ -7,6 +7,8 @@ the components and what they add to the mean image, reconstructions, the plane o
 variance each number of components keeps.
 
 Then pixels are hidden at random in training and test images, and probabilistic PCA fills them in.
+
+The images are the 8 x 8 digits, whose whole spectrum fits on a page.
 With --data DIR it does the same on MNIST-format files.
 Takes about 5 s, on 60,000 images about 70 s. Writes pca_axes, pca_error, pca_kept, pca_mean, pca_components,
 pca_reconstructions, pca_plane, pca_missing (.png).

@@ -119,7 +119,7 @@ def race(lesson, label, config, names):
     """Our ms a step, its Ratio to each contender's, everyone's to the floor, everyone's memory."""
     with started([Racer(name, config) for name in names]) as racers:
         agree(racers, config, lesson.rng())
-        rounds, steps = rounds_of(racers, lesson.pick(11, 3), lesson.pick(0.1, 0.02), 0.1 * (config["threads"] > 1))
+        rounds, steps = rounds_of(racers, lesson.pick(9, 3), lesson.pick(0.08, 0.02), 0.08 * (config["threads"] > 1))
         memory = {racer.name: [float(mib) for mib in racer.ask("memory").split()] for racer in racers
                   if racer.name != "floor"}
     lesson.say(f"  {label}, {config['threads']} thread(s): {len(rounds)} rounds of {steps} steps each")
@@ -174,7 +174,7 @@ def threads(lesson, configs):
         with started(ways) as racers:
             for where, n in (("idle", 0), ("one busy process", 1)):
                 with busy(n):
-                    rounds, _ = rounds_of(racers, lesson.pick(11, 3), lesson.pick(0.1, 0.02), 0.05)
+                    rounds, _ = rounds_of(racers, lesson.pick(9, 3), lesson.pick(0.08, 0.02), 0.05)
                 default, one = rounds.T
                 rows[label, where] = {"default": float(np.median(default)), "one": float(np.median(one)),
                                       "ratio": Ratio.of(default, one)}
