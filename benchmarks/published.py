@@ -49,6 +49,7 @@ def report(lesson, lines):
         results(lesson, done, data)
         for sentence in filter(None, (tell(done) for tell in (example, orders, averaged_logits, importance))):
             lesson.say(sentence)
+            lesson.say()
         latents(lesson, done)
         settings(lesson, done, data)
 
