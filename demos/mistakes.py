@@ -6,6 +6,7 @@ VAE's: train on the bundled digits with the mistake in the code, in several runs
 wrong code reports with the ELBO of the very same parameters under the right code. The curve of training often looks
 fine.
 
+The images are the 8 x 8 digits, since every mistake is trained several times.
 With --data DIR it trains on MNIST-format files (2 epochs of 60,000 images).
 Takes about 45 s, on 60,000 images about 70 s. Writes mistakes_curves and mistakes_elbo (.png).
 """

@@ -138,6 +138,13 @@ def test_a_mark_that_finds_nothing_or_too_much_is_refused(tmp_path, monkeypatch)
         monkeypatch.undo()
 
 
+def test_a_mark_alone_gets_its_block(monkeypatch):
+    page, read = ROOT / "demos" / "book" / "a page.md", Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: (
+        "<!-- table kl: The Gaussian | 1 lines -->\n\nand on\n" if self == page else read(self, encoding=encoding)))
+    assert re.fullmatch(r"<!-- .* -->\n```text\nThe Gaussian [^\n]*\n```\n\nand on\n", renewed(page))
+
+
 def test_every_quotation_follows_a_link_to_its_file():
     for page in BOOK_PAGES:
         for before, path in re.findall(r"(.*?)<!-- code (\S+?): ", TEXT[page], re.DOTALL):

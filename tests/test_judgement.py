@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density, kl,
-                   latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior, reparameterization,
-                   unfolding, vae)
+from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density,
+                   kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
+                   reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
 
@@ -103,9 +103,9 @@ def three(sentence):
                                                     "nats below: its bound does not show"]),
     (lambda f: vae.learned(UP, Mean(6.0, 0.1), f), ["pays 1.00", "is not clearly worse", "is the better one here"]),
     (lambda f: evidence.outside_q(f), ["costs more than it brings", "no clear difference", "q alone misses it"]),
-    (lambda f: evidence.worth_of_five(f, NONE, NONE, NONE), ["1.00 +- 0.10 nats (better)", "nats (no clear difference)",
-                                                            "nats (worse)"]),
-    (lambda f: evidence.five_samples(f, DOWN), [
+    (lambda f: tighter_bound.worth_of_five(f, NONE, NONE, NONE), [
+        "1.00 +- 0.10 nats (better)", "nats (no clear difference)", "nats (worse)"]),
+    (lambda f: tighter_bound.five_samples(f, DOWN), [
         "more likelihood, a lower ELBO", "no clear change of likelihood, a lower", "less likelihood, a lower ELBO"]),
     (lambda f: elbo.centred_codes({2: f, 8: DOWN}), ["with 2 latents (worse)", "with 2 latents (no clear difference)",
                                                      "with 2 latents (better)"]),
@@ -253,6 +253,7 @@ def test_the_course_of_training():
     assert vae.course([-3.0, -2.0], [1.0, 0.5], 2).endswith("it is highest at the end")
     assert "2 of 3 latents hardly change" in vae.moving(np.array([5.0, 0.1, 0.2]))
     assert "hardly" not in vae.moving(np.array([5.0, 4.0]))
+    assert "(the 10 of 12 that change it most)" in vae.moving(np.arange(1.0, 13)) and "of" not in vae.moving(np.ones(10))
     assert vae.unexplained(np.eye(3), np.eye(3)) == 0
     assert vae.unexplained(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(1)
 
@@ -265,7 +266,7 @@ def test_the_map_says_how_often_neighbours_share_their_label():
 @pytest.mark.parametrize("signs, told", [([1, 1, 0, 1], "clearly rises in 3 and\nclearly falls in none"),
                                          ([-1, 0], "clearly rises in 0 and\nclearly falls in 1")])
 def test_whether_the_bound_rises(signs, told):
-    assert told in evidence.rising(signs)
+    assert told in tighter_bound.rising(signs)
 
 
 def test_few_images_have_much_of_the_gap_or_not():

@@ -10,6 +10,7 @@ import pytest
 
 import right_answers
 import wrong_answers
+import wrong_answers_more
 from demos.catalogue_of_mistakes import find
 from demos.workbook import identities, relations
 from demos.workbook.__main__ import main, watch
@@ -95,6 +96,15 @@ def test_most_wrong_answers_get_a_diagnosis():
         explained.setdefault(name, []).append(bool(re.search(f"{words}|a well-known mistake", told, re.DOTALL)))
     assert np.mean(sum(explained.values(), [])) >= 0.9
     assert min(map(np.mean, explained.values())) >= 0.5
+
+
+@pytest.mark.slow
+def test_of_a_second_set_none_is_accepted_and_most_are_explained():
+    """Explained is what gets more than its numbers: a mistake's name, a relation, an identity that it breaks."""
+    told = [verdict(name, body) for name, bodies in wrong_answers_more.MORE.items() for body in bodies]
+    assert len(told) >= 150 and {status for status, _ in told} == {WRONG}
+    bare = [message for _, message in told if re.search(r"got \S+, want \S+$|times one number in each case", message)]
+    assert len(bare) <= 0.2 * len(told)
 
 
 def test_a_helper_an_import_and_a_number_of_one_s_own_work():

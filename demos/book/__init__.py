@@ -28,7 +28,7 @@ AFTER = [Path(__file__).with_name(f"{name}.md")
          for name in ("published", "map", "glossary", "formulas", "figures", "sources", "korean")]
 PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(), *AFTER]
 
-BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->\n```(\w+)\n.*?^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->$(?:\n```(\w+)\n.*?^```$)?", re.MULTILINE | re.DOTALL)
 LINKS = re.compile(r"^<!-- pages -->\n.*$", re.MULTILINE)
 
 
@@ -40,6 +40,7 @@ def renewed(page):
             lines = {"table": table, "rows": rows, "code": code}[kind](where, what)
         except (ValueError, OSError) as error:
             raise ValueError(f"{page.relative_to(ROOT)}: {kind} {where}: {what}: {error}") from None
+        language = language or {"code": "python"}.get(kind, "text")
         return "\n".join([match[0].partition("\n")[0], f"```{language}", *lines, "```"])
     text = page.read_text(encoding="utf-8")
     for made in (formulas, figures):
