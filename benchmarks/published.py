@@ -127,8 +127,8 @@ def averaged_logits(done):
             f"{', above the best published MADE' if line['score'] > BEST_MADE else ''}. ")
     if total > 3 * error:
         return told + (f"It is no distribution: over all images it sums to e^{total:.1f} or more (+- {error:.1f} in "
-                       "the exponent; a bound, by Jensen's inequality, from images that the model drew itself), where a "
-                       "distribution sums to 1.")
+                       "the exponent; a bound, by Jensen's inequality, from images that the model drew itself), where "
+                       "a distribution sums to 1.")
     return told + (f"That it sums to more than 1 is not to be seen: to e^{total:.2f} or more, +- {error:.2f} in the "
                    "exponent.")
 
@@ -156,7 +156,8 @@ def latents(lesson, done):
     ranked = sorted(curves, key=lambda K: curves[K]["test"][n - 1])
     as_published = ranked == sorted(ranked, key=int)
     lesson.say(f"From worst to best: {listing(ranked)} latents{', as published' if as_published else ''}. Theirs sees "
-               "up to 100,000,000 images; only the ranking can be compared, and one training of each cannot swear to it.")
+               "up to 100,000,000 images; only the ranking can be compared, and one training of each cannot swear to "
+               "it.")
 
 
 def settings(lesson, done, data):
