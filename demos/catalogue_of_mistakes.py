@@ -30,7 +30,8 @@ def plant(mistake):
     try:
         for where in dict.fromkeys(where for where, _, _ in mistake.edits):
             function = find(where)
-            code = edited(function, [(old, new) for place, old, new in mistake.edits if place == where], where)
+            edits = [(old, new) for place, old, new in mistake.edits if place == where]
+            code = edited(function, edits, where)
             kept.append((function, function.__code__))
             function.__code__ = code
         yield

@@ -5,6 +5,7 @@ not, and the best estimate takes its place. Each estimator comes with its effect
 count. Then the multi-sample bound: how it rises with k, its gradient with k = 1 beside that of the ELBO with the KL in
 closed form, and what it gains to train it (the importance-weighted autoencoder).
 
+The images are the 8 x 8 digits: on a grid of codes the truth is known in seconds.
 With --data DIR it does the same on MNIST-format files (fewer test images).
 Takes about 55 s, on 60,000 images about 4 min. Writes evidence_samples, evidence_bound (.png).
 """

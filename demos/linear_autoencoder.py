@@ -4,7 +4,8 @@ Trains linear autoencoders of k = 2 and 8 codes on the bundled digits, under a l
 a constant one, several seeds each, and follows over the epochs how much they lose in excess of PCA of the same size
 and the largest principal angle between their subspace and PCA's.
 
-With --data DIR it does the same on 1,000 images of MNIST-format files.
+On the 8 x 8 digits training comes so close to the closed form that the rest can be measured. With --data DIR it does
+the same on 1,000 images of MNIST-format files.
 Takes about 18 s, on 60,000 images about 40 s. Writes linear_autoencoder_training, linear_autoencoder_angle,
 linear_autoencoder_components (.png).
 """

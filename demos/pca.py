@@ -6,6 +6,8 @@ values, which must give the same number. Draws the components, reconstructions, 
 of the variance each number of components keeps.
 
 Then pixels are hidden at random in training and test images, and probabilistic PCA fills them in.
+
+The images are the 8 x 8 digits, whose whole spectrum fits on a page.
 With --data DIR it does the same on MNIST-format files.
 Takes about 5 s, on 60,000 images about 70 s. Writes pca_error, pca_kept, pca_components, pca_reconstructions,
 pca_plane, pca_missing (.png).

@@ -141,6 +141,15 @@ def test_a_lesson_may_have_images_of_its_own_unless_others_are_asked_for(data, d
     assert ("training" in capsys.readouterr().out) == (source is not None)
 
 
+def test_a_lesson_may_look_at_both_bundled_sets(tmp_path, capsys):
+    both = Lesson("observation", quick=True, out=tmp_path)
+    one = Lesson("observation", quick=True, out=tmp_path, data="digits")
+    for _ in range(2):
+        assert [both.images(default=name).train.shape[1] for name in ("digits", "mnist")] == [64, 784]
+    assert capsys.readouterr().out.count(" training, ") == 2                     # each said once
+    assert [one.images(default=name).train.shape[1] for name in ("digits", "mnist")] == [64, 64]
+
+
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
                                   for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
 def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys):

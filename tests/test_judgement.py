@@ -253,6 +253,7 @@ def test_the_course_of_training():
     assert vae.course([-3.0, -2.0], [1.0, 0.5], 2).endswith("it is highest at the end")
     assert "2 of 3 latents hardly change" in vae.moving(np.array([5.0, 0.1, 0.2]))
     assert "hardly" not in vae.moving(np.array([5.0, 4.0]))
+    assert "(the 10 of 12 that change it most)" in vae.moving(np.arange(1.0, 13)) and "of" not in vae.moving(np.ones(10))
     assert vae.unexplained(np.eye(3), np.eye(3)) == 0
     assert vae.unexplained(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(1)
 

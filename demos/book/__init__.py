@@ -11,7 +11,7 @@ What stands below a mark is put there by `python -m demos.book`:
     <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next one
     <!-- pages -->                             the chapters before and after
 
-The page of formulas and that of figures are made whole, from the chapters and the map.
+The pages of formulas, of figures and of planted mistakes are made whole, from the chapters, the map and the catalogue.
 Nothing is found by a number, which the next run may change; words that are found nowhere, or twice, are refused.
 """
 import ast
@@ -20,12 +20,13 @@ from pathlib import Path
 from textwrap import dedent
 
 from demos import LESSONS
+from demos.catalogue_of_mistakes import MISTAKES
 
 ROOT = Path(__file__).parent.parent.parent
 FIGURES = ROOT / "demos" / "figures"
 CHAPTERS = {name: Path(__file__).with_name(f"{name}.md") for name in LESSONS}
 AFTER = [Path(__file__).with_name(f"{name}.md")
-         for name in ("published", "map", "glossary", "formulas", "figures", "sources", "korean")]
+         for name in ("published", "map", "glossary", "formulas", "figures", "catalogue", "sources", "korean")]
 PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(), *AFTER]
 
 BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->$(?:\n```(\w+)\n.*?^```$)?", re.MULTILINE | re.DOTALL)
@@ -43,7 +44,7 @@ def renewed(page):
         language = language or {"code": "python"}.get(kind, "text")
         return "\n".join([match[0].partition("\n")[0], f"```{language}", *lines, "```"])
     text = page.read_text(encoding="utf-8")
-    for made in (formulas, figures):
+    for made in (formulas, figures, catalogue):
         if page.stem == made.__name__:
             text = text[:text.index("\n## ") + 1] + made()
     return LINKS.sub(lambda _: f"<!-- pages -->\n{links(page)}", BLOCK.sub(block, text))
@@ -140,6 +141,17 @@ def figures():
         if rows:
             parts.append("\n".join([f"## [{title(page)}]({page.name})\n", "| | | |", "| --- | --- | --- |",
                                     *(f"| {row} |" for row in rows)]) + "\n")
+    return "\n".join(parts)
+
+
+def catalogue():
+    """Every planted mistake by topic, with what one sees and the check that rejects it."""
+    parts = []
+    for topic in dict.fromkeys(mistake.topic for mistake in MISTAKES):
+        rows = [f"| {m.name} | {m.look} | {m.check.removeprefix('test_')} |".replace("||", r"\|\|")
+                for m in MISTAKES if m.topic == topic]
+        parts.append("\n".join([f"## {topic}\n", "| mistake | what one sees | rejected by, in tests/test_... |",
+                                "| --- | --- | --- |", *rows]) + "\n")
     return "\n".join(parts)
 
 

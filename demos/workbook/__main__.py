@@ -1,5 +1,6 @@
 """The workbook's command line: start DIR, check DIR [NAME...], run DIR LESSON, report DIR..."""
 import argparse
+import shlex
 import sys
 import textwrap
 import time
@@ -31,7 +32,7 @@ def start(folder, blanks=None):
         written += 1
     print(f"wrote {written} files with {len(chosen)} functions to write to {folder}\n"
           f"next: fill in a function of {next(u.file for u in UNITS if any(b.name in chosen for b in u.blanks))}, then "
-          f"python -m demos.workbook check {folder}")
+          f"python -m demos.workbook check {shlex.quote(str(folder))}")
     return 0
 
 
@@ -60,7 +61,7 @@ def named(name):
 def on_the_pages(folder):
     """The blanks that a student's folder has: a teacher may have chosen some, a student deleted others."""
     if not folder.is_dir() or not any((folder / unit.file).exists() for unit in UNITS):
-        raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {folder} writes them")
+        raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {shlex.quote(str(folder))} writes them")
     chosen = chosen_in(folder / CHOSEN) if (folder / CHOSEN).exists() else set(BLANKS)
     return [name for name in BLANKS if name in chosen]
 
@@ -142,11 +143,11 @@ def sum_up(folder, verdicts, seconds):
     print(f"  {'together':<16} {count[RIGHT]:>6} {count[WRONG]:>6} {count[NOT_WRITTEN]:>9}   in {seconds:.1f} s")
     todo = next((v for status in (WRONG, NOT_WRITTEN) for v in verdicts if v.status == status), None)
     if todo is None:
-        print(f"\nall are right. Next: python -m demos.workbook run {folder} vae")
+        print(f"\nall are right. Next: python -m demos.workbook run {shlex.quote(str(folder))} vae")
     else:
         word = "mend" if todo.status == WRONG else "write"
         print(f"\nnext: {word} {todo.name} in {folder / unit_of(todo.name).file}"
-              f"\n      a hint: python -m demos.workbook check {folder} {todo.name} --hint 1")
+              f"\n      a hint: python -m demos.workbook check {shlex.quote(str(folder))} {todo.name} --hint 1")
 
 
 def parser():
