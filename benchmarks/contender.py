@@ -1,4 +1,4 @@
-"""One contender of the `speed` lesson, in a process of its own: it prepares a VAE's training step and runs it when told to.
+"""One contender of the `speed` lesson, in a process of its own: it prepares a VAE's training step and runs it if told.
 
     python benchmarks/contender.py NAME CONFIG          reads commands from standard input, a line each:
 
@@ -6,9 +6,9 @@
     steps N         from the initial parameters, after one step that is not counted, run N and print their seconds
     memory          print in MiB the peak resident memory of the last steps, and what the process held before any
 
-NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation, batch,
-and threads, which PyTorch must be told (the others read the environment; so many as they choose where that says nothing).
-All do the same work: gather a minibatch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
+NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation,
+batch, and threads, which PyTorch must be told (the others read the environment, or choose where that says nothing).
+All do the same work: gather a batch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
 PyTorch and JAX are needed for their own contenders only, and by nothing else in the project.
 """
 import json
@@ -212,7 +212,7 @@ def unpacked(theta, config):
 
 
 def initial_theta(config):
-    """Glorot's start, the same for everyone, so that no one meets other numbers than the others (denormals are slow)."""
+    """Glorot's start, the same for everyone, so that no one meets other numbers than others (denormals are slow)."""
     n = sum((n_in + 1) * n_out for sizes in network_sizes(config) for n_in, n_out in zip(sizes, sizes[1:]))
     theta, rng = np.zeros(n, np.float32), np.random.default_rng(0)
     for W in unpacked(theta, config)[::2]:
@@ -221,7 +221,7 @@ def initial_theta(config):
 
 
 class Memory:
-    """Resident memory of this process, in MiB: at the start, and the peak since `reset` (elsewhere than on Linux: ever)."""
+    """Resident memory of this process, in MiB: at the start, and the peak since `reset` (not on Linux: ever)."""
 
     def __init__(self):
         self.start = self.now("VmRSS")

@@ -1,4 +1,4 @@
-"""What was published, what we measured, and may the two be compared? The tables of `reproduce.py`, made of its lines."""
+"""What was published, what did we measure, may the two be compared? The tables of `reproduce.py`, made of its lines."""
 from collections import namedtuple
 
 import numpy as np
@@ -29,7 +29,8 @@ ROWS = [
 SETTINGS = [  # trainings, as their names begin; how they train; epochs of the source, if not the same; the source
     ("vae", "784-400-20 ReLU, batch 128, Adam 1e-3, grey pixels", None, "PyTorch's examples, vae, its log"),
     ("torch", "the same", None, ""),
-    ("fvbn", "5 images in 6 (the others validate), one draw of the pixels, batch 100, Adam 1e-3, early stopping", None, "Frey 1998"),
+    ("fvbn", "5 images in 6 (the others validate), one draw of the pixels, batch 100, Adam 1e-3, early stopping", None,
+     "Frey 1998"),
     ("made", "500 units and direct connections (theirs has none), else as FVBN", None, "karpathy/pytorch-made, README"),
     ("orders", "as MADE", None,
      "Germain et al. 2015, table 6; the score: pytorch-made, README, whose run.py averages logits"),
@@ -40,7 +41,7 @@ SETTINGS = [  # trainings, as their names begin; how they train; epochs of the s
 
 
 def report(lesson, lines):
-    """The tables and what they show, of each data set that was trained on; lines : (data, training, seed) -> numbers."""
+    """The tables and what they show, of each data set trained on; lines : (data, training, seed) -> numbers."""
     for data in dict.fromkeys(data for data, _, _ in lines):
         done = {}
         for (name, training, _), line in lines.items():
@@ -49,6 +50,7 @@ def report(lesson, lines):
         results(lesson, done, data)
         for sentence in filter(None, (tell(done) for tell in (example, orders, averaged_logits, importance))):
             lesson.say(sentence)
+            lesson.say()
         latents(lesson, done)
         settings(lesson, done, data)
 
@@ -56,10 +58,11 @@ def report(lesson, lines):
 def results(lesson, done, data):
     """The table of single numbers."""
     rows = [(row.model, row.published, number(done[row.training], row.number),
-             ("cut short: " if cut(done[row.training][0]) else "") + row.compared) for row in ROWS if row.training in done]
+             ("cut short: " if cut(done[row.training][0]) else "") + row.compared)
+            for row in ROWS if row.training in done]
     if rows:
-        lesson.table(f"On {data}: published and ours, in nats per test image (+- over seeds where there are several, else "
-                     "over images)",
+        lesson.table(f"On {data}: published and ours, in nats per test image (+- over seeds where there are several, "
+                     "else over images)",
                      ["model", "published", "ours", "what can be compared"], rows)
 
 
@@ -81,14 +84,15 @@ def example(done):
     told = []
     if "vae" in done:
         ours = [line["test"] for line in done["vae"]]
-        told.append(f"The example's test loss is {np.mean(ours):.2f} by this library (epochs: {done['vae'][0]['epochs']}), "
-                    f"{abs(np.mean(ours) - EXAMPLE):.2f} {'below' if np.mean(ours) < EXAMPLE else 'above'} the published one "
-                    f"(epochs: 7); {np.max(ours):.2f} in the worst of {len(ours)} runs.")
+        side = "below" if np.mean(ours) < EXAMPLE else "above"
+        told.append(f"The example's test loss is {np.mean(ours):.2f} by this library (epochs: "
+                    f"{done['vae'][0]['epochs']}), {abs(np.mean(ours) - EXAMPLE):.2f} {side} the "
+                    f"published one (epochs: 7); {np.max(ours):.2f} in the worst of {len(ours)} runs.")
     if "vae" in done and "torch" in done:
         theirs = {line["seed"]: line["test"] for line in done["torch"]}
         apart = [line["test"] - theirs[line["seed"]] for line in done["vae"] if line["seed"] in theirs]
-        told.append(f"From PyTorch's, with the same start, minibatches and noise, it is {np.abs(apart).max():.2f} away at most "
-                    f"({', '.join(f'{a:+.2f}' for a in apart)}); the test noise is another in each.")
+        told.append(f"From PyTorch's, with the same start, minibatches and noise, it is {np.abs(apart).max():.2f} away "
+                    f"at most ({', '.join(f'{a:+.2f}' for a in apart)}); the test noise is another in each.")
     if "torch-own" in done:
         told.append(f"PyTorch's from its own start ends at {done['torch-own'][0]['test']:.2f} (one run).")
     return " ".join(told)
@@ -119,11 +123,14 @@ def averaged_logits(done):
     line = done["orders"][0]
     gain, (total, error) = line["score"] - line["log_p"], (line["log_sum"], line["log_sum_error"])
     told = (f"The mistake: with the logits of all orders averaged the formula of log p(x) gives {line['score']:.2f}, "
-            f"{gain:+.2f} beside the exact value{', above the best published MADE' if line['score'] > BEST_MADE else ''}. ")
+            f"{gain:+.2f} beside the exact value"
+            f"{', above the best published MADE' if line['score'] > BEST_MADE else ''}. ")
     if total > 3 * error:
-        return told + (f"It is no distribution: over all images it sums to e^{total:.1f} or more (+- {error:.1f} in the exponent; "
-                       "a bound, by Jensen's inequality, from images that the model drew itself), where a distribution sums to 1.")
-    return told + f"That it sums to more than 1 is not to be seen: to e^{total:.2f} or more, +- {error:.2f} in the exponent."
+        return told + (f"It is no distribution: over all images it sums to e^{total:.1f} or more (+- {error:.1f} in "
+                       "the exponent; a bound, by Jensen's inequality, from images that the model drew itself), where "
+                       "a distribution sums to 1.")
+    return told + (f"That it sums to more than 1 is not to be seen: to e^{total:.2f} or more, +- {error:.2f} in the "
+                   "exponent.")
 
 
 def importance(done):
@@ -141,15 +148,16 @@ def latents(lesson, done):
         return
     n = min(len(line["test"]) for line in curves.values())
     shown = sorted({min(n, 2**i) for i in range(n.bit_length() + 1)})
-    lesson.table("Kingma & Welling's figure 2: ELBO of test images (in brackets: training images, while they are learned)",
+    lesson.table("Kingma & Welling's figure 2: ELBO of test images (in brackets: training images, while learned)",
                  ["images seen", *(f"{K} latents" for K in curves)],
                  [(f"{epochs * next(iter(curves.values()))['images']:,}",
                    *(f"{line['test'][epochs - 1]:.1f} ({line['train'][epochs - 1]:.1f})" for line in curves.values()))
                   for epochs in shown])
     ranked = sorted(curves, key=lambda K: curves[K]["test"][n - 1])
     as_published = ranked == sorted(ranked, key=int)
-    lesson.say(f"From worst to best: {listing(ranked)} latents{', as published' if as_published else ''}. Theirs sees up to "
-               "100,000,000 images; only the ranking can be compared, and one training of each cannot swear to it.")
+    lesson.say(f"From worst to best: {listing(ranked)} latents{', as published' if as_published else ''}. Theirs sees "
+               "up to 100,000,000 images; only the ranking can be compared, and one training of each cannot swear to "
+               "it.")
 
 
 def settings(lesson, done, data):
@@ -166,4 +174,5 @@ def length(line, published):
     """How many epochs, and whether that is what the source had."""
     if published:
         return f"{line['epochs']} of {published}: shortened"
-    return f"{line['epochs']}" + (": cut short" if cut(line) else ", early stopping" if line["training"] in STOPPED else "")
+    stopped = ", early stopping" if line["training"] in STOPPED else ""
+    return f"{line['epochs']}" + (": cut short" if cut(line) else stopped)

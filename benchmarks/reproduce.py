@@ -1,14 +1,15 @@
 """Do the models reach what was published? Numbers of papers and of public code beside ours, on MNIST's own files.
 
     python benchmarks/reproduce.py --data DIR                     every row: hours, on MNIST
-    python benchmarks/reproduce.py --data DIR --only vae,made     some of them: vae, torch, fvbn, made, orders, burda, latents
-    python benchmarks/reproduce.py --data DIR --epochs 20         none trains longer than that; the table says which were cut
+    python benchmarks/reproduce.py --data DIR --only vae,made     of: vae, torch, fvbn, made, orders, burda, latents
+    python benchmarks/reproduce.py --data DIR --epochs 20         none trains longer; the table says which were cut
     python benchmarks/reproduce.py --data DIR --images 12000      none trains on more; these have a table of their own
     python benchmarks/reproduce.py --data DIR --quick             a minute, to see that it runs
     python benchmarks/reproduce.py --table                        prints the table of what was done
 
-Each training adds its line to OUT/reproduced.jsonl when it ends. What stands there is not done again, so that a stop costs
-one training at most, and the table (OUT/reproduced.txt) is made of these lines alone. PyTorch is needed for its own rows only.
+Each training adds its line to OUT/reproduced.jsonl when it ends. What stands there is not done again, so that a stop
+costs one training at most, and the table (OUT/reproduced.txt) is made of these lines alone. PyTorch is needed for its
+own rows only.
 """
 import argparse
 import json
@@ -32,7 +33,7 @@ RATES = 8       # Burda et al.: 3^i epochs at 10^(-i/7) of the rate, i = 0..7
 Data = namedtuple("Data", "train test name")
 
 
-# ---- trainings: (data, seed, epochs, callbacks) -> numbers ------------------------------------------------------------
+# ---- trainings: (data, seed, epochs, callbacks) -> numbers -----------------------------------------------------------
 
 def example(data, seed):
     """The VAE of PyTorch's example, as it starts, and the generator that goes on with it."""
@@ -107,7 +108,7 @@ def score(model, X):
 
 
 def burda(Model):
-    """784-200-200-50, tanh, 5 samples, batch 20, Adam with eps 1e-4, pixels drawn anew every epoch: Burda et al. 2016."""
+    """784-200-200-50, tanh, 5 samples, batch 20, Adam with eps 1e-4, new pixels every epoch: Burda et al. 2016."""
     def train(data, seed, epochs, callbacks):
         rng = np.random.default_rng(seed)
         ends = np.cumsum([max(1, round(epochs * 3**i / 3280)) for i in range(RATES)]).tolist()
@@ -151,7 +152,7 @@ TRAININGS = {
     **{f"latents-{K}": (latents(K), (0,), 40) for K in (3, 5, 10, 20)}}
 
 
-# ---- doing them, a line each ------------------------------------------------------------------------------------------
+# ---- doing them, a line each -----------------------------------------------------------------------------------------
 
 def read_data(folder, most, most_test=None):
     """Both files' images, so many at most, and by what a line's data are known again."""
@@ -207,7 +208,7 @@ def main(arguments):
             parser.error(f"--only: want beginnings of {', '.join(TRAININGS)}, got {begin!r}")
     too_few = any(n is not None and n < least for n, least in ((options.epochs, 1), (options.images, 100)))
     if too_few or (options.data is None) != options.table:
-        parser.error("want --data DIR, with --epochs of 1 or more and --images of 100 or more if given, or --table alone")
+        parser.error("want --data DIR, with --epochs of 1 or more, --images of 100 or more if given, or --table alone")
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "reproduced.jsonl"
     if not options.table:

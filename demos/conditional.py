@@ -7,7 +7,7 @@ which digit an image shows, beside a network and logistic regression that learne
 +- counts runs and images.
 
 With --data DIR it does the same on MNIST-format files of any classes, or with --data digits on the small digits.
-Takes about 50 s, on 60,000 images about 60 s. Writes conditional_digits, conditional_handwriting and
+Takes about 50 s, on 60,000 images about 60 s. Writes conditional_machine, conditional_digits, conditional_handwriting,
 conditional_calibration (.png).
 """
 import numpy as np
@@ -48,6 +48,7 @@ def run(lesson):
                + calibrated(excess) + "\n")
 
     draw(lesson, images, runs[0]["vae"], test, labels, asked, slanted)
+    lesson.save(plotting.diagram(runs[0]["vae"]), "conditional_machine")
     lesson.save(reliability(sure, right, excess), "conditional_calibration")
     return {"recognised": {"real": own, "asked for": asked, "class changed": changed},
             "kept": {"slant": slanted, "ink": inked},

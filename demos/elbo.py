@@ -7,7 +7,7 @@ PCA. Last, what the KL term costs in reconstruction, and what too little trainin
 
 The images are the 8 x 8 digits, for quadrature decodes thousands of codes for every image.
 With --data DIR it does the same on MNIST-format files (2,000 of them for the linear VAE).
-Takes about 40 s, on 60,000 images about 3 min. Writes elbo_bars, elbo_raised (.png).
+Takes about 40 s, on 60,000 images about 3 min. Writes elbo_machine, elbo_bars, elbo_raised (.png).
 """
 import numpy as np
 
@@ -32,6 +32,7 @@ def run(lesson):
     model = sv.ProbabilisticPCA(2).fit(X)
     exact = linear_vae(model)
     vae = digit_vae(lesson, images, "VAE, 2 latents", 2, stream=1)
+    lesson.save(plotting.diagram(vae), "elbo_machine")
 
     x = X[:lesson.pick(20, 4)]
     rows, boxes, on_grids = on_own_grids(lesson, vae, images.test, len(x), sides=SIDES[1:])

@@ -7,7 +7,7 @@ closed form, and what it gains to train it (the importance-weighted autoencoder)
 
 The images are the 8 x 8 digits: on a grid of codes the truth is known in seconds.
 With --data DIR it does the same on MNIST-format files (fewer test images).
-Takes about 55 s, on 60,000 images about 4 min. Writes evidence_samples, evidence_bound (.png).
+Takes about 55 s, on 60,000 images about 4 min. Writes evidence_machine, evidence_samples, evidence_bound (.png).
 """
 from math import exp, factorial
 

@@ -6,7 +6,7 @@ While the toolbar pans or zooms, clicks are its own. Without --show the same vie
 labels.
 
 It is the map of MNIST digits; with --data digits of the 8 x 8 ones, with --data DIR of MNIST-format files.
-Takes about 16 s, on 60,000 images about 20 s. Writes explore (.png).
+Takes about 16 s, on 60,000 images about 20 s. Writes explore_machine, explore (.png).
 """
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,6 +36,7 @@ def run(lesson):
         explorer.choose(end)
     explorer.move(np.mean(ends, axis=0))
     lesson.save(explorer.figure, "explore")
+    lesson.save(plotting.diagram(vae), "explore_machine")
     return {"start": ends[0], "end": ends[-1], "elbo": float(vae.elbo(images.test, rng=rng).elbo.mean())}
 
 

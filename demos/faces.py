@@ -6,7 +6,7 @@ gap), for 2, 4 and 8 latents, beta 1, 4 and 16, several runs; and with position 
 need not lie on an axis, and what does put it on a slider: a direction that a few labelled faces give.
 
 Takes about 100 s. With --show the last window is
-to play with. Writes faces_drawn, faces_gap, faces_axes, faces_sliders and faces_explore (.png).
+to play with. Writes faces_machine, faces_drawn, faces_gap, faces_axes, faces_sliders, faces_explore (.png).
 """
 import numpy as np
 
@@ -16,6 +16,7 @@ from demos.face_pictures import axes_figure, drawn_figure, explorer, gap_figure,
 from demos.face_sliders import along, code_of, slide, turned_cost
 from demos.judgement import Finding
 from demos.lesson import Mean
+from scratchvae import plotting
 from scratchvae.analysis import factors as known
 
 FACTORS = "smile", "pose"
@@ -116,6 +117,7 @@ def sliders(lesson, models):
             f"misses the end of the slider by {gap} more than the labelled direction, no clear difference.")
         for factor, gap in short.items()) + "\n")
     vae, seen, _ = models[0]
+    lesson.save(plotting.diagram(vae), "faces_machine")
     lesson.save(axes_figure(vae, code_of(vae, seen[0])), "faces_axes")
     way = along(vae, seen[0][:LABELLED], seen[1][:LABELLED])
     lesson.save(sliders_figure(vae, *way, LABELLED), "faces_sliders")

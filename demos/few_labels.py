@@ -8,7 +8,7 @@ images. What there is to choose was chosen on the validation part of the 8 x 8 d
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files, with 1 to 20 labels for
 each class.
-Takes about 75 s, on 60,000 images about 100 s. Writes few_labels_accuracy, few_labels_gain (.png).
+Takes about 75 s, on 60,000 images about 100 s. Writes few_labels_machine, few_labels_accuracy, few_labels_gain (.png).
 """
 import numpy as np
 
@@ -67,6 +67,7 @@ def run(lesson):
     methods = [RANDOM,
                *(f"{name}, {how}" for how in ("fine-tuned", "frozen") for name in ("AE", "denoising AE", "VAE")),
                "linear on pixels", "linear on PCA", "1 nearest neighbour"]
+    lesson.save(plotting.diagram(encoders["denoising AE"]), "few_labels_machine")
     # the draws of one seed share an encoder, so a seed is one measurement
     percent = {key: 100 * r.mean(axis=1) for key, r in right.items()}                                 # (n_seeds, N)
     accuracy = {m: {n: Finding.of(percent[m, n]) for n in sizes} for m in methods}

@@ -7,7 +7,7 @@ images by quadrature, the share of samples in gaps, whether all classes appear, 
 Both planes are decoded.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
-Takes about 125 s, on 60,000 images about 4 min. Writes latent_space_planes, latent_space_codes,
+Takes about 125 s, on 60,000 images about 4 min. Writes latent_space_machine, latent_space_planes, latent_space_codes,
 latent_space_log_prob, latent_space_samples, latent_space_interpolation (.png).
 """
 from textwrap import fill
@@ -207,7 +207,7 @@ def on_the_way(named, n):
 
 
 def draw(lesson, images, first, generation, titles, judge):
-    """The five figures, of the first seed's models."""
+    """The six figures, of the first seed's models."""
     share = {name: names_of(judge, model.decode(plotting.manifold_grid(40))) for name, (model, _) in first.items()}
     figure, axes = plotting.panels(2, two_planes(share, len(images.names)), size=(4.5, 4.75))
     figure.get_layout_engine().set(rect=(0.01, 0.02, 0.98, 0.97))
@@ -222,6 +222,7 @@ def draw(lesson, images, first, generation, titles, judge):
                                 "autoencoder: z" if name == "AE" else "VAE: mean of q(z given x)", circles=True,
                                 names=images.names, ax=ax)
     lesson.save(figure, "latent_space_codes")
+    lesson.save(plotting.diagram(first["VAE"][0]), "latent_space_machine")
 
     means = {f"{name}, {sampler}": Mean.of(values[:, LOG_P]) for (name, sampler), values in generation.items()}
     figure, axes = plotting.panels(1, titles["log p"], size=(6.6, 3.2))

@@ -13,7 +13,8 @@ def described():
     told = [f"{processor()}, {cores()} core(s) for this process", caches(), load(),
             f"NumPy {np.__version__} with {blas()}"]
     chosen = [f"{name}={os.environ[name]}" for name in CHOSEN if os.environ.get(name)]
-    return ". ".join(filter(None, told)) + f"; in this process {' '.join(chosen) or 'it has its own number of threads'}."
+    told[-1] += f"; in this process {' '.join(chosen) or 'it has its own number of threads'}."
+    return ". ".join(filter(None, told))
 
 
 def cores():

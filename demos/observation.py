@@ -9,7 +9,7 @@ where that means something.
 The predictions are tested on the 8 x 8 digits, on which linear VAEs come to their optimum in seconds; the densities are
 compared on MNIST. With --data digits or mnist all is on one of them, with --data DIR on MNIST-format files (10,000 of
 the training images).
-Takes about 55 s, on 60,000 images about 2 min. Writes observation_collapse, observation_floor,
+Takes about 55 s, on 60,000 images about 2 min. Writes observation_machine, observation_collapse, observation_floor,
 observation_reconstructions (.png).
 """
 import numpy as np
@@ -235,6 +235,7 @@ def runaway(lesson, images):
     for ax in axes:
         ax.invert_xaxis()
     lesson.save(figure, "observation_floor")
+    lesson.save(plotting.diagram(vae), "observation_machine")
     return numbers
 
 

@@ -6,7 +6,7 @@ images (amortisation: q is optimised for each image alone and the bound rises), 
 what the KL term buys: information about x, or only distance from the prior; and which latents are used at all.
 
 With --data digits it does the same on the 8 x 8 digits (more test images), with --data DIR on MNIST-format files.
-Takes about 55 s, on 60,000 images about 60 s. Writes posterior_grid, posterior_gap (.png).
+Takes about 55 s, on 60,000 images about 60 s. Writes posterior_machine, posterior_grid, posterior_gap (.png).
 """
 import numpy as np
 
@@ -28,6 +28,7 @@ def run(lesson):
     lesson.say(__doc__.splitlines()[0])
     images = lesson.images(binary=True, default="mnist")
     vae = digit_vae(lesson, images, "VAE, 2 latents", 2, stream=1)
+    lesson.save(plotting.diagram(vae), "posterior_machine")
     rows, boxes, pieces = on_own_grids(lesson, vae, images.test, lesson.pick(20 if images.large else 100, 6))
     X, labels, n = images.test[rows], images.test_labels[rows], len(rows)
 

@@ -53,7 +53,8 @@ def pinned(threads):
     None : as many as it likes, on all cores, whatever this process was told
     """
     env = {name: value for name, value in os.environ.items() if name not in CHOSEN}
-    how = {"env": {**env, "PYTHONPATH": str(BENCHMARKS.parent), **(dict.fromkeys(CHOSEN, str(threads)) if threads else {})}}
+    chosen = dict.fromkeys(CHOSEN, str(threads)) if threads else {}
+    how = {"env": {**env, "PYTHONPATH": str(BENCHMARKS.parent), **chosen}}
     if threads and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))[:threads]
         how["preexec_fn"] = lambda: os.sched_setaffinity(0, cores)
@@ -181,15 +182,18 @@ def threads(lesson, configs):
     lesson.table("Threads: ms a step with the library's own choice and with one thread (their ratio, in brackets nine "
                  "rounds in ten)", ["step", "beside it", "own choice, ms", "one thread, ms", "own choice / one thread"],
                  [(*key, f"{row['default']:.3f}", f"{row['one']:.3f}", str(row["ratio"])) for key, row in rows.items()])
-    lesson.say(f"With its own choice it is {verdicts({f'{label[0]} ({where})': row['ratio'] for (label, where), row in rows.items()})}"
-               ".\n" + within(rows))
+    lesson.say(f"With its own choice it is {verdicts(short(rows))}.\n{within(rows)}")
     return {f"{label}, {where}": row for (label, where), row in rows.items()}
+
+
+def short(rows):
+    """Their ratios, under short names."""
+    return {f"{label[0]} ({where})": row["ratio"] for (label, where), row in rows.items()}
 
 
 def within(rows, limit=1.1):
     """Whether the library is ever slower by more than a tenth than with one thread, as far as the rounds can tell."""
-    names = {f"{label[0]} ({where})": row["ratio"] for (label, where), row in rows.items()}
-    above = [name for name, ratio in names.items() if ratio.low > limit]
-    unsure = [name for name, ratio in names.items() if ratio.low <= limit < ratio.high]
+    above = [name for name, ratio in short(rows).items() if ratio.low > limit]
+    unsure = [name for name, ratio in short(rows).items() if ratio.low <= limit < ratio.high]
     return (f"More than a tenth slower than with one thread: {listing(above)}."
             + (f" Rounds on both sides of that limit: {listing(unsure)}." if unsure else ""))

@@ -1,7 +1,7 @@
 """How fast can NumPy be? A training step beside its bare matrix products, and beside PyTorch and JAX where installed.
 
 Times a full training step of four VAEs (gather, forward, noise, loss, backward, Adam) in processes of their own, in
-turn, on one core and on two, and prints each ratio with its spread over the rounds; what that cannot bear is not judged.
+turn, on one core and on two, and prints each ratio with its spread over rounds; what that cannot bear is not judged.
 Beside it stands the floor: the same matrix products alone. PyTorch and JAX take part if they can be imported
 (pip install -e '.[compare]'), after their loss and gradient have been compared with ours on the same parameters and
 noise. Then the number of threads that the library chooses beside one thread, idle and beside a busy process; PCA on
@@ -48,7 +48,7 @@ def run(lesson):
     numbers = {(label, threads): race.race(lesson, label, config(label, threads), ["scratchvae", "floor", *here])
                for threads in range(1, lesson.pick(min(cores(), 2), 1) + 1) for label in labels}
     step_tables(lesson, numbers, here)
-    by_threads = race.threads(lesson, {label: config(label, None) for label in lesson.pick(labels[:1] + labels[2:], labels)})
+    by_threads = race.threads(lesson, {label: config(label, None) for label in labels if label[0] != "b"})
 
     shares = profile(lesson)
     lesson.table(f"Where the time of step a goes, as shares of the step ({own_threads()})", ["part", "share"],
@@ -69,7 +69,8 @@ def run(lesson):
 
 def config(label, threads):
     """A step's sizes, as benchmarks/contender.py reads them."""
-    return {**dict(zip(("n_features", "hidden", "n_latent", "activation", "batch"), CONFIGS[label])), "threads": threads}
+    names = "n_features", "hidden", "n_latent", "activation", "batch"
+    return {**dict(zip(names, CONFIGS[label])), "threads": threads}
 
 
 def is_installed(module):
@@ -82,8 +83,8 @@ def is_installed(module):
 def step_tables(lesson, numbers, here):
     """The races' ratios, what may be said of them, and memory."""
     first = next(iter(numbers.values()))
-    lesson.table("Median step time in ms, and the ratio of ours to the others' (less is better), in turn in one run; in "
-                 "brackets nine rounds in ten",
+    lesson.table("Median step time in ms, and the ratio of ours to the others' (less is better), in turn in one run; "
+                 "in brackets nine rounds in ten",
                  ["step", "threads", "ours, ms", *(f"ours / {name}" for name in first["over"])],
                  [(label, threads, f"{n['ms']:.3f}", *map(str, n["over"].values())) for (label, threads), n in
                   numbers.items()])
@@ -157,15 +158,16 @@ def step_figure(numbers):
             for i, name in enumerate(names):
                 places = np.arange(len(rows)) + (i - (len(names) - 1) / 2) * 0.8 / len(names)
                 value, low, high = np.transpose([n["over"][name] for n in rows.values()])
-                ax.bar(places, value, 0.75 / len(names), yerr=(value - low, high - value), capsize=2, color=colours[name],
-                       error_kw={"linewidth": 1}, label=name)
+                ax.bar(places, value, 0.75 / len(names), yerr=(value - low, high - value), capsize=2,
+                       color=colours[name], error_kw={"linewidth": 1}, label=name)
                 for place, ratio, top in zip(places, value, high):
                     ax.annotate(f"{ratio:.2f}", (place, top), (0, 2), textcoords="offset points", ha="center", size=8,
                                 path_effects=plotting.HALO, zorder=4)
             ax.axhline(1, color=plotting.COLOURS["VAE"], label="equal; below it ours is faster")
             ax.set_xticks(range(len(rows)),
                           [label.replace(" ReLU", "\nReLU").replace(" tanh", "\ntanh") for label in rows])
-            ax.set(ylabel="our step time / theirs\n(whiskers: nine rounds in ten)", title=f"{t} thread{'s' if t > 1 else ''}")
+            ax.set(ylabel="our step time / theirs\n(whiskers: nine rounds in ten)",
+                   title=f"{t} thread{'s' if t > 1 else ''}")
             ax.margins(y=0.12)
         axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -96,6 +96,7 @@ def training(lesson, images, vae):
             "log p(x)": [sv.log_evidence(model, test, n_samples=n_samples, rng=lesson.rng(72),
                                          method="defensive").value for model in runs]}.items()}
         active[name] = [int(sv.active_units(model, images.train).active.sum()) for model in runs]
+    lesson.save(plotting.diagram(runs[0]), "evidence_machine")  # the last kind, the IWAE
     n_runs = len(active["VAE"])
     lesson.table(f"Trained on a bound of one sample or of five, 16 latents: {len(test)} test images, nats (+- over "
                  f"images and {n_runs} runs)", ["model", *values["VAE"], "log p(x) - ELBO", "active latents"],

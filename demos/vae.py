@@ -6,8 +6,8 @@ independent pixels, and a VAE with a linear decoder. A VAE of two latents draws 
 latents and the learning rate were chosen on the validation images.
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files.
-Takes about 37 s, on 60,000 images about 50 s. Writes vae_training, vae_reconstructions, vae_samples, vae_traversal,
-vae_manifold and vae_latent (.png).
+Takes about 37 s, on 60,000 images about 50 s. Writes vae_machine, vae_training, vae_reconstructions, vae_samples,
+vae_traversal, vae_manifold, vae_latent (.png).
 """
 import numpy as np
 
@@ -60,6 +60,7 @@ def run(lesson):
 def draw(lesson, images, vae, flat, history, best):
     """The figures: of the VAE and its training, and of the one with two latents, the map."""
     rng, n_latent = lesson.rng(10), vae.n_latent
+    lesson.save(plotting.diagram(vae), "vae_machine")
     lesson.save(plotting.training_curves(
         history.train, history.valid, course(history.valid["elbo"], history.valid["kl"], best), best=best),
         "vae_training")

@@ -26,8 +26,9 @@ def test_what_is_said_follows_the_rounds():
     fast, slow, even = race.Ratio(0.8, 0.7, 0.9), race.Ratio(1.3, 1.2, 1.4), race.Ratio(1.05, 0.9, 1.2)
     assert race.verdicts({"a": fast, "b": slow, "c": even}) == "faster in a; slower in b; not to be told apart in c"
     assert race.verdicts({"a": fast, "d": fast}) == "faster in a and d"
-    told = race.within({("a: x", "idle"): {"ratio": slow}, ("b: x", "idle"): {"ratio": even}, ("c: x", "idle"): {"ratio": fast}})
-    assert told == "More than a tenth slower than with one thread: a (idle). Rounds on both sides of that limit: b (idle)."
+    told = race.within({(f"{name}: x", "idle"): {"ratio": r} for name, r in (("a", slow), ("b", even), ("c", fast))})
+    assert told == ("More than a tenth slower than with one thread: a (idle). "
+                    "Rounds on both sides of that limit: b (idle).")
     assert race.within({("c: x", "idle"): {"ratio": fast}}) == "More than a tenth slower than with one thread: none."
 
 
@@ -35,7 +36,8 @@ def test_what_is_said_follows_the_rounds():
 def test_a_process_has_as_many_threads_as_it_was_given(threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     code = f"import os, json; print(json.dumps([os.environ.get(name) for name in {CHOSEN!r}]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **race.pinned(threads))
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True,
+                          **race.pinned(threads))
     assert json.loads(done.stdout) == [threads and str(threads)] * len(CHOSEN)
 
 

@@ -1,4 +1,4 @@
-"""Does the comparison with published numbers keep what was done, and say what its lines say? `benchmarks/reproduce.py`."""
+"""Does the comparison with published numbers keep what was done, and say what its lines say?"""
 import json
 import struct
 from itertools import product
@@ -30,13 +30,15 @@ def test_every_training_leaves_a_line_and_none_is_done_twice(tmp_path, monkeypat
     file = tmp_path / "reproduced.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(line["training"], line["seed"]) for line in lines] == [
-        (name, seed) for name, (_, seeds, _) in reproduce.TRAININGS.items() if not name.startswith("torch") for seed in seeds]
+        (name, seed) for name, (_, seeds, _) in reproduce.TRAININGS.items() for seed in seeds
+        if not name.startswith("torch")]
     table = (tmp_path / "reproduced.txt").read_text()
     for row in published.ROWS:
         assert row.training.startswith("torch") or row.published in table
     assert max(map(len, table.splitlines())) <= 96 and "cut short" in table and "shortened" in table
 
-    monkeypatch.setattr(reproduce, "TRAININGS", {name: (None, *rest) for name, (_, *rest) in reproduce.TRAININGS.items()})
+    none = {name: (None, *rest) for name, (_, *rest) in reproduce.TRAININGS.items()}
+    monkeypatch.setattr(reproduce, "TRAININGS", none)
     reproduce.main(["--data", str(tmp_path), "--only", "vae,made,latents", "--epochs", "1", "--out", str(tmp_path)])
     assert len(file.read_text().splitlines()) == len(lines)
     with pytest.raises(TypeError):  # more epochs are another training: None, here, cannot be called
@@ -44,7 +46,8 @@ def test_every_training_leaves_a_line_and_none_is_done_twice(tmp_path, monkeypat
     assert len(file.read_text().splitlines()) == len(lines)
 
 
-@pytest.mark.parametrize("arguments", [["--table", "--data", "x"], [], ["--table", "--only", "vea"], ["--data", "x", "--epochs", "0"],
+@pytest.mark.parametrize("arguments", [["--table", "--data", "x"], [], ["--table", "--only", "vea"],
+                                       ["--data", "x", "--epochs", "0"],
                                        ["--data", "x", "--epochs", "-1"], ["--data", "x", "--images", "9"]])
 def test_what_cannot_be_meant_is_refused(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
