@@ -132,7 +132,7 @@ class VAE(CodeModel):
         """
         S, N, K = eps.shape
         dparams = dlog_px * (-1 / (S * N))
-        dz = self.decoder.backward(dparams, decoder_cache)[:, :K].reshape(S, N, K)   # not of y beside it
+        dz = self.decoder.backward(dparams, decoder_cache)[:, :K].reshape(S, N, K)    # not of y
         return reparameterize_grad(dz, log_var, eps)
 
     def through_kl(self, mu, log_var):
