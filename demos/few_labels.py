@@ -8,7 +8,7 @@ images. What there is to choose was chosen on the validation part of the 8 x 8 d
 
 With --data digits it does the same on the 8 x 8 digits, with --data DIR on MNIST-format files, with 1 to 20 labels for
 each class.
-Takes about 55 s, on 60,000 images about 70 s. Writes few_labels_machine, few_labels_restored,
+Takes about 75 s, on 60,000 images about 100 s. Writes few_labels_machine, few_labels_restored,
 few_labels_accuracy, few_labels_gain (.png).
 """
 import numpy as np
