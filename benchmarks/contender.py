@@ -1,4 +1,4 @@
-"""One contender of the `speed` lesson, in a process of its own: it prepares a VAE's training step and runs it when told to.
+"""One contender of the `speed` lesson, in a process of its own: it prepares a VAE's training step and runs it if told.
 
     python benchmarks/contender.py NAME CONFIG          reads commands from standard input, a line each:
 
@@ -6,14 +6,16 @@
     steps N         from the initial parameters, after one step that is not counted, run N and print their seconds
     memory          print in MiB the peak resident memory of the last steps, and what the process held before any
 
-NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation, batch.
-All do the same work: gather a minibatch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
+NAME is one of scratchvae, floor, "torch, default Adam", "torch, fused Adam", "jax"; CONFIG is JSON: sizes, activation,
+batch, and threads, which PyTorch must be told (the others read the environment, or choose where that says nothing).
+All do the same work: gather a batch, forward, draw noise, loss, backward, Adam; float32, Bernoulli, sum over pixels.
 PyTorch and JAX are needed for their own contenders only, and by nothing else in the project.
 """
 import json
 import resource
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,11 @@ class Numpy:
     def begin(self, theta):
         self.model.theta[:] = theta
         self.adam = self.sv.Adam(LR)
+
+    def context(self):
+        """As `sv.fit` chooses the number of threads; nothing where the environment chose."""
+        from scratchvae.nn.threads import threads_for
+        return threads_for(self.config["batch"] * self.model.theta.size)
 
     def check(self, theta, x, eps):
         self.begin(theta)
@@ -108,11 +115,15 @@ class Torch:
         loss.backward()
         grad = np.concatenate([p.grad.numpy().T.ravel() for p in self.parameters])
         self.adam.step()
-        return loss.item(), grad, np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
+        return loss.item(), grad, self.theta()
 
-    def step(self, rows):
+    def theta(self):
+        """All parameters in the order and layout of ours."""
+        return np.concatenate([p.detach().numpy().T.ravel() for p in self.parameters])
+
+    def step(self, rows, eps=None):
         self.adam.zero_grad()
-        self.loss(self.X[self.torch.from_numpy(rows)]).backward()
+        self.loss(self.X[self.torch.from_numpy(rows)], eps).backward()
         self.adam.step()
 
     def finish(self):
@@ -201,7 +212,7 @@ def unpacked(theta, config):
 
 
 def initial_theta(config):
-    """Glorot's start, the same for everyone, so that no one meets other numbers than the others (denormals are slow)."""
+    """Glorot's start, the same for everyone, so that no one meets other numbers than others (denormals are slow)."""
     n = sum((n_in + 1) * n_out for sizes in network_sizes(config) for n_in, n_out in zip(sizes, sizes[1:]))
     theta, rng = np.zeros(n, np.float32), np.random.default_rng(0)
     for W in unpacked(theta, config)[::2]:
@@ -210,7 +221,7 @@ def initial_theta(config):
 
 
 class Memory:
-    """Resident memory of this process, in MiB: at the start, and the peak since `reset` (elsewhere than on Linux: ever)."""
+    """Resident memory of this process, in MiB: at the start, and the peak since `reset` (not on Linux: ever)."""
 
     def __init__(self):
         self.start = self.now("VmRSS")
@@ -245,11 +256,12 @@ def main(name, config):
             contender.step(first)
             contender.finish()
             memory.reset()
-            start = time.perf_counter()
-            for rows in batches:
-                contender.step(rows)
-            contender.finish()
-            answer = time.perf_counter() - start
+            with getattr(contender, "context", nullcontext)():
+                start = time.perf_counter()
+                for rows in batches:
+                    contender.step(rows)
+                contender.finish()
+                answer = time.perf_counter() - start
         else:
             answer = f"{memory.now()} {memory.start}"
         print(answer, flush=True)

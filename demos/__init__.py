@@ -5,8 +5,8 @@ import sys
 
 # In reading order.
 LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check", "step",
-           "latent_space", "unfolding", "toy", "elbo", "reparameterization", "vae", "explore", "evidence", "posterior",
-           "observation", "autoregressive", "mu_law", "mistakes", "speed")
+           "latent_space", "unfolding", "toy", "elbo", "reparameterization", "vae", "faces", "explore", "evidence",
+           "posterior", "observation", "autoregressive", "mu_law", "mistakes", "speed", "conditional")
 
 # The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With
 # one thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.

@@ -30,7 +30,8 @@ def plant(mistake):
     try:
         for where in dict.fromkeys(where for where, _, _ in mistake.edits):
             function = find(where)
-            code = edited(function, [(old, new) for place, old, new in mistake.edits if place == where], where)
+            edits = [(old, new) for place, old, new in mistake.edits if place == where]
+            code = edited(function, edits, where)
             kept.append((function, function.__code__))
             function.__code__ = code
         yield
@@ -435,20 +436,20 @@ MISTAKES = (
     ], "test_vae.check_sample_moments", "VAE", "nothing; images of one corner of the latent space"),
     Mistake("conditional VAE", "the label given to the encoder alone", [
         ("models.vae:VAE.forward", "joined(z, labels, self.n_classes)", "joined(z, 0 * labels, self.n_classes)"),
-    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever is asked for, any digit is drawn"),
+    ], "test_conditional.check_linear_elbo", "VAE, labels", "an ordinary VAE: whatever one asks for, any digit comes"),
     Mistake("conditional VAE", "the one-hot code of the class before", [
         ("models.labels:joined", "[labels]", "[labels - 1]"),
-    ], "test_conditional.check_given", "VAE, labels", "nothing, until one class is taken out of the whole: it is another"),
+    ], "test_conditional.check_given", "VAE, labels", "nothing, until `given` takes out one class: it is another"),
     Mistake("conditional VAE", "the gradient of the label's rows dropped, for labels are constants", [
         (f"{VAE}.through_z", "        return reparameterize_grad", "        self.decoder.layers[0].dW[K:] = 0\n"
          "        return reparameterize_grad"),
-    ], "test_conditional.check_gradients", "VAE, labels", "digits of all classes look alike: their codes are never learned"),
+    ], "test_conditional.check_gradients", "VAE, labels", "classes look alike: what y says is never learned"),
     Mistake("conditional VAE", "the derivative of the one-hot code taken for that of z", [
         (f"{VAE}.through_z", "[:, :K]", "[:, -K:]"),
     ], "test_conditional.check_gradients", "VAE, labels", "a KL that goes to 0: the encoder hears nothing of z"),
     Mistake("conditional VAE", "p(y given x) without p(y)", [
         ("analysis.class_posterior:class_posterior", "np.log(prior) + log_likelihood", "log_likelihood"),
-    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; rare ones are found too often"),
+    ], "test_conditional.check_class_posterior", None, "nothing where classes are balanced; else rare ones too often"),
     Mistake("conditional VAE", "p(x) as the mean over classes, not the sum", [
         ("analysis.class_posterior:class_posterior", " + np.log(vae.n_classes)", ""),
     ], "test_conditional.check_class_posterior", None, "probabilities of the classes that add up to their number"),
@@ -522,6 +523,27 @@ MISTAKES = (
     Mistake("latent space", "a Frechet distance that counts the common part once", [
         ("analysis.latent_space:frechet_distance", "- 2 * cross", "- cross"),
     ], "test_latent_space.check_frechet", None, "real images that are far from real images"),
+    Mistake("latent space", "a gap divided by the bins' entropy, not by the factor's", [
+        ("analysis.factors:mutual_information_gap", "information, H = mutual_information(z, factors, n_bins)",
+         "information, H = mutual_information(z, factors, n_bins)\n    H = np.where(H > 0, np.log(n_bins), 0)"),
+    ], "test_factors.check_gap_of_known_codes", None, "nothing on numbers; a class on one axis alone has a gap far below 1"),
+    Mistake("latent space", "a gap to the mean of the latents, not to the second", [
+        ("analysis.factors:mutual_information_gap", "second, first = np.sort(information, axis=0)[-2:]",
+         "second, first = information.mean(axis=0), information.max(axis=0)"),
+    ], "test_factors.check_gap_of_known_codes", None, "a gap that grows with the number of latents"),
+    Mistake("latent space", "entropies without what counting lacks", [
+        ("analysis.factors:_entropy", "(len(counts) - 1) / (2 * len(bins))", "0"),
+    ], "test_factors.check_information_of_a_gaussian_pair", None, "noise that knows something, the more the more bins"),
+    Mistake("latent space", "bins of equal width, not of equal counts", [
+        ("analysis.factors:_sorted_into", "np.quantile(column, np.arange(1, n_bins) / n_bins)",
+         "np.linspace(column.min(), column.max(), n_bins + 1)[1:-1]"),
+    ], "test_factors.check_information_of_a_gaussian_pair", None, "less information as soon as one code lies far out"),
+    Mistake("latent space", "the code of the largest inner product taken for the nearest", [
+        ("analysis.factors:read_off", "(z**2).sum(axis=1) - 2", "-2"),
+    ], "test_factors.check_read_off", None, "neighbours that are few and far out, the same for everyone"),
+    Mistake("latent space", "directions of a regression through the origin", [
+        ("analysis.factors:directions", "np.ones(len(z))", "np.zeros(len(z))"),
+    ], "test_factors.check_directions", None, "a slider whose middle is the middle of the prior, not of the faces"),
     Mistake("Gaussian mixture", "an E-step without the weights", [
         ("analysis.gaussian_mixture:_log_joint", " + np.log(weights)[:, None]", ""),
     ], "test_latent_space.check_density_of_a_mixture", None, "clusters come out right; the density sums to C"),
@@ -630,6 +652,19 @@ MISTAKES = (
     Mistake("data", "a wave scaled by its largest sample, not by its loudest", [
         ("data.waveform:speech_like", "np.abs(x).max()", "x.max()"),
     ], "test_mu_law.check_voice_reaches_one_in_size", None, "nothing, until the codes of samples below -1 are seen"),
+    Mistake("data", "a smile that also turns the head", [
+        ("data.faces:drawn", "TURN * pose", "TURN * (pose + smile / 3)"),
+    ], "test_factors.check_a_smile_and_a_pose", None, "factors that no code can hold apart, and a model that is blamed"),
+    Mistake("data", "a head whose features slide along a line, not around it", [
+        ("data.faces:drawn", "wide * np.cos(angle)", "wide"),
+    ], "test_factors.check_the_far_eye_is_narrower", None, "faces that look flat as they turn"),
+    Mistake("data", "smile and pose from one and the same draw", [
+        ("data.faces:faces", "factors, shift = rng.uniform(-1, 1, (n, 2))",
+         "factors, shift = np.tile(rng.uniform(-1, 1, (n, 1)), 2)"),
+    ], "test_factors.check_faces_and_their_factors", None, "one latent that holds both, and a fine R^2"),
+    Mistake("data", "the ink that is lacking taken for the ink that is there", [
+        ("data.faces:faces", "1 - brightness * rng", "brightness * rng"),
+    ], "test_factors.check_what_disturbs", None, "white faces where no brightness disturbs"),
 )
 
 MISTAKES += tuple(Mistake(topic, f"{name} ({where.partition(':')[2]})", [(where, old, new)], check, gradient, look)

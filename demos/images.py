@@ -26,6 +26,12 @@ class Images(namedtuple("Images", "train valid test train_labels valid_labels te
         """Whether these are MNIST's size rather than the bundled digits', and want a larger network."""
         return self.train.shape[1] > 256
 
+    @property
+    def layers_to_a_plane(self):
+        """Hidden layers of a network with two latents, by the validation images' ELBO: at 784 pixels a second one gains
+        13 nats (with 20 latents it costs 5)."""
+        return (200, 200) if self.large else (128,)
+
     def one_of_each(self, most=10):
         """The first test image of each class that has one, of at most so many classes : row numbers."""
         return np.unique(self.test_labels, return_index=True)[1][:most]

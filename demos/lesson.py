@@ -30,7 +30,7 @@ class Lesson:
         if seed < 0:
             raise ValueError(f"--seed: want an integer >= 0, got {seed}")
         self.name, self.seed, self.quick, self.out, self.data, self.show = name, seed, quick, Path(out), data, show
-        self.names, self.walk, self.transcript, self._images = names, walk, [], None
+        self.names, self.walk, self.transcript, self._images = names, walk, [], {}
 
     def __enter__(self):
         self._start = time.monotonic()
@@ -71,14 +71,17 @@ class Lesson:
         classes : ValueError if fewer have 10 training images      default : without --data, as "mnist"
         What --data or the default holds is said when it is first read.
         """
-        if self._images is None:
-            source = default if self.data is None else self.data
-            self._images = read(source, self.names, self.quick)
-            if source is not None:
-                self.say(f"{source}: {self._images.described()}")
-            if most is not None and len(self._images.train) > most:
-                self.say(f"To save time this lesson trains on {most} of the {len(self._images.train)} training images.")
-        images = self._images if most is None else self._images.some(most)
+        source = default if self.data is None else self.data
+        first = source not in self._images
+        if first:
+            self._images[source] = read(source, self.names, self.quick)
+        images = self._images[source]
+        if first and source is not None:
+            self.say(f"{source}: {images.described()}")
+        if most is not None and len(images.train) > most:
+            if first:
+                self.say(f"To save time this lesson trains on {most} of the {len(images.train)} training images.")
+            images = images.some(most)
         n = np.sum(np.bincount(images.train_labels) >= 10)
         if classes > 1 and n < classes:
             raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images or "
@@ -91,8 +94,7 @@ class Lesson:
 
     def say(self, text=""):
         """Print paragraphs, filled anew where a line is wider than a page, and keep them for the transcript."""
-        self._print("\n\n".join(textwrap.fill(" ".join(p.split("\n")), WIDTH) if any(len(line) > WIDTH for line in p.split("\n"))
-                                else p for p in text.split("\n\n")))
+        self._print("\n\n".join(map(filled, text.split("\n\n"))))
 
     def _print(self, text):
         self.transcript.append(text + "\n")
@@ -140,6 +142,13 @@ class Mean(namedtuple("Mean", "value error")):
     def __str__(self):
         digits = 2 if self.error == 0 else int(np.clip(1 - np.floor(np.log10(self.error)), 0, 6))
         return f"{self.value:.{digits}f} +- {self.error:.{digits}f}"
+
+
+def filled(paragraph):
+    """The paragraph filled anew if a line is wider than a page; the line ends before and after it stay."""
+    text = paragraph.strip("\n")
+    wide = any(len(line) > WIDTH for line in text.split("\n"))
+    return paragraph.replace(text, textwrap.fill(text.replace("\n", " "), WIDTH)) if wide else paragraph
 
 
 def broken(cells, left):

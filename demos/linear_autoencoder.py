@@ -4,9 +4,10 @@ Trains linear autoencoders of k = 2 and 8 codes on the bundled digits, under a l
 a constant one, several seeds each, and follows over the epochs how much they lose in excess of PCA of the same size
 and the largest principal angle between their subspace and PCA's.
 
-With --data DIR it does the same on 1,000 images of MNIST-format files.
-Takes about 18 s, on 60,000 images about 40 s. Writes linear_autoencoder_training, linear_autoencoder_angle,
-linear_autoencoder_components (.png).
+On the 8 x 8 digits training comes so close to the closed form that the rest can be measured. With --data DIR it does
+the same on 1,000 images of MNIST-format files.
+Takes about 18 s, on 60,000 images about 40 s. Writes linear_autoencoder_machine, linear_autoencoder_training,
+linear_autoencoder_angle, linear_autoencoder_components (.png).
 """
 import numpy as np
 
@@ -84,12 +85,15 @@ def run(lesson):
 
     figure, axes = plotting.panels(1, "Angle and loss, late in training: while the excess falls to a hundredth, the "
                                       f"angle is multiplied by {100 ** -numbers['power']:.2g} (k = "
-                                      f"{SIZES[-1]})", size=(6, 4))
+                                      f"{SIZES[-1]})", size=(6.6, 4.2))
     with plotting.house_style():
         for k in SIZES:
-            for n, path in enumerate(curves[k, DECAYING]):
-                axes[0].loglog(path.angles, path.excess, "o-", color=COLOURS[k, DECAYING], markersize=3, linewidth=0.8,
-                               label=f"k = {k}, {DECAYING}, one line a seed" if n == 0 else None)
+            colour, paths = COLOURS[k, DECAYING], curves[k, DECAYING]
+            for path in paths:
+                axes[0].loglog(path.angles, path.excess, "o", color=colour, markersize=3, alpha=0.25, markeredgewidth=0)
+            middle = [np.median([getattr(path, what) for path in paths], axis=0) for what in ("angles", "excess")]
+            axes[0].loglog(*middle, color=colour, linewidth=2.2,
+                           label=f"k = {k}, {DECAYING}: median of the seeds (dots)")
         angles = np.array([0.01, 30.0])
         axes[0].loglog(angles, 0.3 * np.sin(np.radians(angles)) ** 2, "--", color=plotting.COLOURS["truth"],
                        label="slope 2: 0.3 sin(angle)^2")
@@ -99,6 +103,7 @@ def run(lesson):
 
     k = SIZES[-1]
     pca, model = sv.PCA(k).fit(train), models[k, DECAYING]
+    lesson.save(plotting.diagram(model), "linear_autoencoder_machine")
     axes_ae = model.decoder.layers[0].W
     projected = axes_ae @ pca.components_.T @ pca.components_
     outside = np.linalg.norm(axes_ae - projected) / np.linalg.norm(axes_ae)

@@ -17,7 +17,7 @@ What was tuned, by validation alone (seed 0): windows of 16, 32, 64; companded o
 128 at every run.
 
 It makes its own sound.
-Takes about 25 s. Writes mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
+Takes about 25 s. Writes mu_law_machine, mu_law_curve, mu_law_noise, mu_law_bits, mu_law_voice (.png).
 """
 import numpy as np
 
@@ -47,6 +47,7 @@ def run(lesson):
         runs.append((score(network, train, valid, test), network, test))
     bits, differences = compare(lesson, [each for each, _, _ in runs])
     speech = speak(lesson, *runs[0][1:])
+    lesson.save(plotting.diagram(runs[0][1]), "mu_law_machine")
     return {"signal_to_noise": noise, "bits": bits, "differences": differences, "speech": speech}
 
 

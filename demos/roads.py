@@ -56,7 +56,7 @@ def roads_figure(seen, W, title):
             column(ax, x, y + high[name] + 0.07, seen[key].ravel(), plotting.INK, GROUND)
         for road, y, name in (("z", NEAR + 2.0, "the road through z"), ("KL", FAR + 0.6, "the road through the KL")):
             ax.text(13.3, y, name, color=COLOURS[road], ha="center", va="center", size=11)
-        figure.supxlabel("in a box: its numbers, made forward along grey arrows; beside a coloured arrow: the loss's "
+        figure.supxlabel("in a box: its numbers, made forward along grey arrows;\nbeside a coloured arrow: the loss's "
                          "derivatives in the numbers of the box it leads to", size=9.5)
         ax.set(xlim=(-0.7, 18.6), ylim=(-3.0, 4.4), aspect="equal")
         ax.axis("off")

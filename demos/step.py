@@ -4,7 +4,7 @@ A VAE of four pixels, three hidden units and one latent sees one image. The libr
 run: forward, backward on both roads, Adam. Each derivative stands beside its finite difference, and the loss after the
 step beside the loss before it.
 
-With --walk it stops after each line until Enter is pressed. Takes about 1 s. Writes step_roads (.png).
+With --walk it stops after each line until Enter is pressed. Takes about 1 s. Writes step_machine, step_roads (.png).
 """
 import numpy as np
 
@@ -12,6 +12,7 @@ import scratchvae as sv
 from demos import run_as_command
 from demos.roads import roads_figure
 from demos.traced import watch
+from scratchvae import plotting
 from scratchvae.nn.gradcheck import by_tensor, numerical_gradient
 from scratchvae.probability import gaussian
 from scratchvae.probability.observation import bernoulli
@@ -63,6 +64,7 @@ def run(lesson):
                "roads": {name: (float(seen[f"VAE forward_backward: d{name}"].item()),
                                 float(seen[f"VAE forward_backward: d{name}_kl"].item())) for name in ("mu", "log_var")}}
     lesson.say(verdict(numbers, len(theta)))
+    lesson.save(plotting.diagram(vae), "step_machine")
     lesson.save(roads_figure(seen, W, meeting(numbers["roads"])), "step_roads")
     return numbers
 

@@ -4,7 +4,7 @@ p(z); the curve that the decoder makes of it, with its noise; p(x) as a map; the
 posterior beside q. Then the evidence as a function of one number of the decoder, and bounds below it: with the
 posterior of one place as q the bound touches there, and climbing it climbs the evidence; the encoder's q stays below.
 
-Takes about 8 s. Writes toy_picture, toy_bound (.png).
+Takes about 8 s. Writes toy_machine, toy_picture, toy_bound (.png).
 """
 import copy
 
@@ -14,6 +14,7 @@ import scratchvae as sv
 from demos import run_as_command
 from demos.lesson import Mean
 from demos.toy_picture import bound_figure, picture
+from scratchvae import plotting
 from scratchvae.analysis import elbo, posterior
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
@@ -47,6 +48,7 @@ def run(lesson):
                 "p(x) adds up to": float(np.exp(log_px).sum() * np.prod([axis[1] - axis[0] for axis in axes])),
                 "peaks": [peaks(np.exp(pieces.log_posterior[i])) for i in chosen]}
     lesson.say(told(numbers))
+    lesson.save(plotting.diagram(vae), "toy_machine")
     lesson.save(picture(vae, X, test[chosen], axes, log_px, GRID, numbers["gaps shown"]), "toy_picture")
 
     X = test[:100]

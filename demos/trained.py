@@ -15,18 +15,19 @@ NEAR = 30.0        # nats below the largest log p(x, z) that may matter, seen on
 SIGMAS = 8         # of a q that must lie within the grid
 
 
-def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, n_samples=1):
-    """A VAE or IWAE of binary images, one hidden layer, stopped early on the validation images.
+def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, epochs=None, **how):
+    """A VAE of binary images, one hidden layer, stopped early on the validation images.
 
-    label : before its progress line      stream : of the lesson's random numbers      kind : sv.VAE or sv.IWAE
+    label : before its progress line      stream : of the lesson's random numbers      epochs : so many and no stop
+    kind, how : another model, `sv.IWAE` or `sv.Autoencoder`, and what else it takes
     """
     hidden, batch_size, lr = ((400,), 128, 1e-3) if images.large else ((128,), 100, 3e-3)
     rng = lesson.rng(stream)
-    model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, n_samples=n_samples, rng=rng)
-    epochs = lesson.epochs(200 if images.large else 300, 8, images.train)
-    sv.fit(model, images.train, epochs=epochs, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
+    model = kind(images.train.shape[1], hidden=hidden, n_latent=n_latent, rng=rng, **how)
+    most = lesson.epochs(200 if images.large else 300, 8, images.train)
+    sv.fit(model, images.train, epochs=epochs or most, batch_size=batch_size, optimizer=sv.Adam(lr), rng=rng,
            valid=images.valid,
-           callbacks=[sv.EarlyStopping(patience=20), lesson.progress(label)])
+           callbacks=[*([] if epochs else [sv.EarlyStopping(patience=20)]), lesson.progress(label)])
     return model
 
 

@@ -35,7 +35,8 @@ def chapters():
 
 def section(title):
     """The text under a heading, up to the next."""
-    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", BOOK, re.MULTILINE | re.DOTALL)[1]
+    heading = re.compile(rf"^## {title}\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    return next(found[1] for text in TEXT.values() if (found := heading.search(text)))
 
 
 def rows(title):
@@ -128,12 +129,20 @@ def test_a_mark_that_finds_nothing_or_too_much_is_refused(tmp_path, monkeypatch)
     page = ROOT / "demos" / "book" / "a page.md"
     for mark, complaint in (("table kl: no such words", "0 first lines"), ("table kl: 1", "first lines"),
                             ("code demos/kl.py: nowhere", "0 definitions"), ("code demos/kl.py: run: def", "0 lines"),
-                            ("rows mistakes: no such words", "0 lines"), ("table nothing: x", "No such file")):
+                            ("rows mistakes: no such words", "0 lines"), ("table nothing: x", "No such file"),
+                            ("table benchmarks/none.txt: x", "No such file")):
         monkeypatch.setattr(Path, "read_text", lambda self, encoding, mark=mark, read=Path.read_text: (
             f"<!-- {mark} -->\n```text\nold\n```\n" if self == page else read(self, encoding=encoding)))
         with pytest.raises(ValueError, match=f"a page.md.*{complaint}"):
             renewed(page)
         monkeypatch.undo()
+
+
+def test_a_mark_alone_gets_its_block(monkeypatch):
+    page, read = ROOT / "demos" / "book" / "a page.md", Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: (
+        "<!-- table kl: The Gaussian | 1 lines -->\n\nand on\n" if self == page else read(self, encoding=encoding)))
+    assert re.fullmatch(r"<!-- .* -->\n```text\nThe Gaussian [^\n]*\n```\n\nand on\n", renewed(page))
 
 
 def test_every_quotation_follows_a_link_to_its_file():
@@ -318,6 +327,23 @@ def check_predicted_kl():
 
 def test_predicted_kl():
     check_predicted_kl()
+
+
+def check_predicted_error():
+    """(19.7): the linear optimum's squared error, of its mean and of z's noise through the decoder; all where none live."""
+    X = digits()
+    values = observation.eigenvalues(X)
+    model = sv.ProbabilisticPCA(observation.K).fit(X)
+    vae = linear_vae(model)
+    mu, log_var = vae.encode(X)
+    noise = np.exp(log_var) @ (vae.decoder.layers[0].W**2).sum(axis=1)
+    error = (((X - vae.decode(mu)) ** 2).sum(axis=1) + noise).mean()
+    np.testing.assert_allclose(observation.predicted_error(values, model.noise_variance_), error, rtol=1e-9)
+    np.testing.assert_allclose(observation.predicted_error(values, 2 * values[0]), values.sum(), rtol=1e-12)
+
+
+def test_predicted_error():
+    check_predicted_error()
 
 
 def check_squared_error_is_a_variance(beta):

@@ -175,7 +175,7 @@ def check_split_of_the_digits():
     for part, default in zip(parts, data.split(data.load_digits()[1])):
         assert (part == default).all()
     digest = hashlib.sha256(np.concatenate(parts).astype("<i8").tobytes()).hexdigest()
-    assert digest[:16] == "92c3c2dc51657ea7"
+    assert digest[:16] == "a82affe7ec98f287"
 
 
 def test_split_of_the_digits_is_fixed():
@@ -188,6 +188,18 @@ def test_split_depends_on_the_seed_and_is_shuffled():
     assert set(first) != set(other)
     assert np.abs(np.corrcoef(np.arange(1000), first)[0, 1]) < 0.15
     assert np.abs(np.corrcoef(np.arange(1000), labels[first])[0, 1]) < 0.15
+
+
+def check_start_of_each_part(seed):
+    """The first 100 of every part have about 10 of each of ten classes: to 4 standard deviations."""
+    labels = np.repeat(np.arange(10), 1000)
+    for part in data.split(labels, (8000, 1000, 1000), seed):
+        assert np.abs(np.bincount(labels[part[:100]], minlength=10) - 10).max() <= 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_part_of_a_part_is_a_fair_sample(seed):
+    check_start_of_each_part(seed)
 
 
 @st.composite

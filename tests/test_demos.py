@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from demos import LESSONS
+from figures import faults
+from demos import LESSONS, race
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
 from demos.lesson import WIDTH, Lesson, Mean, number_text
 from demos.trained import joined, look, on_a_finer_grid, on_own_grids
+from scratchvae import plotting
 from scratchvae.analysis import elbo
 
 matplotlib.use("Agg")
@@ -43,9 +45,18 @@ def without_frameworks(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "speed" else ()) for name in LESSONS])
-def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys):
+def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, monkeypatch):
+    save, found = plotting.save, {}
+
+    def looked_at(figure, path):
+        wide = figure.get_figwidth()
+        found[path.name] = faults(figure) + ([] if wide == plotting.WIDTH else [f"{wide} wide"])
+        return save(figure, path)
+
+    monkeypatch.setattr(plotting, "save", looked_at)
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}     # nothing overprints or is cut off
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     printed = capsys.readouterr().out
     assert first_line(name) in " ".join(printed.split())
@@ -128,6 +139,15 @@ def test_a_lesson_may_have_images_of_its_own_unless_others_are_asked_for(data, d
     assert images.train.shape[1] == n_pixels
     source = data or default
     assert ("training" in capsys.readouterr().out) == (source is not None)
+
+
+def test_a_lesson_may_look_at_both_bundled_sets(tmp_path, capsys):
+    both = Lesson("observation", quick=True, out=tmp_path)
+    one = Lesson("observation", quick=True, out=tmp_path, data="digits")
+    for _ in range(2):
+        assert [both.images(default=name).train.shape[1] for name in ("digits", "mnist")] == [64, 784]
+    assert capsys.readouterr().out.count(" training, ") == 2                     # each said once
+    assert [one.images(default=name).train.shape[1] for name in ("digits", "mnist")] == [64, 64]
 
 
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
@@ -260,9 +280,9 @@ def test_the_race_refuses_who_does_other_work(part):
                      theta=vae.theta + 0.01 * (part == "step") * (vae.theta - before))
 
     if part is None:
-        return lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
+        return race.agree([Contender()], config, np.random.default_rng(0))
     with pytest.raises(ValueError, match="^someone: it does not do the same work"):
-        lesson_module("speed").agree([Contender()], config, np.random.default_rng(0))
+        race.agree([Contender()], config, np.random.default_rng(0))
 
 
 def test_show_opens_a_window_with_every_figure_before_it_is_saved_and_closed(tmp_path, monkeypatch, capsys):

@@ -37,6 +37,7 @@ MODELS = {
     "VAE of four hidden layers": lambda: sv.VAE(784, hidden=(500, 200, 100, 50), n_latent=2, rng=rng()),
     "wide code": lambda: sv.VAE(30, hidden=(20,), n_latent=1000, rng=rng()),
     "VAE of samples": lambda: sv.VAE(30, hidden=(9,), n_samples=7, rng=rng()),
+    "VAE with labels": lambda: sv.VAE(784, hidden=(200, 50), n_classes=10, rng=rng()),
     "IWAE": lambda: sv.IWAE(784, hidden=(200, 100, 50, 20), n_latent=50, rng=rng()),
     "classifier": lambda: sv.Classifier(64, hidden=(30,), n_classes=3, rng=rng()),
     "linear classifier": lambda: sv.Classifier(4, hidden=(), n_classes=2, rng=rng()),

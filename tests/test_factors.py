@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import scratchvae as sv
 from scratchvae.analysis import factors as known
+from scratchvae.data.faces import EYES, HEAD, TURN
 
 N = 5000
 
@@ -27,6 +28,7 @@ def check_gap_of_known_codes(seed):
     assert known.mutual_information_gap(noise, f).max() < 0.01
     assert known.mutual_information_gap(np.hstack([f, f]), f).max() < 0.01
     assert known.mutual_information_gap(np.column_stack([f[:, 0], noise]), f)[1] < 0.01
+    assert known.mutual_information_gap(f > 0, f > 0).min() > 0.98                 # two coins, each on an axis of its own
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -117,12 +119,17 @@ def test_directions():
 
 # ---- the faces -------------------------------------------------------------------------------------------------------
 
-def test_faces_are_images_with_uniform_independent_factors():
+def check_faces_and_their_factors():
+    """Images, and factors that are uniform and independent."""
     X, f = sv.faces(4000, 12, rng=np.random.default_rng(0))
     assert X.shape == (4000, 144) and f.shape == (4000, 2) and X.min() == 0 and 0.9 < X.max() <= 1
     assert np.abs(f).max() <= 1 and abs(np.corrcoef(f.T)[0, 1]) < 0.05
     np.testing.assert_allclose(np.quantile(f, [0.25, 0.5, 0.75], axis=0), [[-0.5] * 2, [0] * 2, [0.5] * 2], atol=0.06)
     np.testing.assert_array_equal(X, sv.draw_faces(f, 12))
+
+
+def test_faces_and_their_factors():
+    check_faces_and_their_factors()
 
 
 def test_a_face_turned_the_other_way_is_its_mirror_image():
@@ -131,7 +138,8 @@ def test_a_face_turned_the_other_way_is_its_mirror_image():
     np.testing.assert_allclose(sv.draw_faces(f).reshape(-1, 24, 24), mirrored, atol=1e-12)
 
 
-def test_a_smile_lifts_the_corners_of_the_mouth_and_a_pose_moves_the_nose():
+def check_a_smile_and_a_pose():
+    """A smile lifts the corners of the mouth and moves nothing to a side; a pose moves the nose."""
     def centre_of_change(a, b):
         """Row and column, from the top left, of the ink that b has and a has not."""
         more = np.clip(sv.draw_faces([b])[0] - sv.draw_faces([a])[0], 0, None).reshape(24, 24)
@@ -143,6 +151,24 @@ def test_a_smile_lifts_the_corners_of_the_mouth_and_a_pose_moves_the_nose():
     assert centre_of_change([0, -1], [0, 1])[0][1] > 12.5
 
 
+def test_a_smile_and_a_pose():
+    check_a_smile_and_a_pose()
+
+
+def check_the_far_eye_is_narrower():
+    """Of a head that looks right, the right eye: as the cosines of their angles."""
+    size = 192
+    row = sv.draw_faces([[0, 1]], size)[0].reshape(size, size)[round((1 - EYES) / 2 * size)]
+    middle = HEAD[0] * np.sqrt(1 - (EYES / HEAD[1]) ** 2) * np.sin(TURN + np.array([-0.5, 0.5]))
+    level, u = (row[size // 2] + 1) / 2, (np.arange(size) + 0.5) / size * 2 - 1        # halfway from skin to ink
+    near, far = (((row > level) & (np.abs(u - m) < 0.25)).sum() for m in middle)
+    np.testing.assert_allclose(far / near, np.cos(TURN + 0.5) / np.cos(TURN - 0.5), atol=0.08)
+
+
+def test_the_far_eye_is_narrower():
+    check_the_far_eye_is_narrower()
+
+
 def test_faces_change_smoothly():
     grid = np.linspace(-1, 1, 201)
     for k in (0, 1):
@@ -151,7 +177,8 @@ def test_faces_change_smoothly():
         assert np.linalg.norm(np.diff(X, axis=0), axis=1).min() > 0.01                      # and each step shows
 
 
-def test_what_disturbs_moves_and_fades_the_whole_face():
+def check_what_disturbs():
+    """It moves and fades the whole face."""
     f, n = np.zeros((2, 2)), 2 / 24
     plain, moved = sv.draw_faces(f, shift=[[0, 0], [n, 0]]).reshape(2, 24, 24)
     np.testing.assert_allclose(moved[:, 1:], plain[:, :-1], atol=1e-12)
@@ -159,6 +186,10 @@ def test_what_disturbs_moves_and_fades_the_whole_face():
     X, _ = sv.faces(500, position=0.1, brightness=0.5, rng=np.random.default_rng(0))
     ink = X.max(axis=1)
     assert 0.45 < ink.min() < 0.55 and ink.max() > 0.95
+
+
+def test_what_disturbs():
+    check_what_disturbs()
 
 
 def test_bad_faces_are_refused_by_name():

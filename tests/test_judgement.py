@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, dimension_reduction, evidence, few_labels, kl, latent_space,
-                   linear_autoencoder, mistakes, mu_law, observation, pca, posterior, reparameterization, unfolding,
-                   vae)
+from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density,
+                   kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
+                   reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
 
@@ -95,15 +95,29 @@ def three(sentence):
     (lambda f: few_labels.verdict("PCA", {10: f, 20: NONE}), ["PCA: better than a random start at 10 labels",
                                                             "no clear difference from a random start at any size",
                                                             "PCA: worse at 10 labels"]),
+    (lambda f: few_labels.better_features({10: f, 20: NONE}), [
+        "clearly better at 10, clearly worse nowhere", "clearly better nowhere, clearly worse nowhere",
+        "clearly better nowhere, clearly worse at 10"]),
     (lambda f: vae.learned(f, Mean(6.0, 0.1), UP), ["it has learned which pixels go together",
                                                     "above, no clear difference: its bound does not show",
                                                     "nats below: its bound does not show"]),
     (lambda f: vae.learned(UP, Mean(6.0, 0.1), f), ["pays 1.00", "is not clearly worse", "is the better one here"]),
     (lambda f: evidence.outside_q(f), ["costs more than it brings", "no clear difference", "q alone misses it"]),
-    (lambda f: evidence.worth_of_five(f, NONE, NONE, NONE), ["1.00 +- 0.10 nats (better)", "nats (no clear difference)",
-                                                            "nats (worse)"]),
-    (lambda f: evidence.five_samples(f, DOWN), [
+    (lambda f: tighter_bound.worth_of_five(f, NONE, NONE, NONE), [
+        "1.00 +- 0.10 nats (better)", "nats (no clear difference)", "nats (worse)"]),
+    (lambda f: tighter_bound.five_samples(f, DOWN), [
         "more likelihood, a lower ELBO", "no clear change of likelihood, a lower", "less likelihood, a lower ELBO"]),
+    (lambda f: elbo.centred_codes({2: f, 8: DOWN}), ["with 2 latents (worse)", "with 2 latents (no clear difference)",
+                                                     "with 2 latents (better)"]),
+    (lambda f: elbo.why_unlike(UP, f, NONE, 3), ["off that of 8 codes (better)", "8 codes (no clear difference)",
+                                                 "8 codes (worse)"]),
+    (lambda f: elbo.why_unlike(UP, UP, f, 3), ["lose more than 2 well trained: the error alone", "does not tell which",
+                                               "still lose less"]),
+    (lambda f: kernel_density.many_pixels({4: f, 64: f}), ["clearly better with 4 and 64 pixels",
+                                                           "Clearly worse nowhere, clearly better nowhere",
+                                                           "Clearly worse with 4 and 64 pixels"]),
+    (lambda f: kernel_density.mixed({4: NONE, 64: f}), ["with 64 (better)", "with 64 (no clear difference)",
+                                                        "with 64 (worse)"]),
     (lambda f: posterior.whose_gap(f, Mean(2.0, 0.1)), ["50% of the gap is the encoder's", "No clear part",
                                                        "ended below the encoder's own q"]),
     (lambda f: posterior.too_narrow(f), ["q is too wide here", "no clear difference", "q is too narrow here"]),
@@ -151,6 +165,12 @@ def test_who_loses_less_names_every_clear_size_and_no_other():
     said = dimension_reduction.who_loses_less({(a, b): nothing for a, b in (("PCA", "AE"), ("kernel PCA", "AE"),
                                                                              ("PCA", "kernel PCA"))})
     assert "depends" not in said and said.count("nowhere") == 6
+
+
+def test_only_estimates_that_err_more_often_than_chance_are_named():
+    said = evidence.too_often({"q": 0, "wide": 2, "prior": 55}, 200)
+    assert "0.5 of 200 images" in said and said.endswith("once in 20 such tables: prior (55).\n")
+    assert evidence.too_often({"q": 0, "wide": 2}, 200).endswith("tables: none.\n")
 
 
 def test_the_latent_space_tells_each_of_its_stories():
@@ -233,6 +253,7 @@ def test_the_course_of_training():
     assert vae.course([-3.0, -2.0], [1.0, 0.5], 2).endswith("it is highest at the end")
     assert "2 of 3 latents hardly change" in vae.moving(np.array([5.0, 0.1, 0.2]))
     assert "hardly" not in vae.moving(np.array([5.0, 4.0]))
+    assert "(the 10 of 12 that change it most)" in vae.moving(np.arange(1.0, 13)) and "of" not in vae.moving(np.ones(10))
     assert vae.unexplained(np.eye(3), np.eye(3)) == 0
     assert vae.unexplained(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(1)
 
@@ -245,7 +266,7 @@ def test_the_map_says_how_often_neighbours_share_their_label():
 @pytest.mark.parametrize("signs, told", [([1, 1, 0, 1], "clearly rises in 3 and\nclearly falls in none"),
                                          ([-1, 0], "clearly rises in 0 and\nclearly falls in 1")])
 def test_whether_the_bound_rises(signs, told):
-    assert told in evidence.rising(signs)
+    assert told in tighter_bound.rising(signs)
 
 
 def test_few_images_have_much_of_the_gap_or_not():
@@ -286,3 +307,39 @@ def test_the_same_gradient_is_judged_among_all_that_were_compared():
                                           ({"AE": 0.5, "VAE": 0.2}, "has not brought the means to")])
 def test_where_the_codes_end(radius, told):
     assert told in unfolding.spread(radius) and f"{radius['AE'] / np.sqrt(2):.1f} times" in unfolding.spread(radius)
+
+
+# ---- conditional ----------------------------------------------------------------------------------------------------
+
+def test_conditional_says_what_was_recognised_and_what_stays():
+    assert "97.0% are recognised as the class that was asked for, by a network that recognises\n95.0%" in (
+        conditional.on_demand(Mean(0.97, 0.01), Mean(0.95, 0.01)))
+    assert "slant and ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
+    assert "slant of the original stays but no ink" in conditional.kept({"slant": UP, "ink": NONE})
+    assert "no slant or ink" in conditional.kept({"slant": NONE, "ink": DOWN})
+
+
+def test_conditional_compares_bayes_with_those_who_learned_it():
+    assert "more often right than logistic regression" in conditional.told(UP, NONE)
+    assert "as often as the network, as far as can be told" in conditional.told(UP, NONE)
+    assert "less often right than logistic regression" in conditional.told(DOWN, UP)
+    assert conditional.calibrated({"a": UP, "b": NONE, "c": DOWN}) == (
+        "Of its answers, a is 100.0 points too sure, b is as sure as it is right, c is 100.0 points not sure enough.")
+
+
+def test_conditional_measures_a_slant_and_how_far_two_agree():
+    """A stroke that leans one column to the right for each row up, one that leans to the left, and an upright one."""
+    strokes = np.stack([np.eye(8)[::-1], np.eye(8), np.eye(8)[[3] * 8]]).reshape(3, 64)
+    np.testing.assert_allclose(conditional.slant(strokes, (8, 8)), [1, -1, 0], atol=1e-12)
+    rng = np.random.default_rng(0)
+    labels, lean = rng.integers(3, size=400), rng.standard_normal(400)
+    others = np.arange(3) != labels[:, None]
+    drawn = lean[:, None] + np.array([5.0, -2, 1])
+    assert conditional.agreement(lean + labels, drawn, labels, others).mean() == pytest.approx(1, abs=0.02)
+    assert abs(conditional.agreement(rng.standard_normal(400), drawn, labels, others).mean()) < 0.2
+    assert conditional.agreement(-lean, drawn, labels, others).mean() < -0.98
+
+
+def test_conditional_counts_a_probability_of_nothing_as_little():
+    p = np.array([[0.25, 0.75], [0.0, 1.0]])
+    np.testing.assert_allclose(conditional.log_of_the_label(p, np.array([0, 0])), [np.log(0.25), np.log(1e-30)])

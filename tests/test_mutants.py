@@ -21,6 +21,7 @@ import test_conditional
 import test_data
 import test_divergence
 import test_elbo
+import test_factors
 import test_inference
 import test_iwae
 import test_kernel_pca
@@ -172,6 +173,10 @@ CALLS = {
     "test_mu_law.check_half_a_step": lambda check: check(test_mu_law.GRID, 256),
     "test_data.check_split": lambda check: check(sv.load_digits()[1], (1000, 297, 500)),
     "test_data.check_idx_loads": lambda check, tmp_path: idx_loads(tmp_path),
+    "test_factors.check_gap_of_known_codes": lambda check: check(0),
+    "test_factors.check_information_of_a_gaussian_pair": lambda check: [check(rho) for rho in (0.0, 0.8)],
+    "test_factors.check_read_off": lambda check: check(0),
+    "test_factors.check_directions": lambda check: check(0),
     "test_data.check_noise": lambda check: check("arc"),
 }
 

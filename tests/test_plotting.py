@@ -329,6 +329,12 @@ def test_a_logarithmic_axis_has_one_notation(low, high, plain):
         assert not plain or "e" not in text
 
 
+def test_theory_is_dashed_and_has_no_marks():
+    x = np.arange(1, 5)
+    ax, = plotting.lines(x, {"measured": x, "as predicted": x}, "t", "x", "y", theory=("as predicted",)).axes
+    assert [(c.lines[0].get_linestyle(), c.lines[0].get_marker()) for c in ax.containers] == [("-", "o"), ("--", "")]
+
+
 def test_up_to_thirty_points_are_marked():
     for n, marked in ((30, True), (31, False)):
         ax, = plotting.lines(np.arange(n), {"a": np.arange(n), "b": np.arange(n)}, "t", "x", "y").axes
@@ -696,6 +702,7 @@ HISTORY = {"elbo": X, "reconstruction": X, "kl": X}
     ("colours", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", colours={"VAE": "red"})),
     ("colours['AE']", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", colours={"AE": "no colour"})),
     ("colours", lambda: plotting.bars({"AE": 1}, "t", "y", colours={"VAE": "red"})),
+    ("theory", lambda: plotting.lines(X, {"AE": X}, "t", "x", "y", theory=("VAE",))),
     ("values", lambda: plotting.bars({}, "t", "y")),
     ("values['AE']", lambda: plotting.bars({"AE": np.nan}, "t", "y")),
     ("errors['AE']", lambda: plotting.bars({"AE": 1}, "t", "y", errors={"AE": -1})),

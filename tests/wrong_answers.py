@@ -9,12 +9,14 @@ WRONG = {
         ("joint = likelihood * prior\nreturn Belief(joint, joint.sum())", r"not normalised|joint"),
         ("p = likelihood / likelihood.sum()\nreturn Belief(p, (likelihood * prior).sum())", r"prior"),
         ("joint = likelihood * prior\nreturn Belief(joint / joint.sum(), likelihood.sum())", r"prior"),
-        ("joint = likelihood * prior\nreturn Belief(joint / joint.max(), joint.sum())", r"posterior is .* times|normalised"),
+        ("joint = likelihood * prior\nreturn Belief(joint / joint.max(), joint.sum())",
+         r"posterior is .* times|normalised"),
         ("joint = likelihood + prior\nreturn Belief(joint / joint.sum(), joint.sum())", r"posterior|evidence"),
         ("joint = likelihood * prior\nreturn joint / joint.sum()", r"want 2 results"),
     ],
     "update": [
-        ("p = np.exp(np.log(prior) + np.cumsum(log_likelihood, axis=0))\nreturn p / p.sum(axis=1, keepdims=True)", r"shape"),
+        ("p = np.exp(np.log(prior) + np.cumsum(log_likelihood, axis=0))\nreturn p / p.sum(axis=1, keepdims=True)",
+         r"shape"),
         ("j = np.vstack([np.log(prior), np.log(prior) + log_likelihood])\nj = np.exp(j - j.max(axis=1, keepdims=True))\n"
          "return j / j.sum(axis=1, keepdims=True)", r"row|first"),
         ("j = np.log(prior) + np.vstack([np.zeros(len(prior)), np.cumsum(log_likelihood, axis=0)])\nreturn np.exp(j)",
@@ -34,8 +36,10 @@ WRONG = {
     ],
     "gaussian_posterior": [
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance)\nreturn Normal(v * (m0 / v0 + mean / variance), v)", r"mean"),
-        ("m0, v0 = prior\nv = 1 / v0 + n / variance\nreturn Normal((m0 / v0 + n * mean / variance) / v, v)", r"one over"),
-        ("m0, v0 = prior\nv = 1 / (1 / v0 + 1 / variance)\nreturn Normal(v * (m0 / v0 + mean / variance), v)", r"\bn\b"),
+        ("m0, v0 = prior\nv = 1 / v0 + n / variance\nreturn Normal((m0 / v0 + n * mean / variance) / v, v)",
+         r"one over"),
+        ("m0, v0 = prior\nv = 1 / (1 / v0 + 1 / variance)\nreturn Normal(v * (m0 / v0 + mean / variance), v)",
+         r"\bn\b"),
         ("m0, v0 = prior\nv = variance / n\nreturn Normal(mean, v)", r"no data"),
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance)\nreturn Normal((m0 + n * mean) / (1 + n), v)", r"mean is"),
         ("m0, v0 = prior\nv = 1 / (1 / v0 + n / variance ** 2)\nreturn Normal(v * (m0 / v0 + n * mean / variance ** 2), v)",
@@ -59,7 +63,8 @@ WRONG = {
         ("return 0.5 * np.sum((x - mu) ** 2 / np.exp(log_var) + log_var + LOG_2PI, axis=-1)", r"sign|minus"),
         ("return -0.5 * np.sum((x - mu) ** 2 / np.exp(log_var) - log_var + LOG_2PI, axis=-1)", r"log_var"),
         ("return -0.5 * np.sum((x - mu) ** 2 * np.exp(log_var) + log_var + LOG_2PI, axis=-1)", r"sigma|log_var"),
-        ("return np.exp(-0.5 * np.sum((x - mu) ** 2 * np.exp(-log_var) + log_var + LOG_2PI, axis=-1))", r"e to the power"),
+        ("return np.exp(-0.5 * np.sum((x - mu) ** 2 * np.exp(-log_var) + log_var + LOG_2PI, axis=-1))",
+         r"e to the power"),
     ],
     "kl_standard": [
         ("return 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var).mean(axis=-1)", r"averag|1/K"),
@@ -91,7 +96,8 @@ WRONG = {
          r"log_var|sigma"),
         ("r = prior_log_var - log_var\nreturn 0.5 * np.sum(np.expm1(r) - r + (mu - prior_mu) ** 2 * np.exp(-prior_log_var), axis=-1)",
          r"sigma|log_var|place"),
-        ("r = log_var - prior_log_var\nreturn 0.5 * np.sum(np.expm1(r) - r + (mu - prior_mu) ** 2, axis=-1)", r"prior_log_var"),
+        ("r = log_var - prior_log_var\nreturn 0.5 * np.sum(np.expm1(r) - r + (mu - prior_mu) ** 2, axis=-1)",
+         r"prior_log_var"),
         ("r = log_var - prior_log_var\nreturn np.sum(np.expm1(r) - r + (mu - prior_mu) ** 2 * np.exp(-prior_log_var), axis=-1)",
          r"twice"),
         ("r = log_var - prior_log_var\nreturn 0.5 * np.sum(np.expm1(r) - r + mu ** 2 * np.exp(-prior_log_var), axis=-1)",
@@ -103,8 +109,10 @@ WRONG = {
         *(("c = np.vstack([root, X - mean])\nn = min(c.shape)\n" + rest, words) for rest, words in (
             ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[:n], 0)), V.T[:n]", r"reverse"),
             ("w, V = np.linalg.eigh(c.T @ c)\nreturn w[::-1][:n], V.T[::-1][:n]", r"square"),
-            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]", r"transposed|V\^T"),
-            ("w, V = np.linalg.eigh(c.T @ c / len(X))\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]", r"sqrt\(N\)"),
+            ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V[:, ::-1][:n]",
+             r"transposed|V\^T"),
+            ("w, V = np.linalg.eigh(c.T @ c / len(X))\nreturn np.sqrt(np.maximum(w[::-1][:n], 0)), V.T[::-1][:n]",
+             r"sqrt\(N\)"),
             ("w, V = np.linalg.eigh(c.T @ c)\nreturn np.sqrt(np.maximum(w[::-1], 0)), V.T[::-1]", r"rows than columns"),
             ("U, S, Vt = np.linalg.svd(c, full_matrices=False)\nreturn S, Vt.T", r"V\^T"),
         )),
@@ -141,7 +149,8 @@ WRONG = {
     ],
     "Dense.backward": [
         ("self.dW = x.T @ dy\nself.db = dy.sum(axis=0)\nreturn dy @ self.W.T", r"replaced"),
-        ("self.dW[...] = x.T @ dy / len(x)\nself.db[...] = dy.mean(axis=0)\nreturn dy @ self.W.T if need_dx else None", r"1/N"),
+        ("self.dW[...] = x.T @ dy / len(x)\nself.db[...] = dy.mean(axis=0)\nreturn dy @ self.W.T if need_dx else None",
+         r"1/N"),
         ("self.dW += x.T @ dy\nself.db += dy.sum(axis=0)\nreturn dy @ self.W.T if need_dx else None", r"adds"),
         ("self.dW[...] = x.T @ dy\nreturn dy @ self.W.T if need_dx else None", r"db is never written"),
         ("self.dW[...] = x.T @ dy\nself.db[...] = dy.sum(axis=0)\nreturn dy @ self.W.T", r"need_dx"),
@@ -193,7 +202,8 @@ WRONG = {
          "    g[i] = (f(theta + e) - f(theta - e)) / (2 * h)\nreturn g", r"this very theta"),
         ("return (f(theta + h) - f(theta - h)) / (2 * h)", r"shape"),
         ("h = 0.1\ng = np.empty_like(theta)\nfor i in range(len(theta)):\n    t = theta[i]\n    theta[i] = t + h\n    a = f(theta)\n"
-         "    theta[i] = t - h\n    b = f(theta)\n    theta[i] = t\n    g[i] = (a - b) / (2 * h)\nreturn g", r"step|large"),
+         "    theta[i] = t - h\n    b = f(theta)\n    theta[i] = t\n    g[i] = (a - b) / (2 * h)\nreturn g",
+         r"step|large"),
     ],
     "SGD.update": [
         ("theta = theta - self.lr * grad", r"never written"),
@@ -238,7 +248,8 @@ WRONG = {
         ("return 0.5 + 0.5 * np.tanh(a)", r"twice a"),
     ],
     "bernoulli_terms": [
-        ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), x - np.logaddexp(0, a)", r"softplus"),
+        ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), x - np.logaddexp(0, a)",
+         r"softplus"),
         ("s = 1 / (1 + np.exp(-a))\nreturn np.mean(x * a - np.logaddexp(0, a), axis=1), x - s", r"1/D"),
         ("s = 1 / (1 + np.exp(-a))\nreturn -np.sum(x * a - np.logaddexp(0, a), axis=1), x - s", r"log p .*sign"),
         ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), s - x", r"dlog p/da .*sign"),
@@ -250,14 +261,16 @@ WRONG = {
         ("return np.sum(x * np.log(a) + (1 - x) * np.log(1 - a), axis=1), x / a - (1 - x) / (1 - a)", r"NaN|infinit"),
         ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a)), x - s", r"sum over N"),
         ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), (x - s) / len(x)", r"1/N"),
-        ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), (x - s) * s * (1 - s)", r"factor"),
+        ("s = 1 / (1 + np.exp(-a))\nreturn np.sum(x * a - np.logaddexp(0, a), axis=1), (x - s) * s * (1 - s)",
+         r"factor"),
     ],
     "softmax_terms": [
         ("e = np.exp(a)\ns = e / e.sum(axis=1, keepdims=True)\nreturn s, np.log(s)", r"thousands"),
         ("e = np.exp(a - a.max())\ns = e / e.sum()\nreturn s, np.log(s)", r"probabilities"),
         ("b = a - a.max(axis=1, keepdims=True)\ne = np.exp(b)\nt = e.sum(axis=0, keepdims=True)\nreturn e / t, b - np.log(t)",
          r"axis|other rows"),
-        ("b = a - a.max(axis=1, keepdims=True)\ne = np.exp(b)\nt = e.sum(axis=1, keepdims=True)\nreturn e / t, b", r"logarithms"),
+        ("b = a - a.max(axis=1, keepdims=True)\ne = np.exp(b)\nt = e.sum(axis=1, keepdims=True)\nreturn e / t, b",
+         r"logarithms"),
         ("b = a - a.max(axis=1, keepdims=True)\ne = np.exp(b)\nt = e.sum(axis=1, keepdims=True)\nreturn b - np.log(t), e / t",
          r"place"),
         ("b = a - a.max(axis=1, keepdims=True)\ne = np.exp(b)\nt = e.sum(axis=1, keepdims=True)\nreturn e / t, np.log(e / t)",
@@ -326,14 +339,17 @@ WRONG = {
              "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())",
              r"1/2|z to log_var counts 2"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dmu - a, dlog_var - b], axis=1), "
-             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())", r"KL.* -1"),
+             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())",
+             r"KL.* -1"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dmu + a, b], axis=1), "
              "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())",
              r"z to log_var is missing"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dlog_var + b, dmu + a], axis=1), "
-             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())", r"encoder"),
+             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())",
+             r"encoder"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dmu + N * a, dlog_var + N * b], axis=1), "
-             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())", r"KL.* N"),
+             "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.sum() / (S * N), kl.mean())",
+             r"KL.* N"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dmu + a, dlog_var + b], axis=1), "
              "made.encoder_cache, need_dx=False)\nreturn self._terms(made.log_px.mean(), kl.sum())", r"kl .*N"),
             ("a, b = self.through_kl(mu, log_var)\nself.encoder.backward(np.concatenate([dmu + a, dlog_var + b], axis=1), "
@@ -349,7 +365,8 @@ WRONG = {
         ("return a.mean(axis=axis)", r"mean|averag"),
         ("top = a.max()\nreturn np.log(np.exp(a - top).mean(axis=axis)) + top", r"largest"),
         ("top = a.max(axis=axis, keepdims=True)\nreturn np.log(np.exp(a - top).mean(axis=axis))", r"log mean e\^a"),
-        ("top = a.max(axis=axis, keepdims=True)\nreturn np.log(np.exp(a - top).mean(axis=axis)) + top", r"shape|axes|axis"),
+        ("top = a.max(axis=axis, keepdims=True)\nreturn np.log(np.exp(a - top).mean(axis=axis)) + top",
+         r"shape|axes|axis"),
         ("top = a.max(axis=0, keepdims=True)\nreturn np.log(np.exp(a - top).mean(axis=0)) + top.squeeze(0)", r"axis=1"),
     ],
     "shares": [
@@ -364,7 +381,8 @@ WRONG = {
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
          "return vae.log_likelihood(x, z)", r"is just log p\(x given z\)"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
-         "return vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu))", r"divided by the proposal|log r"),
+         "return vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu))",
+         r"divided by the proposal|log r"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
          "return vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu)) + log_r", r"log r"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
@@ -373,7 +391,8 @@ WRONG = {
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
          "return vae.log_likelihood(x, z) - log_r", r"log p\(z\)"),
         ("mu, log_var = vae.encode(x)\nz, log_r = propose(mu, log_var, n_samples, proposal, rng)\n"
-         "return np.exp(vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu)) - log_r)", r"e to the power"),
+         "return np.exp(vae.log_likelihood(x, z) + gaussian.log_prob(z, 0.0, np.zeros_like(mu)) - log_r)",
+         r"e to the power"),
     ],
     "effective_sample_size": [
         ("w = np.exp(log_w)\nreturn w.sum(axis=0) ** 2 / (w * w).sum(axis=0)", r"-2000"),
@@ -395,7 +414,8 @@ WRONG = {
         ("p, D = positions(order), len(order)\nd = [hidden_degrees(n, D) for n in hidden]\n"
          "return [p[:, None] < d[0], *[a[:, None] <= b for a, b in zip(d, d[1:])], d[-1][:, None] < p]", r"last mask"),
         ("p, D = positions(order), len(order)\nd = [hidden_degrees(n, D) for n in hidden]\n"
-         "return [p[:, None] <= d[0], *[a[:, None] <= b for a, b in zip(d, d[1:])], d[-1][:, None] <= p]", r"first mask"),
+         "return [p[:, None] <= d[0], *[a[:, None] <= b for a, b in zip(d, d[1:])], d[-1][:, None] <= p]",
+         r"first mask"),
         ("p, D = positions(order), len(order)\nd = [hidden_degrees(n, D) for n in hidden]\n"
          "return [order[:, None] < d[0], *[a[:, None] <= b for a, b in zip(d, d[1:])], d[-1][:, None] <= order]",
          r"order|inverse|positions"),
@@ -455,7 +475,8 @@ WRONG = {
     "quantize": [
         ("return np.floor((y + 1) / 2 * n_codes).astype(int)", r"ends|y = 1"),
         ("return np.round((y + 1) / 2 * (n_codes - 1)).astype(int)", r"codes"),
-        ("h = n_codes // 2\nk = np.minimum(np.floor(h * np.abs(y)), h - 1).astype(int)\nreturn np.where(y >= 0, k, -k)", r"codes"),
+        ("h = n_codes // 2\nk = np.minimum(np.floor(h * np.abs(y)), h - 1).astype(int)\nreturn np.where(y >= 0, k, -k)",
+         r"codes"),
         ("h = n_codes // 2\nk = np.minimum(np.floor(h * np.abs(y)), h - 1).astype(int)\nreturn np.where(y >= 0, h + k, h - k)",
          r"negative"),
         ("return np.clip(np.floor((y + 1) / 2 * 256), 0, 255).astype(int)", r"n_codes|codes"),
@@ -466,8 +487,10 @@ WRONG = {
           " + np.log(np.linalg.det(covariances[c])))") + rest, words)
         for rest, words in (
             ("\nlog_s = np.logaddexp.reduce(log, axis=1)\nreturn np.exp(log - log_s[:, None]), log_s", r"weights"),
-            (" + np.log(weights[c])\nlog_s = np.logaddexp.reduce(log, axis=1)\nreturn np.exp(log), log_s", r"normalised|\br\b"),
-            (" + np.log(weights[c])\nlog_s = np.logaddexp.reduce(log, axis=0)\nreturn np.exp(log - log_s), log_s", r"axis|over N|shape"),
+            (" + np.log(weights[c])\nlog_s = np.logaddexp.reduce(log, axis=1)\nreturn np.exp(log), log_s",
+             r"normalised|\br\b"),
+            (" + np.log(weights[c])\nlog_s = np.logaddexp.reduce(log, axis=0)\nreturn np.exp(log - log_s), log_s",
+             r"axis|over N|shape"),
             (" + np.log(weights[c])\nlog_s = np.log(np.exp(log).sum(axis=1))\nreturn np.exp(log - log_s[:, None]), log_s",
              r"far from"),
             (" + weights[c]\nlog_s = np.logaddexp.reduce(log, axis=1)\nreturn np.exp(log - log_s[:, None]), log_s",
@@ -485,11 +508,14 @@ WRONG = {
             ("m = r.T @ Z / total[:, None]\nd = Z - m[:, None]\nS = np.einsum('nc,cni,cnj->cij', r, d, d) / total[:, None, None]\n"
              "return total / N, m, S", r"floor"),
             ("m = r.T @ Z / total[:, None]\nd = Z - m[:, None]\n"
-             "S = np.einsum('nc,cni,cnj->cij', r, d, d) / total[:, None, None] + floor\nreturn total, m, S", r"weights .*N"),
+             "S = np.einsum('nc,cni,cnj->cij', r, d, d) / total[:, None, None] + floor\nreturn total, m, S",
+             r"weights .*N"),
             ("m = r.T @ Z / total[:, None]\n"
-             "S = np.einsum('nc,ni,nj->cij', r, Z, Z) / total[:, None, None] + floor\nreturn total / N, m, S", r"covariances"),
+             "S = np.einsum('nc,ni,nj->cij', r, Z, Z) / total[:, None, None] + floor\nreturn total / N, m, S",
+             r"covariances"),
             ("m = r.T @ Z / total[:, None]\nd = Z - Z.mean(axis=0)\n"
-             "S = np.einsum('nc,ni,nj->cij', r, d, d) / total[:, None, None] + floor\nreturn total / N, m, S", r"covariances"),
+             "S = np.einsum('nc,ni,nj->cij', r, d, d) / total[:, None, None] + floor\nreturn total / N, m, S",
+             r"covariances"),
         )
     ],
 }

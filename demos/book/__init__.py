@@ -5,11 +5,13 @@ What stands below a mark is put there by `python -m demos.book`:
     <!-- table kl: The Gaussian -->            the block of figures/kl.txt whose first line has these words
     <!-- table kl: The Gaussian | 3 lines -->  so many lines from the first that has these words
     <!-- table kl: The Gaussian | 2 blocks --> this block and the next
+    <!-- table benchmarks/reproduced.txt: published -->      the same of a file, named from the project's folder
     <!-- rows mistakes: KL halved | Adam -->   the lines that have these words
     <!-- code scratchvae/models/vae.py: VAE.sample -->            the body of a function, without its docstring
     <!-- code ...: VAE.sample: mu .. return | VAE.encode -->      from the line that begins so to the next one
     <!-- pages -->                             the chapters before and after
 
+The pages of formulas, of figures and of planted mistakes are made whole, from the chapters, the map and the catalogue.
 Nothing is found by a number, which the next run may change; words that are found nowhere, or twice, are refused.
 """
 import ast
@@ -18,13 +20,16 @@ from pathlib import Path
 from textwrap import dedent
 
 from demos import LESSONS
+from demos.catalogue_of_mistakes import MISTAKES
 
 ROOT = Path(__file__).parent.parent.parent
 FIGURES = ROOT / "demos" / "figures"
 CHAPTERS = {name: Path(__file__).with_name(f"{name}.md") for name in LESSONS}
-PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(), Path(__file__).with_name("map.md")]
+AFTER = [Path(__file__).with_name(f"{name}.md")
+         for name in ("published", "map", "glossary", "formulas", "figures", "catalogue", "sources", "korean")]
+PAGES = [ROOT / "README.md", ROOT / "demos" / "README.md", *CHAPTERS.values(), *AFTER]
 
-BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->\n```(\w+)\n.*?^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- (table|rows|code) ([^\n]*?): ([^\n]*) -->$(?:\n```(\w+)\n.*?^```$)?", re.MULTILINE | re.DOTALL)
 LINKS = re.compile(r"^<!-- pages -->\n.*$", re.MULTILINE)
 
 
@@ -36,13 +41,19 @@ def renewed(page):
             lines = {"table": table, "rows": rows, "code": code}[kind](where, what)
         except (ValueError, OSError) as error:
             raise ValueError(f"{page.relative_to(ROOT)}: {kind} {where}: {what}: {error}") from None
+        language = language or {"code": "python"}.get(kind, "text")
         return "\n".join([match[0].partition("\n")[0], f"```{language}", *lines, "```"])
-    return LINKS.sub(lambda _: f"<!-- pages -->\n{links(page)}", BLOCK.sub(block, page.read_text(encoding="utf-8")))
+    text = page.read_text(encoding="utf-8")
+    for made in (formulas, figures, catalogue):
+        if page.stem == made.__name__:
+            text = text[:text.index("\n## ") + 1] + made()
+    return LINKS.sub(lambda _: f"<!-- pages -->\n{links(page)}", BLOCK.sub(block, text))
 
 
 def transcript(lesson):
-    """The lines that a lesson printed."""
-    return [line.rstrip() for line in (FIGURES / f"{lesson}.txt").read_text(encoding="utf-8").splitlines()]
+    """The lines that a lesson printed, or those of a file."""
+    path = ROOT / lesson if "/" in lesson else FIGURES / f"{lesson}.txt"
+    return [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def rows(lesson, words):
@@ -103,6 +114,45 @@ def only(found, what):
     if len(found) != 1:
         raise ValueError(f"{len(found)} {what}")
     return found[0]
+
+
+def formulas():
+    """Every numbered equation, by chapter, with the function that is it and the test that would fail if it were not."""
+    mapped = dict(re.findall(r"^\| \((\d+\.\d+)\) \| (.* \| .*) \|$",
+                             Path(__file__).with_name("map.md").read_text(encoding="utf-8"), re.MULTILINE))
+    parts = []
+    for page in CHAPTERS.values():
+        lines = [f"## [{title(page)}]({page.name})\n"]
+        for body, number in re.findall(r"^```math\n((?:(?!```).)*?)\\tag\{(\S+?)\}.*?^```$",
+                                       page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            function, check = mapped[number].split(" | ")
+            lines.append(f"- **({number})** $`{' '.join(body.split())}`$\n  {function}, {check}")
+        parts += ["\n".join(lines) + "\n"] * (len(lines) > 1)
+    return "\n".join(parts)
+
+
+def figures():
+    """A contact sheet: every figure with its title, by chapter, three in a row."""
+    parts = []
+    for page in CHAPTERS.values():
+        shown = re.findall(r"!\[([^\]]+)\]\((\.\./figures/[^)]+)\)", page.read_text(encoding="utf-8"))
+        cells = [f"[![{text}]({path})]({path})<br>{text}" for text, path in shown]
+        rows = [" | ".join((cells[i:i + 3] + ["", ""])[:3]) for i in range(0, len(cells), 3)]
+        if rows:
+            parts.append("\n".join([f"## [{title(page)}]({page.name})\n", "| | | |", "| --- | --- | --- |",
+                                    *(f"| {row} |" for row in rows)]) + "\n")
+    return "\n".join(parts)
+
+
+def catalogue():
+    """Every planted mistake by topic, with what one sees and the check that rejects it."""
+    parts = []
+    for topic in dict.fromkeys(mistake.topic for mistake in MISTAKES):
+        rows = [f"| {m.name} | {m.look} | {m.check.removeprefix('test_')} |".replace("||", r"\|\|")
+                for m in MISTAKES if m.topic == topic]
+        parts.append("\n".join([f"## {topic}\n", "| mistake | what one sees | rejected by, in tests/test_... |",
+                                "| --- | --- | --- |", *rows]) + "\n")
+    return "\n".join(parts)
 
 
 def title(page):

@@ -1,5 +1,6 @@
 """The workbook's command line: start DIR, check DIR [NAME...], run DIR LESSON, report DIR..."""
 import argparse
+import shlex
 import sys
 import textwrap
 import time
@@ -31,7 +32,7 @@ def start(folder, blanks=None):
         written += 1
     print(f"wrote {written} files with {len(chosen)} functions to write to {folder}\n"
           f"next: fill in a function of {next(u.file for u in UNITS if any(b.name in chosen for b in u.blanks))}, then "
-          f"python -m demos.workbook check {folder}")
+          f"python -m demos.workbook check {shlex.quote(str(folder))}")
     return 0
 
 
@@ -60,14 +61,15 @@ def named(name):
 def on_the_pages(folder):
     """The blanks that a student's folder has: a teacher may have chosen some, a student deleted others."""
     if not folder.is_dir() or not any((folder / unit.file).exists() for unit in UNITS):
-        raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {folder} writes them")
+        raise ValueError(f"{folder} holds no page of the workbook; python -m demos.workbook start {shlex.quote(str(folder))} writes them")
     chosen = chosen_in(folder / CHOSEN) if (folder / CHOSEN).exists() else set(BLANKS)
     return [name for name in BLANKS if name in chosen]
 
 
 def check(folder, names=()):
     """Check, say, and sum up; 0 if nothing is wrong."""
-    asked = [blank for name in names for blank in named(name)] or on_the_pages(folder)
+    wanted = {blank for name in names for blank in named(name)}
+    asked = [blank for blank in BLANKS if blank in wanted] or on_the_pages(folder)
     verdicts, unit, began = [], None, time.monotonic()
     for verdict in check_all(folder, asked):
         if unit_of(verdict.name) != unit:
@@ -87,7 +89,8 @@ def hint(names, n):
         print(f"{name}:")
         for k, text in enumerate(hints[:n]):
             print(f"  {k + 1}. {text}")
-        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints) else "  that is all there is; the docstring has the formula")
+        print(f"  {len(hints) - n} more with --hint {n + 1}" if n < len(hints)
+              else "  that is all there is; the docstring has the formula")
     return 0
 
 
@@ -121,10 +124,9 @@ def next_thing(folder):
 def say(verdict):
     """One function's line, and what is wrong below it."""
     first, *rest = (verdict.message or "").splitlines() or [""]
-    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}" + (f"; {first}" if verdict.status == RIGHT and first else ""),
-          flush=True)
-    if verdict.status == WRONG:
-        for line in [first, *rest]:
+    print(f"  {MARKS[verdict.status]} {verdict.name:<36} {verdict.status}", flush=True)
+    for line in [first, *rest]:
+        if line:
             print(textwrap.fill(line, 112, initial_indent="      ", subsequent_indent="        "))
     for line in verdict.printed:
         print(f"      it printed: {line}")
@@ -141,11 +143,11 @@ def sum_up(folder, verdicts, seconds):
     print(f"  {'together':<16} {count[RIGHT]:>6} {count[WRONG]:>6} {count[NOT_WRITTEN]:>9}   in {seconds:.1f} s")
     todo = next((v for status in (WRONG, NOT_WRITTEN) for v in verdicts if v.status == status), None)
     if todo is None:
-        print(f"\nall are right. Next: python -m demos.workbook run {folder} vae")
+        print(f"\nall are right. Next: python -m demos.workbook run {shlex.quote(str(folder))} vae")
     else:
         word = "mend" if todo.status == WRONG else "write"
         print(f"\nnext: {word} {todo.name} in {folder / unit_of(todo.name).file}"
-              f"\n      a hint: python -m demos.workbook check {folder} {todo.name} --hint 1")
+              f"\n      a hint: python -m demos.workbook check {shlex.quote(str(folder))} {todo.name} --hint 1")
 
 
 def parser():
@@ -165,7 +167,8 @@ def parser():
     c.add_argument("options", nargs=argparse.REMAINDER, help="of the lesson, as --quick")
     c = commands.add_parser("report", help="a class's folders: who has what, and which mistakes are common")
     c.add_argument("folders", metavar="DIR", type=Path, nargs="+")
-    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."), help="where report.csv and report.html go (default here)")
+    c.add_argument("--out", metavar="DIR", type=Path, default=Path("."),
+                   help="where report.csv and report.html go (default here)")
     return p
 
 

@@ -57,7 +57,8 @@ class Blank(namedtuple("Blank", "where given hide", defaults=((),))):
         """The first steps in words, then what the comments in the function say; the code beside them stays out."""
         lines = source(self.module).splitlines(keepends=True)[self.node.lineno - 1:self.node.end_lineno]
         code = io.StringIO(textwrap.dedent("".join(lines)))
-        said = [token.string.lstrip("# ") for token in tokenize.generate_tokens(code.readline) if token.type == tokenize.COMMENT]
+        said = [token.string.lstrip("# ") for token in tokenize.generate_tokens(code.readline)
+                if token.type == tokenize.COMMENT]
         return [*STEPS.get(self.name, ()), *(comment for comment in said if not comment.startswith("("))]
 
 
@@ -90,7 +91,8 @@ class Unit(namedtuple("Unit", "name question blanks")):
         about = (f'"""{self.question}\n\nWrite what is left out; python -m demos.workbook check looks at each function alone, '
                  'and says what is\nwrong. Helpers, imports and numbers of your own are welcome. While one function is '
                  'looked at, the\nlibrary\'s stand in for all others.\n"""')
-        body = "\n".join(part if not part.startswith("class ") or n == 0 else "\n\n" + part for n, part in enumerate(parts))
+        body = "\n".join(part if not part.startswith("class ") or n == 0 else "\n\n" + part for n,
+                         part in enumerate(parts))
         return "\n".join([about, "import numpy as np", *([""] + imports if imports else []), "", "", body]) + "\n"
 
 
@@ -133,51 +135,69 @@ def bindings(module):
 
 
 STEPS = {  # where the library's line needs no comment: the way there, in words
-    "bayes": ("the joint probability of each hypothesis and the observation is a product", "the evidence is the joint's sum",
+    "bayes": ("the joint probability of each hypothesis and the observation is a product",
+              "the evidence is the joint's sum",
               "dividing by the evidence makes the posterior sum to 1"),
     "update": ("add up logarithms instead of multiplying likelihoods, observation after observation",
-               "the first row is the prior itself", "take each row's largest out before e^, then let each row sum to 1"),
+               "the first row is the prior itself",
+               "take each row's largest out before e^, then let each row sum to 1"),
     "gaussian_mle": ("both are means over the examples, the rows", "the variance divides by N, not by N - 1"),
     "gaussian_posterior": ("precisions, 1 / variance, add up: one of the prior, n of the values",
                            "the mean is that of prior and values, each weighted by its precision"),
     "kl_table": ("a mean under p of the difference of two logarithms", "where p is 0 the term is 0, whatever q is",
                  "the sum goes over the last axis only"),
-    "log_prob": ("the squared distance from the mean, in units of the variance", "add log sigma^2 and log 2 pi in each dimension",
+    "log_prob": ("the squared distance from the mean, in units of the variance",
+                 "add log sigma^2 and log 2 pi in each dimension",
                  "sum over the last axis, and take minus a half of it"),
-    "kl_standard": ("in each dimension there are four terms: mu^2, sigma^2, -1 and -log sigma^2", "sigma^2 is the exponential of log_var",
+    "kl_standard": ("in each dimension there are four terms: mu^2, sigma^2, -1 and -log sigma^2",
+                    "sigma^2 is the exponential of log_var",
                     "half the sum over the latents; the examples stay apart"),
-    "kl_standard_grad": ("differentiate each term of kl_standard, one latent at a time", "d sigma^2 / d log sigma^2 is sigma^2"),
-    "kl": ("r compares the two variances, as the difference of their logarithms", "the means' squared distance is measured in the "
+    "kl_standard_grad": ("differentiate each term of kl_standard, one latent at a time",
+                         "d sigma^2 / d log sigma^2 is sigma^2"),
+    "kl": ("r compares the two variances, as the difference of their logarithms",
+           "the means' squared distance is measured in the "
            "prior's variance", "half the sum over the last axis"),
-    "PCA.transform": ("take the mean from every row: the one that was fitted", "a code's number is an inner product with a component"),
+    "PCA.transform": ("take the mean from every row: the one that was fitted",
+                      "a code's number is an inner product with a component"),
     "PCA.inverse_transform": ("a point is a sum of components, each times its code's number", "add the mean back"),
-    "centred": ("K's own mean over the training points, for each new point", "the training points' means, and their mean back"),
+    "centred": ("K's own mean over the training points, for each new point",
+                "the training points' means, and their mean back"),
     "Sigmoid.forward": ("the cache is what backward needs: the derivative is a function of y",),
-    "numerical_gradient": ("one coordinate at a time, a step to the right and one to the left", "the step grows with the number: h times "
+    "numerical_gradient": ("one coordinate at a time, a step to the right and one to the left",
+                           "the step grows with the number: h times "
                            "the larger of 1 and |theta_i|", "write into theta itself, and put it back to the last bit"),
     "sigmoid": ("tanh never overflows: sigmoid is a tanh of half the argument, shifted and halved",),
-    "softmax_terms": ("take each row's largest logit out first", "the sum of exponentials is the row's", "the logarithm of a quotient is a "
+    "softmax_terms": ("take each row's largest logit out first", "the sum of exponentials is the row's",
+                      "the logarithm of a quotient is a "
                       "difference"),
-    "reparameterize": ("sigma from log sigma^2: the exponential of a half of it", "broadcasting adds the samples' axis by itself"),
-    "reparameterize_grad": ("z moves with mu one to one", "z moves with log_var by half of sigma eps", "S samples share mu and log_var: "
+    "reparameterize": ("sigma from log sigma^2: the exponential of a half of it",
+                       "broadcasting adds the samples' axis by itself"),
+    "reparameterize_grad": ("z moves with mu one to one", "z moves with log_var by half of sigma eps",
+                            "S samples share mu and log_var: "
                             "their derivatives add up"),
-    "VAE.through_z": ("the loss is minus a mean over S samples and N examples", "the decoder's backward gives dz for each sample",
+    "VAE.through_z": ("the loss is minus a mean over S samples and N examples",
+                      "the decoder's backward gives dz for each sample",
                       "the sampler's derivative carries dz to mu and log_var"),
     "VAE.through_kl": ("the loss has beta times the mean of the examples' KL",),
-    "log_mean_exp": ("take the largest out along the axis", "then e^ of what is left is between 0 and 1, and its mean can be taken",
+    "log_mean_exp": ("take the largest out along the axis",
+                     "then e^ of what is left is between 0 and 1, and its mean can be taken",
                      "add the largest back to the logarithm"),
     "log_weights": ("encode, then propose z and log r(z)", "log p(z) is that of a standard Gaussian",
                     "a weight is the joint density over the proposal's: logarithms add and subtract"),
-    "effective_sample_size": ("a common factor of all weights changes nothing: take the largest out", "the square of the sum, over the "
+    "effective_sample_size": ("a common factor of all weights changes nothing: take the largest out",
+                              "the square of the sum, over the "
                               "sum of the squares, for each column"),
-    "order_mask": ("turn the order round: at which position does each pixel come?", "compare every position with every other: strictly before"),
+    "order_mask": ("turn the order round: at which position does each pixel come?",
+                   "compare every position with every other: strictly before"),
     "degree_masks": ("positions of the pixels, degrees of the units of each layer",),
-    "Autoregressive.forward_backward": ("one order's network gives the logits", "the loss is minus the mean of log p over the examples",
+    "Autoregressive.forward_backward": ("one order's network gives the logits",
+                                        "the loss is minus the mean of log p over the examples",
                                         "its derivative by the logits goes into the network's backward"),
     "compress": ("the sign apart, the size by the logarithm", "log(1 + mu) is what |x| = 1 gives: divide by it"),
     "expand": ("the sign apart; (1 + mu)^|y| is an exponential",),
     "expectation": ("the log of each weight times each Gaussian density, (N, C)",),
-    "maximisation": ("a component's share of the codes is the sum of its responsibilities", "means and covariances are weighted by them, "
+    "maximisation": ("a component's share of the codes is the sum of its responsibilities",
+                     "means and covariances are weighted by them, "
                      "and divided by that sum"),
 }
 
@@ -186,7 +206,8 @@ UNITS = (
         Blank("probability.inference:bayes", "prior and likelihood as arrays (H,). Return Belief(posterior, evidence)."),
         Blank("probability.inference:update", "prior (H,) and log_likelihood (N, H) as arrays; log 0 = -inf may occur."),
         Blank("probability.inference:gaussian_mle", "x as an array (N, D). Return Normal(mean, variance)."),
-        Blank("probability.inference:gaussian_posterior", "numbers, and prior with prior.mean, prior.variance. Return a Normal."),
+        Blank("probability.inference:gaussian_posterior",
+              "numbers, and prior with prior.mean, prior.variance. Return a Normal."),
     )),
     Unit("divergence", "How unlike are two distributions?", (
         Blank("probability.divergence:kl_table", "p and q as arrays (..., C)."),
@@ -197,10 +218,12 @@ UNITS = (
     )),
     Unit("components", "Which flat subspace lies closest to the data?", (
         Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
-              "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.", ("threads_for", "row_blocks", "from_triangle")),
+              "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.",
+              ("threads_for", "row_blocks", "from_triangle")),
         Blank("models.pca:PCA.transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(), what whitened codes are divided "
               "by: (k,), or 1; X (N, D).", ("row_blocks",)),
-        Blank("models.pca:PCA.inverse_transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(): (k,), or 1; Z (N, k)."),
+        Blank("models.pca:PCA.inverse_transform",
+              "self.mean_ (D,), self.components_ (k, D), and self._scale(): (k,), or 1; Z (N, k)."),
         Blank("models.kernel_pca:centred", "K (M, N), between M points and the N of training; rows (N,) and mean, a number, of "
               "the training points."),
     )),
@@ -214,7 +237,8 @@ UNITS = (
         Blank("nn.layers:Sigmoid.backward", "dy and y = sigmoid(x), the cache. Return dx, or None if not need_dx."),
     )),
     Unit("learning", "How does a gradient become a step, and is it the gradient?", (
-        Blank("nn.gradcheck:numerical_gradient", "f, theta (P,) and h; f may look at this very theta: put it back as it was.",
+        Blank("nn.gradcheck:numerical_gradient",
+              "f, theta (P,) and h; f may look at this very theta: put it back as it was.",
               ("slopes",)),
         Blank("nn.optimizers:SGD.update", "self.v (P,), 0 at first, self.lr, self.momentum. Change theta and self.v in place."),
         Blank("nn.optimizers:Adam.update", "self.m, self.v (P,), 0 at first, self.t, 1 in the first step, self.lr, self.beta1, "
@@ -222,14 +246,16 @@ UNITS = (
     )),
     Unit("observation", "What does a decoder's output mean?", (
         Blank("probability.observation.bernoulli:sigmoid", "a of any shape and size."),
-        Blank("probability.observation.bernoulli:bernoulli_terms", "x (N, D) in {0, 1} and the logits a (N, D), or (S, N, D) for "
+        Blank("probability.observation.bernoulli:bernoulli_terms",
+              "x (N, D) in {0, 1} and the logits a (N, D), or (S, N, D) for "
               "S samples. Return log p = sum_j x_j a_j - log(1 + e^a_j), without the last axis, and its derivative by a, of a's "
               "shape, which may be None if not need_grad.", ("log",)),
         Blank("probability.observation.categorical:softmax_terms", "logits a (N, C). Return two arrays (N, C)."),
     )),
     Unit("vae", "How can an autoencoder's code be made good to generate from?", (
         Blank("probability.gaussian:reparameterize", "mu, log_var (N, K), eps (N, K) or (S, N, K)."),
-        Blank("probability.gaussian:reparameterize_grad", "dz, eps (S, N, K), log_var (N, K). Return two arrays (N, K)."),
+        Blank("probability.gaussian:reparameterize_grad",
+              "dz, eps (S, N, K), log_var (N, K). Return two arrays (N, K)."),
         Blank("models.vae:VAE.through_z", "self.decoder.backward(dparams, decoder_cache) gives dz as (S N, K)."),
         Blank("models.vae:VAE.through_kl", "self.beta; mu and log_var (N, K). Return two arrays (N, K)."),
         Blank("models.vae:VAE.forward_backward", "self.noise and self.forward, self.through_z and self.through_kl, "
@@ -238,13 +264,19 @@ UNITS = (
     Unit("evidence", "How probable does a VAE find x?", (
         Blank("probability.log_space:log_mean_exp", "a of any shape; e^a may be 0 to a float."),
         Blank("probability.log_space:shares", "log_w (S, ...); e^log_w may be 0 to a float."),
-        Blank("analysis.evidence:log_weights", "vae.encode(x), propose, gaussian.log_prob and vae.log_likelihood(x, z)."),
+        Blank("analysis.evidence:log_weights",
+              "vae.encode(x), propose, gaussian.log_prob and vae.log_likelihood(x, z)."),
         Blank("analysis.evidence:effective_sample_size", "log_w (S, N); e^log_w may be 0 to a float. Return (N,)."),
     )),
     Unit("autoregressive", "Can p(x) be written down exactly?", (
         Blank("models.fvbn:order_mask", "order (D,), a permutation: order[t] is the pixel that comes t-th."),
         Blank("models.made:degree_masks", "order (D,), hidden, a tuple of sizes; positions(order), hidden_degrees(n, D)."),
+<<<<<<< HEAD
         Blank("models.masked:MaskedDense.backward", "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
+=======
+        Blank("models.autoregressive:MaskedDense.backward",
+              "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
+>>>>>>> main
               "return dx, or None if not need_dx."),
         Blank("models.autoregressive:Autoregressive.forward_backward", "self._index(rng, order), "
               "self.forward(x, k), self.observation.value_and_grad(x, logits), self.backward(dlogits, caches, k). Return Terms."),
@@ -255,9 +287,11 @@ UNITS = (
         Blank("data.mu_law:quantize", "y in [-1, 1], of any shape; n_codes, even. Return integers."),
     )),
     Unit("mixture", "How can one draw codes like those of the data?", (
-        Blank("analysis.gaussian_mixture:expectation", "Z (N, K), weights (C,), means (C, K), covariances (C, K, K). Return r and "
+        Blank("analysis.gaussian_mixture:expectation",
+              "Z (N, K), weights (C,), means (C, K), covariances (C, K, K). Return r and "
               "log_s.", ("_log_joint",)),
-        Blank("analysis.gaussian_mixture:maximisation", "Z (N, K), r (N, C), floor (K, K). Return weights, means, covariances."),
+        Blank("analysis.gaussian_mixture:maximisation",
+              "Z (N, K), r (N, C), floor (K, K). Return weights, means, covariances."),
     )),
 )
 BLANKS = {blank.name: blank for unit in UNITS for blank in unit.blanks}

@@ -55,7 +55,8 @@ class Case:
         for name, kept in before.items():
             if not same(kept, snapshot(arguments[name])):
                 outputs[f"{name}, an argument that must stay as it was"] = np.array(1.0)
-        return outputs | ({key: np.array(value) for key, value in self.read(arguments, result).items()} if self.read else {})
+        return outputs | ({key: np.array(value) for key, value in self.read(arguments, result).items()} if self.read
+                          else {})
 
     def outputs(self, result):
         """The results by name, as arrays."""
@@ -81,7 +82,8 @@ def as_array(name, value):
         array = np.asarray(value)
         if array.dtype == bool:
             return array
-        return array.astype(np.result_type(array.dtype, np.float32), copy=True) if array.dtype != np.float32 else array.copy()
+        return array.astype(np.result_type(array.dtype, np.float32),
+                            copy=True) if array.dtype != np.float32 else array.copy()
     except (ValueError, TypeError):
         raise Wrong(f"{name}: want an array of numbers, got {described(value)}") from None
 

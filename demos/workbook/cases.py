@@ -78,10 +78,12 @@ def _():
 @asks("gaussian_posterior")
 def _():
     normal_of = sv.inference.Normal
-    some = [(3, 1.3, 0.7, normal_of(-0.5, 2.0)), (8, -0.4, 1.9, normal_of(0.8, 0.3)), (5, 0.6, 1.2, normal_of(1.7, 0.9))]
+    some = [(3, 1.3, 0.7, normal_of(-0.5, 2.0)), (8, -0.4, 1.9, normal_of(0.8, 0.3)), (5, 0.6, 1.2,
+        normal_of(1.7, 0.9))]
     cases = [Case(lambda c=c: dict(zip(("n", "mean", "variance", "prior"), c)), ("mean", "variance"), sizes={"n": c[0]},
                   extra=lambda a: {"prior.mean": a["prior"].mean, "prior.variance": a["prior"].variance}) for c in some]
-    return [*cases, special("with no data, n = 0", lambda: dict(n=0, mean=1.0, variance=0.7, prior=normal_of(-0.5, 2.0)),
+    return [*cases, special("with no data, n = 0", lambda: dict(n=0, mean=1.0, variance=0.7, prior=normal_of(-0.5,
+        2.0)),
                             ("mean", "variance"))]
 
 
@@ -90,10 +92,19 @@ def _():
 @asks("kl_table")
 def _():
     zero = np.array([0.0, 0.4, 0.6])
-    return [*simple(lambda z: {"p": shares_of_one(1, z.N, z.C), "q": shares_of_one(2, z.N, z.C)}, ("KL",)),
-            special("for one table of probabilities (C,)", lambda: {"p": shares_of_one(3, 4), "q": shares_of_one(4, 4)}, ("KL",)),
+    def terms(a):
+        p, q = a["p"], a["q"]
+        return {"p log p": p * LN(p), "p log q": p * LN(q), "q log q": q * LN(q), "q log p": q * LN(p),
+                "log(p/q)": LN(p / q),
+                "p log((p + q)/2)": p * LN((p + q) / 2), "p (p - q)": p * (p - q), "(p - q)^2": (p - q) ** 2,
+                "|p - q|": np.abs(p - q),
+                "p^2/q": p * p / q}
+    return [*simple(lambda z: {"p": shares_of_one(1, z.N, z.C), "q": shares_of_one(2, z.N, z.C)}, ("KL",), extra=terms),
+            special("for one table of probabilities (C,)", lambda: {"p": shares_of_one(3, 4), "q": shares_of_one(4, 4)},
+                    ("KL",)),
             special("where p is 0: 0 log 0 is 0", lambda: {"p": zero, "q": np.array([0.3, 0.2, 0.5])}, ("KL",)),
-            special("where q is 0 and p is not: the KL is infinite", lambda: {"p": np.array([0.3, 0.2, 0.5]), "q": zero}, ("KL",)),
+            special("where q is 0 and p is not: the KL is infinite", lambda: {"p": np.array([0.3, 0.2, 0.5]),
+                "q": zero}, ("KL",)),
             special("where both are 0", lambda: {"p": zero, "q": np.array([0.0, 0.5, 0.5])}, ("KL",))]
 
 
@@ -103,12 +114,17 @@ def _():
 
     def terms(a):
         d, lv = a["x"] - a["mu"], a["log_var"]
-        return {"(x - mu)^2/sigma^2": d * d * np.exp(-lv), "(x - mu)^2/sigma": d * d * np.exp(-lv / 2), "(x - mu)^2": d * d,
-                "(x - mu)^2 sigma^2": d * d * np.exp(lv), "(x - mu)^2/sigma^4": d * d * np.exp(-2 * lv), "(x - mu)^2/log_var": d * d / lv,
-                "(x - mu)/sigma": d * np.exp(-lv / 2), "(x - mu)/sigma^2": d * np.exp(-lv), "|x - mu|/sigma": np.abs(d) * np.exp(-lv / 2)}
-    return [*simple(lambda z: {"x": normal(1, z.N, z.K), "mu": normal(2, z.N, z.K), "log_var": normal(3, z.N, z.K)}, names,
+        return {"(x - mu)^2/sigma^2": d * d * np.exp(-lv), "(x - mu)^2/sigma": d * d * np.exp(-lv / 2),
+                "(x - mu)^2": d * d,
+                "(x - mu)^2 sigma^2": d * d * np.exp(lv), "(x - mu)^2/sigma^4": d * d * np.exp(-2 * lv),
+                "(x - mu)^2/log_var": d * d / lv,
+                "(x - mu)/sigma": d * np.exp(-lv / 2), "(x - mu)/sigma^2": d * np.exp(-lv),
+                "|x - mu|/sigma": np.abs(d) * np.exp(-lv / 2)}
+    return [*simple(lambda z: {"x": normal(1, z.N, z.K), "mu": normal(2, z.N, z.K), "log_var": normal(3, z.N, z.K)},
+                    names,
                     extra=terms),
-            special("for x of shape (K,)", lambda: {"x": normal(1, 3), "mu": normal(2, 3), "log_var": normal(3, 3)}, names),
+            special("for x of shape (K,)", lambda: {"x": normal(1, 3), "mu": normal(2, 3), "log_var": normal(3, 3)},
+                    names),
             special("for x (S, N, K) and mu (N, K)", lambda: {
                 "x": normal(1, 2, 4, 3), "mu": normal(2, 4, 3), "log_var": normal(3, 4, 3)}, names),
             special("for mu = 0.0, a number", lambda: {"x": normal(1, 4, 3), "mu": 0.0, "log_var": np.zeros(3)}, names)]
@@ -120,7 +136,8 @@ def _kl(names=("KL",)):
         return {"mu": normal(1, z.N, z.K), "log_var": normal(2, z.N, z.K)}
     return [*simple(make, names), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
             special("for mu = 0 and log_var = 0", lambda: {"mu": np.zeros((3, 2)), "log_var": np.zeros((3, 2))}, names),
-            special("in float32", lambda: {k: v.astype(np.float32) for k, v in make(SimpleNamespace(**SIZES[0])).items()},
+            special("in float32", lambda: {k: v.astype(np.float32) for k,
+                                           v in make(SimpleNamespace(**SIZES[0])).items()},
                     names, rtol=1e-5),
             special("near the prior, where e^r - 1 - r cancels: expm1(r) - r keeps its digits", lambda: {
                 "mu": np.zeros((3, 2)), "log_var": np.full((3, 2), 1e-7)}, names, strict=False)]
@@ -132,15 +149,19 @@ ASKED["kl_standard_grad"] = lambda: [case for case in _kl(("dmu", "dlog_var")) i
 @asks("kl")
 def _():
     def make(z, seed=0):
-        return {name: normal(seed + k, z.N, z.K) for k, name in enumerate(("mu", "log_var", "prior_mu", "prior_log_var"))}
+        return {name: normal(seed + k, z.N, z.K) for k, name in enumerate(("mu", "log_var", "prior_mu",
+            "prior_log_var"))}
 
     def terms(a):
         r, d, s2, t2 = a["log_var"] - a["prior_log_var"], a["mu"] - a["prior_mu"], np.exp(a["log_var"]), np.exp(a["prior_log_var"])
-        return {"(mu - m)^2/s^2": d * d / t2, "(mu - m)^2/sigma^2": d * d / s2, "(mu - m)^2": d * d, "(mu - m)^2/s": d * d / t2**0.5,
-                "(mu - m)^2 s^2": d * d * t2, "mu^2/s^2": a["mu"] ** 2 / t2, "|mu - m|/s": np.abs(d) / t2**0.5, "(mu - m)/s^2": d / t2,
+        return {"(mu - m)^2/s^2": d * d / t2, "(mu - m)^2/sigma^2": d * d / s2, "(mu - m)^2": d * d,
+                "(mu - m)^2/s": d * d / t2**0.5,
+                "(mu - m)^2 s^2": d * d * t2, "mu^2/s^2": a["mu"] ** 2 / t2, "|mu - m|/s": np.abs(d) / t2**0.5,
+                "(mu - m)/s^2": d / t2,
                 "e^r": np.exp(r), "e^-r": np.exp(-r), "e^(r/2)": np.exp(r / 2), "e^(2 r)": np.exp(2 * r), "r": r}
     return [*simple(make, ("KL",), extra=terms),
-            special("for one example (K,)", lambda: {k: v[0] for k, v in make(SimpleNamespace(**SIZES[0]), 9).items()}, ("KL",)),
+            special("for one example (K,)", lambda: {k: v[0] for k, v in make(SimpleNamespace(**SIZES[0]), 9).items()},
+                    ("KL",)),
             special("near each other, where e^r - 1 - r cancels: expm1(r) - r keeps its digits", lambda: {
                 "mu": np.zeros((3, 2)), "log_var": np.full((3, 2), 1e-7), "prior_mu": np.zeros(2),
                 "prior_log_var": np.zeros(2)}, ("KL",), strict=False)]
@@ -171,9 +192,11 @@ def _():
     return [Spectrum(lambda: make(9, 4), sizes={"N": 9, "D": 4}, **how),
             Spectrum(lambda: make(12, 5, 1), sizes={"N": 12, "D": 5}, **how),
             Spectrum(lambda: make(9, 4, 3, n=3), label="with rows in root, which stand above X - mean", **how),
-            Spectrum(lambda: {**make(3, 5, 2), "mean": np.arange(5.0)}, label="for fewer rows than columns: n + N of them are wanted",
+            Spectrum(lambda: {**make(3, 5, 2), "mean": np.arange(5.0)},
+                     label="for fewer rows than columns: n + N of them are wanted",
                      **how),
-            Spectrum(lambda: {**make(9, 4), "X": make(9, 4)["X"].astype(np.float32)}, label="in float32", names=("S", "V^T"),
+            Spectrum(lambda: {**make(9, 4), "X": make(9, 4)["X"].astype(np.float32)}, label="in float32", names=("S",
+                "V^T"),
                      read=without_signs, rtol=1e-3)]
 
 
@@ -188,17 +211,21 @@ def of_pca(a):
 @asks("PCA.transform")
 def _():
     return simple(lambda z: {"self": fitted_pca(z), "X": 2 + normal(3, z.N, z.D)}, ("the codes",), extra=of_pca) + [
-        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "X": normal(4, 1, 4)}, ("the codes",)),
-        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "X": normal(4, 5, 4)},
-                ("the codes",))]
+        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "X": normal(4, 1, 4)}, ("the codes",
+            )),
+        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "X": normal(4, 5,
+            4)},
+                ("the codes",), extra=lambda a: {"self._scale()": a["self"]._scale()})]
 
 
 @asks("PCA.inverse_transform")
 def _():
     return simple(lambda z: {"self": fitted_pca(z), "Z": normal(3, z.N, z.K)}, ("the points",), extra=of_pca) + [
-        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "Z": normal(4, 1, 2)}, ("the points",)),
-        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "Z": normal(4, 5, 2)},
-                ("the points",))]
+        special("for one row", lambda: {"self": fitted_pca(SimpleNamespace(**ONE)), "Z": normal(4, 1, 2)},
+                ("the points",)),
+        special("with whiten=True", lambda: {"self": fitted_pca(SimpleNamespace(**ONE), whiten=True), "Z": normal(4, 5,
+            2)},
+                ("the points",), extra=lambda a: {"self._scale()": a["self"]._scale()})]
 
 
 @asks("centred")
@@ -208,7 +235,8 @@ def _():
         K = np.exp(-((train[:, None] - train) ** 2).sum(axis=2))
         new = np.exp(-((normal(N + 1, M, 2)[:, None] - train) ** 2).sum(axis=2))
         return {"K": new, "rows": K.mean(axis=0), "mean": K.mean()}
-    return [Case(lambda n=n: make(*n), ("the centred inner products",), sizes=dict(M=n[0], N=n[1])) for n in ((5, 4), (3, 6))]
+    return [Case(lambda n=n: make(*n), ("the centred inner products",), sizes=dict(M=n[0], N=n[1])) for n in ((5, 4),
+        (3, 6))]
 
 
 # ---- layers ---------------------------------------------------------------------------------------------------------
@@ -287,15 +315,19 @@ def _():
         sides = {}
         for words, steps in (("", h * np.ones(len(theta))), (" ", h * np.maximum(1, np.abs(theta)))):
             moves = np.diag(steps)
-            sides |= {f"the slope to the right (one-sided){words}": [(f(theta + e) - f(theta)) / e.sum() for e in moves],
+            sides |= {f"the slope to the right (one-sided){words}": [(f(theta + e) - f(theta)) / e.sum()
+                                                                     for e in moves],
                       f"the slope to the left (one-sided){words}": [(f(theta) - f(theta - e)) / e.sum() for e in moves]}
         return {name: np.array(slope) for name, slope in sides.items()}
 
     return [Case(lambda: {"f": curve, "theta": normal(1, 5)}, ("the gradient",), sizes={"P": 5}, extra=one_sided),
-            Case(lambda: {"f": curve, "theta": normal(2, 7), "h": 1e-4}, ("the gradient",), sizes={"P": 7}, extra=one_sided),
-            special("for an f with a large third derivative, where one-sided differences and large steps show", lambda: {
+            Case(lambda: {"f": curve, "theta": normal(2, 7), "h": 1e-4}, ("the gradient",), sizes={"P": 7},
+                 extra=one_sided),
+            special("for an f with a large third derivative, where one-sided differences and large steps show",
+                    lambda: {
                 "f": lambda t: float(np.sum(np.exp(3 * t))), "theta": normal(3, 4)}, ("the gradient",), rtol=1e-7),
-            special("where f looks at this very theta, as a model's loss does: move it in place", make_held, ("the gradient",)),
+            special("where f looks at this very theta, as a model's loss does: move it in place", make_held,
+                    ("the gradient",)),
             special("for a theta of large numbers, where h must grow with them", lambda: {
                 "f": lambda t: float(np.sum(np.sin(t))), "theta": np.array([1e3, -3e4])}, ("the gradient",), rtol=1e-5)]
 
@@ -361,7 +393,8 @@ def _():
 @asks("sigmoid")
 def _():
     return simple(lambda z: {"a": normal(1, z.N, z.D, scale=1.5)}, ("sigmoid(a)",)) + [
-        special("for large a, where e^-a overflows", lambda: {"a": np.array([-1e4, 1e4, 0.0])}, ("sigmoid(a)",), strict=False)]
+        special("for large a, where e^-a overflows", lambda: {"a": np.array([-1e4, 1e4, 0.0])}, ("sigmoid(a)",),
+                strict=False)]
 
 
 @asks("bernoulli_terms")
@@ -369,7 +402,15 @@ def _():
     def make(z, scale=1.5):
         return {"x": np.round(rng(1).random((z.N, z.D))), "a": normal(2, z.N, z.D, scale=scale)}
     names = ("log p", "dlog p/da")
-    return [*simple(make, names), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
+
+    def terms(arguments):
+        x, a = arguments["x"], arguments["a"]
+        p = 1 / (1 + np.exp(-a))
+        return {"x log p": x * LN(p), "(1 - x) log(1 - p)": (1 - x) * LN(1 - p), "(x - p)^2": (x - p) ** 2,
+                "x/p": x / p,
+                "(1 - x)/(1 - p)": (1 - x) / (1 - p), "log p": LN(p), "log(1 - p)": LN(1 - p), "x a": x * a,
+                "|x - p|": np.abs(x - p)}
+    return [*simple(make, names, extra=terms), special("for one example", lambda: make(SimpleNamespace(**ONE)), names),
             special("for S samples, a (S, N, D) beside x (N, D): the sum goes over the last axis", lambda: {
                 "x": np.round(rng(1).random((4, 3))), "a": normal(2, 2, 4, 3)}, names),
             special("for logits of 0", lambda: {"x": np.eye(3)[:2], "a": np.zeros((2, 3))}, names),
@@ -395,8 +436,10 @@ def _():
     def terms(a):
         lv, eps = a["log_var"], a["eps"]
         return {"sigma eps": np.exp(lv / 2) * eps, "sigma^2 eps": np.exp(lv) * eps, "log_var eps": lv * eps,
-                "sigma^4 eps": np.exp(2 * lv) * eps, "softplus(log_var) eps": np.logaddexp(0, lv) * eps, "sigma": np.exp(lv / 2),
-                "eps/sigma": eps * np.exp(-lv / 2), "mu sigma": a["mu"] * np.exp(lv / 2), "sigma eps^2": np.exp(lv / 2) * eps**2,
+                "sigma^4 eps": np.exp(2 * lv) * eps, "softplus(log_var) eps": np.logaddexp(0, lv) * eps,
+                "sigma": np.exp(lv / 2),
+                "eps/sigma": eps * np.exp(-lv / 2), "mu sigma": a["mu"] * np.exp(lv / 2),
+                "sigma eps^2": np.exp(lv / 2) * eps**2,
                 "sqrt(softplus(log_var)) eps": np.sqrt(np.logaddexp(0, lv)) * eps, "mu eps": a["mu"] * eps,
                 "1/2 log_var eps": lv / 2 * eps}
     return [*simple(make, ("z",), extra=terms),
@@ -413,16 +456,20 @@ def _():
 
     def terms(a):
         dz, eps, s = a["dz"], a["eps"], np.exp(a["log_var"] / 2)
-        return {"dz sigma eps": dz * eps * s, "dz sigma^2 eps": dz * eps * s * s, "dz eps": dz * eps, "dz sigma": dz * s,
-                "dz eps log_var": dz * eps * a["log_var"], "dz eps/sigma": dz * eps / s, "dz sigma eps^2": dz * eps**2 * s}
-    return [*simple(make, names, extra=terms), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names, sizes=z)
+        return {"dz sigma eps": dz * eps * s, "dz sigma^2 eps": dz * eps * s * s, "dz eps": dz * eps,
+                "dz sigma": dz * s,
+                "dz eps log_var": dz * eps * a["log_var"], "dz eps/sigma": dz * eps / s,
+                "dz sigma eps^2": dz * eps**2 * s}
+    return [*simple(make, names, extra=terms), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z),
+        z["S"]), names, sizes=z)
                                     for z in SIZES),
             special("with dz[None], eps[None]: every sample keeps its own", lambda: {
                 k: v if k == "log_var" else v[None] for k, v in make(SimpleNamespace(**SIZES[0]), 2).items()}, names)]
 
 
 def vae(z, seed=0, beta=1.0, **how):
-    model = sv.VAE(z.D, hidden=(z.H,), n_latent=z.K, activation="tanh", beta=beta, rng=rng(seed), dtype=np.float64, **how)
+    model = sv.VAE(z.D, hidden=(z.H,), n_latent=z.K, activation="tanh", beta=beta, rng=rng(seed), dtype=np.float64,
+                   **how)
     model.theta += normal(seed, model.theta.size, scale=0.4)
     model.grad[:] = 0
     return model
@@ -439,10 +486,13 @@ def _():
         made = model.forward(binary(z), eps)
         return {"self": model, "dlog_px": made.dparams, "log_var": made.log_var, "eps": eps,
                 "decoder_cache": made.decoder_cache}
-    names, how = ("dmu", "dlog_var"), dict(read=lambda a, result: {"the decoder's gradient": a["self"].decoder.grad.copy()})
-    return [*simple(make, names, **how), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names,
+    names, how = ("dmu", "dlog_var"), dict(read=lambda a,
+                                           result: {"the decoder's gradient": a["self"].decoder.grad.copy()})
+    return [*simple(make, names, **how), *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]),
+                                                   names,
                                                    sizes=z, **how) for z in SIZES),
-            special("for beta = 0.4", lambda: make(SimpleNamespace(**SIZES[0]), beta=0.4), names, **how)]
+            special("for beta = 0.4", lambda: make(SimpleNamespace(**SIZES[0]), beta=0.4), names, sizes={"beta": 0.4},
+                    **how)]
 
 
 @asks("VAE.through_kl")
@@ -464,13 +514,16 @@ def four_roads(arguments):
     model, x, eps = arguments["self"], arguments["x"], arguments["eps"]
     eps = eps.reshape(-1, len(x), model.n_latent)
     made = model.forward(x, eps)
-    roads = [*model.through_z(made.dparams, made.log_var, eps, made.decoder_cache), *model.through_kl(made.mu, made.log_var)]
+    roads = [*model.through_z(made.dparams, made.log_var, eps, made.decoder_cache), *model.through_kl(made.mu,
+        made.log_var)]
     nothing, columns = np.zeros_like(made.mu), []
     for k, road in enumerate(roads):
-        model.encoder.backward(np.concatenate([nothing, road] if k % 2 else [road, nothing], axis=1), made.encoder_cache,
+        model.encoder.backward(np.concatenate([nothing, road] if k % 2 else [road, nothing], axis=1),
+                               made.encoder_cache,
                                need_dx=False)
         columns.append(model.encoder.grad.copy())
-    return dict(zip(("through z to mu", "through z to log_var", "from the KL to mu", "from the KL to log_var"), columns))
+    return dict(zip(("through z to mu", "through z to log_var", "from the KL to mu", "from the KL to log_var"),
+                    columns))
 
 
 @asks("VAE.forward_backward")
@@ -481,12 +534,15 @@ def _():
     how = dict(read=all_gradients, roads=four_roads)
     z0, one = SimpleNamespace(**SIZES[0]), SimpleNamespace(**ONE)
     return [*simple(make, names, **how),
-            *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names, sizes=z, **how) for z in SIZES),
-            *(special("for beta = 0.4", lambda z=z: make(SimpleNamespace(**z), beta=0.4), names, sizes={**z, "beta": 0.4}, **how)
+            *(special("for S > 1 samples", lambda z=z: make(SimpleNamespace(**z), z["S"]), names, sizes=z, **how)
+              for z in SIZES),
+            *(special("for beta = 0.4", lambda z=z: make(SimpleNamespace(**z), beta=0.4), names, sizes={**z,
+                "beta": 0.4}, **how)
               for z in SIZES),
             special("for one example", lambda: make(one), names, sizes=ONE, **how),
             special("with eps (N, K) for (1, N, K)", lambda: {**make(z0), "eps": normal(3, z0.N, z0.K)}, names, **how),
-            special("with rng= instead of eps=", lambda: {"self": vae(z0, n_samples=2), "x": binary(z0), "rng": rng(5)}, names,
+            special("with rng= instead of eps=", lambda: {"self": vae(z0, n_samples=2), "x": binary(z0), "rng": rng(5)},
+                    names,
                     read=all_gradients)]
 
 
@@ -495,11 +551,18 @@ def _():
 @asks("log_mean_exp")
 def _():
     names = ("log mean e^a",)
-    return [*simple(lambda z: {"a": normal(1, z.S, z.N)}, names),
+    def terms(a):
+        a = a["a"]
+        return {"the largest": a.max(axis=0), "the mean of a": a.mean(axis=0), "the smallest": a.min(axis=0),
+                "the sum of a": a.sum(axis=0)}
+    return [*simple(lambda z: {"a": normal(1, z.S, z.N)}, names, extra=terms),
+            special("for numbers far apart in one column", lambda: {"a": np.array([[0.0, 3], [-2000, 5], [1500, 4]])},
+                    names),
             special("along axis=1", lambda: {"a": normal(2, 3, 4), "axis": 1}, names),
             special("for a of -2000, where e^a is 0 to a float: the largest must be taken out first", lambda: {
                 "a": normal(3, 4, 3) - 2000}, names),
-            special("where each column has a largest of its own", lambda: {"a": normal(3, 4, 3) + [-2000, 0, 1500]}, names)]
+            special("where each column has a largest of its own", lambda: {"a": normal(3, 4, 3) + [-2000, 0, 1500]},
+                    names)]
 
 
 @asks("shares")
@@ -508,8 +571,11 @@ def _():
     return [*simple(lambda z: {"log_w": normal(1, z.S, z.N)}, names),
             special("for log_w of -2000, where e^log_w is 0 to a float: the largest must be taken out first", lambda: {
                 "log_w": normal(3, 4, 3) - 2000}, names),
+            special("for numbers far apart in one column", lambda: {"log_w": np.array([[0.0, 3], [-2000, 5], [1500,
+                4]])}, names),
             special("for a single example, (S,)", lambda: {"log_w": normal(2, 4)}, names),
-            special("where each column has a largest of its own", lambda: {"log_w": normal(3, 4, 3) + [-2000, 0, 1500]}, names)]
+            special("where each column has a largest of its own", lambda: {"log_w": normal(3, 4, 3) + [-2000, 0, 1500]},
+                    names)]
 
 
 @asks("effective_sample_size")
@@ -518,7 +584,8 @@ def _():
     return [*simple(lambda z: {"log_w": normal(1, z.S, z.N)}, names),
             special("for log_w of -2000, where e^log_w is 0 to a float: the largest must be taken out first", lambda: {
                 "log_w": normal(3, 4, 3) - 2000}, names),
-            special("where each column has a largest of its own", lambda: {"log_w": normal(3, 4, 3) + [-2000, 0, 1500]}, names),
+            special("where each column has a largest of its own", lambda: {"log_w": normal(3, 4, 3) + [-2000, 0, 1500]},
+                    names),
             special("for equal weights: all of them count", lambda: {"log_w": np.full((5, 2), -3.0)}, names)]
 
 
@@ -532,9 +599,12 @@ def _():
         mu, log_var = a["vae"].encode(a["x"])
         z, log_r = propose(mu, log_var, a["n_samples"], a["proposal"], rng(6))
         return {"log p(x given z)": a["vae"].log_likelihood(a["x"], z), "log r(z)": log_r,
-                "log p(z)": sv.gaussian.log_prob(z, 0.0, np.zeros_like(mu)), "log q(z)": sv.gaussian.log_prob(z, mu, log_var)}
+                "log p(z)": sv.gaussian.log_prob(z, 0.0, np.zeros_like(mu)), "log q(z)": sv.gaussian.log_prob(z, mu,
+                    log_var),
+                "the KL of q": sv.gaussian.kl_standard(mu, log_var)}
     return [*simple(lambda z: make(z, sv.Proposal()), ("log w",), extra=pieces),
-            *(special(f"for the proposal {p!r}", lambda p=p: make(SimpleNamespace(**SIZES[0]), p), ("log w",), extra=pieces,
+            *(special(f"for the proposal {p!r}", lambda p=p: make(SimpleNamespace(**SIZES[0]), p), ("log w",),
+                      extra=pieces,
                       sizes=SIZES[0]) for p in (sv.Proposal(widen=1.5), sv.Proposal(prior_share=0.3)))]
 
 
@@ -558,8 +628,10 @@ def _():
             first, *between, last = super().outputs(result).values()
             return {"the first mask": first, "the last mask": last,
                     **{f"mask {k + 2}": mask for k, mask in enumerate(between)}}
-    some = ("", [2, 0, 3, 1, 4], (6, 7)), ("", [1, 4, 0, 5, 2, 3], (9, 8)), ("for three hidden layers", [3, 1, 0, 2], (5, 6, 7))
-    return [Masks(lambda o=o, h=h: {"order": np.array(o), "hidden": h}, tuple(range(len(h) + 1)), sizes={"D": len(o)}, label=label)
+    some = ("", [2, 0, 3, 1, 4], (6, 7)), ("", [1, 4, 0, 5, 2, 3], (9, 8)), ("for three hidden layers", [3, 1, 0, 2],
+        (5, 6, 7))
+    return [Masks(lambda o=o, h=h: {"order": np.array(o), "hidden": h}, tuple(range(len(h) + 1)), sizes={"D": len(o)},
+                  label=label)
             for label, o, h in some]
 
 
@@ -589,7 +661,8 @@ def _():
             special("with several orders, order=2", lambda: {**make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": 2},
                     ("loss", "log_prob"), **how),
             special("with several orders, drawn from rng", lambda: {
-                **make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": None, "rng": rng(1)}, ("loss", "log_prob"), **how),
+                **make(z0, sv.MADE, hidden=(5,), n_orders=3), "order": None, "rng": rng(1)}, ("loss", "log_prob"),
+                    **how),
             special("for one example", lambda: make(SimpleNamespace(**ONE)), ("loss", "log_prob"), **how)]
 
 
@@ -641,7 +714,8 @@ def _():
                 "covariances": covariances(z.C, z.K)}
     names = ("r", "log_s")
     return [*simple(make, names), special("for one component", lambda: {
-        "Z": normal(1, 5, 2), "weights": np.ones(1), "means": normal(3, 1, 2), "covariances": covariances(1, 2)}, names),
+        "Z": normal(1, 5, 2), "weights": np.ones(1), "means": normal(3, 1, 2), "covariances": covariances(1, 2)},
+                                          names),
         special("for codes far from all means, where every density is 0 to a float", lambda: {
             **make(SimpleNamespace(**SIZES[0])), "Z": 200 + normal(1, 5, 3)}, names)]
 

@@ -44,7 +44,8 @@ def taken_from(module, name):
     for part in name.split("."):
         thing = getattr(thing, part, None)
     function = getattr(thing, "__func__", thing)
-    for variable, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()), getattr(function, "__closure__", None) or ()):
+    for variable, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()), getattr(function,
+        "__closure__", None) or ()):
         if variable == "__class__":
             cell.cell_contents = owner(name)
     return function if callable(function) else None

@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 SECONDS, MEMORY, OUTPUT = 10, 2 << 30, 100_000
-WRITES = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "shutil.rmtree",
+WRITES = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
+          "shutil.rmtree",
           "shutil.move", "shutil.copyfile"}
-STARTS = {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.Popen", "os.kill", "os.putenv",
+STARTS = {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.Popen", "os.kill",
+          "os.putenv",
           "socket.connect", "socket.bind", "ctypes.dlopen"}
 
 
@@ -61,7 +63,8 @@ def watch_files(folder):
                 mode is None and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
             if writes and not isinstance(path, int) and not inside(path):
                 raise PermissionError(f"it writes a file elsewhere, {os.fsdecode(path)}, which a check does not let it")
-        elif event in WRITES and not all(inside(path) for path in arguments if isinstance(path, str | bytes | os.PathLike)):
+        elif event in WRITES and not all(inside(path) for path in arguments if isinstance(path,
+            str | bytes | os.PathLike)):
             raise PermissionError(f"it changes files elsewhere ({event}), which a check does not let it")
         elif event in STARTS:
             raise PermissionError(f"it reaches out of its process ({event}), which a check does not let it")

@@ -10,7 +10,9 @@ import numpy as np
 
 from demos.catalogue_of_mistakes import MISTAKES, find, plant
 from demos.workbook import relations
+from demos.workbook.blanks import BLANKS
 from demos.workbook.calls import BEFORE, Wrong, agree, close, signature_of
+from demos.workbook.identities import broken
 
 READ_AS = {  # (argument, change) -> words
     ("log_var", "twice"): "log_var is read as log sigma, where it is log sigma^2",
@@ -24,19 +26,29 @@ READ_AS = {  # (argument, change) -> words
     ("eps", "size"): "the sign of eps is lost",
     ("mu", "0"): "mu is not used, as if it were 0",
 }
-CHANGES = (("twice", "twice {}", lambda a: 2 * a), ("half", "half of {}", lambda a: a / 2), ("minus", "minus {}", lambda a: -a),
+CHANGES = (("twice", "twice {}", lambda a: 2 * a), ("half", "half of {}", lambda a: a / 2), ("minus", "minus {}",
+    lambda a: -a),
            ("0", "{} = 0", lambda a: 0 * a), ("1", "{} = 1", lambda a: 0 * a + 1), ("size", "|{}|", np.abs),
            ("square", "{}^2", np.square), ("log", "log |{}|", lambda a: np.log(np.abs(a))),
-           ("twice the log", "2 log |{}|", lambda a: 2 * np.log(np.abs(a))), ("exp", "e^{}", np.exp), ("root", "sqrt |{}|", lambda a: np.sqrt(np.abs(a))),
-           ("softplus", "log softplus of {}", lambda a: np.log(np.logaddexp(0, a))), ("other", "1 - {}", lambda a: 1 - a),
-           ("one over", "1/{}", lambda a: 1 / a), ("centred", "{} less its mean over the rows", lambda a: a - a.mean(axis=0)),
+           ("twice the log", "2 log |{}|", lambda a: 2 * np.log(np.abs(a))), ("exp", "e^{}", np.exp), ("root",
+               "sqrt |{}|", lambda a: np.sqrt(np.abs(a))),
+           ("softplus", "log softplus of {}", lambda a: np.log(np.logaddexp(0, a))), ("other", "1 - {}",
+               lambda a: 1 - a),
+           ("one over", "1/{}", lambda a: 1 / a), ("centred", "{} less its mean over the rows", lambda a: a
+                                                   - a.mean(axis=0)),
            ("centred all", "{} less its own mean", lambda a: a - a.mean()),
            ("first", "the first row of {} for all", lambda a: np.broadcast_to(a[:1], a.shape).copy()),
-           ("sample mean", "{} averaged over its first axis", lambda a: np.broadcast_to(a.mean(axis=0), a.shape).copy()),
+           ("sample mean", "{} averaged over its first axis", lambda a: np.broadcast_to(a.mean(axis=0),
+               a.shape).copy()),
            ("turned", "the transpose of {}", lambda a: np.ascontiguousarray(a.T)),
-           ("reversed", "{} in the reverse order", lambda a: a[::-1].copy()), ("sigmoid", "sigmoid({})", lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)),
+           ("reversed", "{} in the reverse order", lambda a: a[::-1].copy()), ("sigmoid", "sigmoid({})",
+               lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)),
            ("tanh", "tanh({})", np.tanh), ("inverse order", "the positions in {}", np.argsort),
-           ("sign", "the sign of {}", np.sign), ("first step", "{} + 1", lambda a: a + 1), ("one less", "{} - 1", lambda a: a - 1))
+           ("sign", "the sign of {}", np.sign), ("first step", "{} + 1", lambda a: a + 1), ("one less", "{} - 1",
+               lambda a: a - 1))
+
+
+LATER = "the first step is right"
 
 
 class Failed(Exception):
@@ -134,12 +146,18 @@ def said_of(answers, blank):
     if not agree(answers.cases[group[0]].put_to(answers.student, answers.signature), answers.got[group[0]], 1e-9):
         return (f"{wrong_outputs(answers, group)}, and other numbers come with every call for the same arguments: it draws "
                 "noise of its own, or keeps something between calls")
-    told = (catalogued(answers, blank, group) or ("" if special else by_roads(answers, bad)) or related(answers, group, simple_relation)
-            or by_other_arguments(answers, group) or related(answers, group, any_relation) or by_dependence(answers, group)
+    told = (catalogued(answers, blank, group) or by_roads(answers, bad) or related(answers, group, simple_relation)
+            or by_other_arguments(answers, group) or by_another(answers, group, blank) or related(answers, group,
+                any_relation)
+            or by_dependence(answers, group)
             or related(answers, group, last_relation))
     if special:
         return before + (told or smallest(answers, group)).replace("\n", "; ")
-    return told or f"{wrong_outputs(answers, group)}; {smallest(answers, group)}"
+    if told:
+        return told
+    identity = broken(blank.name, answers.student)
+    return f"{wrong_outputs(answers, group)}; {smallest(answers, group)}" + (f"\nit must be true that {identity}"
+        if identity else "")
 
 
 def same_label(answers, bad):
@@ -252,7 +270,8 @@ def inputs_of(answers, group):
     for k in group:
         case = answers.cases[k]
         arguments = case.make()
-        numbers = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray | float | int) and not isinstance(a, bool)}
+        numbers = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray | float | int) and not isinstance(a,
+            bool)}
         found.append(numbers | (case.extra(arguments) if case.extra else {}))
     return found
 
@@ -263,6 +282,8 @@ def related(answers, group, relation):
     inputs = inputs_of(answers, group)
     sizes = [sizes_met(answers.cases[k].sizes, one, answers.want[k]) for k, one in zip(group, inputs)]
     told = {}
+    if "theta's change after 1 step" in right:
+        sizes = [{**size, LATER: 1} for size in sizes]
     for name in wrong:
         got = [answers.got[k][name].astype(float) for k in group]
         want = [answers.want[k][name].astype(float) for k in group]
@@ -291,6 +312,9 @@ def simple_relation(name, got, want, sizes, inputs):
     """What one sees without looking for long."""
     if name.startswith("theta's change") and all(not g.any() for g in got):
         return "is 0: theta is never written; `theta = theta - ...` makes a new array, and the caller's stays as it was"
+    if "4 steps" in name and LATER in sizes[0]:
+        return ("is wrong, though the first step is right: what must be kept from step to step is not, or is kept otherwise than "
+                "the next step reads it")
     if name in ("dW", "db"):
         if all((g == BEFORE).all() for g in got):
             return (f"is never written: fill the array that is there, as self.{name}[...] = ..., or give it as out=; another array "
@@ -299,26 +323,30 @@ def simple_relation(name, got, want, sizes, inputs):
             return "still has in it what was there before the call: it adds (+=) where it must overwrite"
     if all(np.isfinite(w).all() for w in want) and any(not np.isfinite(g).all() for g in got):
         return "has infinities or NaN: something overflows or is divided by 0"
-    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want, sizes)
-            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs))
+    return (relations.ratio(got, want, sizes) or relations.offset(got, want, sizes) or relations.rearranged(got, want,
+        sizes)
+            or relations.factor(got, want, inputs) or relations.replaced(got, want, inputs) or relations.turned(got,
+                want, sizes))
 
 
 def any_relation(name, got, want, sizes, inputs):
     """What takes a search."""
-    return relations.added(got, want, sizes, inputs) or relations.places(got, want, sizes, inputs)
+    return (relations.powers(got, want, sizes, inputs) or relations.added(got, want, sizes, inputs)
+            or relations.places(got, want, sizes, inputs))
 
 
 def last_relation(name, got, want, sizes, inputs):
     """What has no name."""
     return (relations.ratio(got, want, sizes, unnamed=True) or relations.offset(got, want, sizes, unnamed=True)
-            or relations.nearly(got, want))
+            or relations.ones(got, want) or relations.codes(got, want) or relations.nearly(got, want))
 
 
 def swapped_outputs(answers, group, wrong):
     """Two results in each other's place."""
     for a in wrong:
         for b in wrong:
-            if a < b and all(close(answers.got[k][a], answers.want[k][b]) and close(answers.got[k][b], answers.want[k][a])
+            if a < b and all(close(answers.got[k][a], answers.want[k][b]) and close(answers.got[k][b],
+                answers.want[k][a])
                              for k in group):
                 return f"{a} and {b} are in each other's place"
     return None
@@ -350,6 +378,16 @@ def by_other_arguments(answers, group):
             if gives(lambda a, x=name, c=change: {**a, x: c(a[x])}):
                 return READ_AS.get((name, key)) or f"this is the right answer for {words.format(name)} in the place of {name}"
     knobs = [n for n, a in arguments.items() if isinstance(a, float | int) and not isinstance(a, bool)]
+    parts = {f"{n}.{field}": (n, field) for n, a in arguments.items() for field in getattr(a, "_fields", ())
+             if isinstance(getattr(a, field), float)}
+    for text, (name, field) in parts.items():
+        for key, words, change in CHANGES[:8]:
+            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(change(getattr(a[name], field)))})}):
+                return f"this is the right answer for {words.format(text)} in the place of {text}"
+        for other in knobs:
+            if gives(lambda a: {**a, name: a[name]._replace(**{field: float(a[other])}),
+                                other: type(a[other])(getattr(a[name], field))}):
+                return f"{text} and {other} are in each other's place"
     for name in knobs:
         for key, words, change in CHANGES[:8] + CHANGES[-2:]:
             if gives(lambda a, x=name, c=change: {**a, x: type(a[x])(c(a[x]))}):
@@ -360,6 +398,21 @@ def by_other_arguments(answers, group):
             for key, words, change in CHANGES[:8] + CHANGES[-2:]:
                 if gives(lambda a, x=name, c=change: with_attribute(a, x, c)):
                     return f"this is the right answer for {words.format(name)} in the place of {name}"
+    return None
+
+
+def by_another(answers, group, blank):
+    """What a neighbour computes: another blank of the same module with the same arguments."""
+    for other in BLANKS.values():
+        if other.module == blank.module and other.name != blank.name:
+            function = find(other.where)
+            if len(signature_of(function).parameters) == len(answers.signature.parameters):
+                try:
+                    if all(agree(answers.cases[k].put_to(function, answers.signature), answers.got[k], 1e-6)
+                           for k in group):
+                        return f"this is what {other.name} computes"
+                except Exception:  # it may not take these arguments
+                    continue
     return None
 
 
@@ -381,7 +434,8 @@ def by_dependence(answers, group):
         def both(change):
             """The outputs of both functions for changed arguments, or nothing."""
             try:
-                return case.put_to(answers.student, answers.signature, change), case.put_to(answers.right, answers.signature, change)
+                return case.put_to(answers.student, answers.signature, change), case.put_to(answers.right,
+                    answers.signature, change)
             except Exception:
                 return {}, {}
 
@@ -393,6 +447,13 @@ def by_dependence(answers, group):
                 same, should = close(g[output], got[output], 1e-12), close(w[output], want[output], 1e-12)
                 if same != should:
                     return f"{output} {'does not depend' if same else 'depends'} on {name}, and should{' not' * (not same)}" + but(right)
+        for name in ("beta", "lr", "momentum", "beta1", "beta2", "eps"):
+            if isinstance(getattr(case.make().get("self"), name, None), float):
+                g, w = both(lambda a: with_attribute(a, name, lambda v: 0.7 * v + 0.01))
+                for output in [o for o in wrong if o in g and o in w]:
+                    same, should = close(g[output], got[output], 1e-12), close(w[output], want[output], 1e-12)
+                    if same != should:
+                        return f"{output} {'does not depend' if same else 'depends'} on {name}, and should{' not' * (not same)}" + but(right)
         for name, axis in [(n, axis) for n, a in numbers.items() for axis in range(np.ndim(a))]:
             size = numbers[name].shape[axis]
             g, w = both(lambda a: {**a, name: with_first_moved(a[name], axis)})
@@ -421,7 +482,8 @@ def smallest(answers, group):
         got = answers.got[k][name]
         if not close(got, want, answers.cases[k].rtol):
             w, g = want.astype(float), got.astype(float)
-            index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))), want.shape) if want.ndim else ()
+            index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))),
+                                     want.shape) if want.ndim else ()
             at = f"[{', '.join(map(str, index))}]" if index else ""
             return f"{name}{at}: got {g[index]:.6g}, want {w[index]:.6g}"
     return ""

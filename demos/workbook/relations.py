@@ -11,11 +11,13 @@ from demos.workbook.calls import close
 
 EXACT = 1e-6
 NUMBERS = {-1: "minus what it should be: the sign", 2: "twice what it should be", 0.5: "half of what it should be",
-           -2: "minus twice what it should be", -0.5: "minus half of what it should be", 4: "four times what it should be",
+           -2: "minus twice what it should be", -0.5: "minus half of what it should be",
+           4: "four times what it should be",
            0.25: "a quarter of what it should be", np.log(2): "log 2 times what it should be (a logarithm to base 2?)",
            1 / np.log(2): "1/log 2 times what it should be (a logarithm to base 2?)",
            1 / np.log(10): "1/log 10 times what it should be (a logarithm to base 10?)"}
-MEANING = {"N": "examples", "K": "latents or columns", "D": "features", "S": "samples", "H": "hypotheses or hidden units",
+MEANING = {"N": "examples", "K": "latents or columns", "D": "features", "S": "samples",
+           "H": "hypotheses or hidden units",
            "C": "classes or components", "M": "points", "P": "parameters", "lr": "the learning rate"}
 
 
@@ -38,15 +40,19 @@ def constant(values, sizes):
         for number, name in simple.items():
             if abs(values[0] - number) <= EXACT * max(1, abs(number)):
                 return name
-    if len(set(map(tuple, (sorted(s.items()) for s in sizes)))) < 2 and len(values) > 1:
+    if not sizes or len(values) > 1 and len(set(map(tuple, (sorted(s.items()) for s in sizes)))) < 2:
         return None
     letters = [key for key in sizes[0] if all(key in size for size in sizes)]
     named = {}
     for a in letters:
         n = np.array([size[a] for size in sizes], dtype=float)
-        named |= {f"1/{a}": 1 / n, a: n, f"1/{a}^2": 1 / n**2, f"{a}^2": n**2, f"sqrt({a})": n**0.5, f"1/sqrt({a})": n**-0.5,
-                  f"{a}/({a} - 1)": n / np.maximum(n - 1, 1e-9), f"({a} - 1)/{a}": (n - 1) / n, f"log {a}": np.log(np.abs(n)),
-                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"1 - {a}": 1 - n, f"1/(1 - {a})": 1 / np.where(n == 1, np.inf, 1 - n),
+        named |= {f"1/{a}": 1 / n, a: n, f"1/{a}^2": 1 / n**2, f"{a}^2": n**2, f"sqrt({a})": n**0.5,
+                  f"1/sqrt({a})": n**-0.5,
+                  f"{a}/({a} - 1)": n / np.maximum(n - 1, 1e-9), f"({a} - 1)/{a}": (n - 1) / n,
+                  f"log {a}": np.log(np.abs(n)),
+                  f"{a} log 2 pi": n * np.log(2 * np.pi), f"({a} - 1)": n - 1,
+                  f"({a} - 1) log 2 pi": (n - 1) * np.log(2 * np.pi), f"1/(1 - {a})": 1 / np.where(n == 1, np.inf,
+                      1 - n),
                   f"log(1 + {a})": np.log1p(np.abs(n)), f"1/log(1 + {a})": 1 / np.log1p(np.abs(n))}
     for a, b in permutations(letters, 2):
         n, m = (np.array([size[x] for size in sizes], dtype=float) for x in (a, b))
@@ -62,7 +68,8 @@ def constant(values, sizes):
 
 def explained(name):
     """A constant's letters in words: 1/N (N: examples)."""
-    words = [f"{a}: {MEANING[a]}" for a in MEANING if a in name.replace("log", "").replace("sqrt", "").split("/")[-1].split()
+    words = [f"{a}: {MEANING[a]}" for a in MEANING if a in name.replace("log", "").replace("sqrt",
+        "").split("/")[-1].split()
              or a in name.replace("(", " ").replace(")", " ").replace("/", " ").split()]
     return name + (f" ({', '.join(dict.fromkeys(words))})" if words else "")
 
@@ -127,7 +134,8 @@ def shape(got, want, sizes):
     name = {n: letter for letter, n in reversed(z.items())}
     text = f"has shape {letters(g.shape, z)}, want {letters(w.shape, z)}"
     if g.shape == w.shape[::-1] and g.ndim == 2:
-        return text + (": it is transposed" if close(g.T, w) else ": as if transposed (and the numbers differ also then)")
+        return text + (": it is transposed" if close(g.T, w)
+                       else ": as if transposed (and the numbers differ also then)")
     if g.size == w.size and close(g.reshape(w.shape), w):
         return text + ": the numbers are right, and only the axes are not"
     if g.ndim > w.ndim:
@@ -147,6 +155,38 @@ def shape(got, want, sizes):
     if g.ndim == w.ndim == 1 and g.shape != w.shape and g.shape[0] in name and w.shape[0] in name:
         return text + f": one number for each of the {name[w.shape[0]]} is wanted, so the sum goes over the wrong axis"
     return text
+
+
+def turned(got, want, sizes):
+    """A constant times a function of the right numbers."""
+    for words, change in (("one over", lambda w: 1 / w), ("the square of", np.square), ("the square root of", np.sqrt),
+                          ("the logarithm of", np.log), ("e to the power of", np.exp), ("the size of", np.abs)):
+        with np.errstate(all="ignore"):
+            other = [change(w) for w in want]
+        if all(np.isfinite(o).all() and o.size > 1 and np.ptp(o) > 0 for o in other) and (told := ratio(got, other,
+            sizes)):
+            return told.replace("what it should be", f"{words} what it should be")
+    return None
+
+
+def ones(got, want):
+    """Of arrays of 0 and 1: too many ones, or too few."""
+    if not all(np.isin(a, (0, 1)).all() for a in (*got, *want)) or not all(w.ndim == 2 and w.any() for w in want):
+        return None
+    many, few = (sum(int((a > b).sum()) for a, b in pairs) for pairs in (zip(got, want), zip(want, got)))
+    n = sum(w.size for w in want)
+    if many and few:
+        return f"has a 1 where 0 belongs in {many} of {n} places, and a 0 where 1 belongs in {few}"
+    return (f"lets too much through: a 1 where 0 belongs, in {many} of {n} places, and all that belong" if many else
+            f"lets too little through: a 0 where 1 belongs, in {few} of {n} places; no 1 is wrong")
+
+
+def codes(got, want):
+    """Of whole numbers: by how much they are off."""
+    if not all((a == np.round(a)).all() for a in (*got, *want)) or all(np.isin(w, (0, 1)).all() for w in want):
+        return None
+    d = np.concatenate([(g - w).ravel() for g, w in zip(got, want)])
+    return f"is off by {d.min():.0f} to {d.max():.0f}, and right in {np.mean(d == 0):.0%} of the places"
 
 
 def places(got, want, sizes, inputs):
@@ -170,8 +210,10 @@ def places(got, want, sizes, inputs):
                         ("below the diagonal", lambda s: np.tril(np.ones(s, bool), -1) if len(s) == 2 else None),
                         ("off the diagonal", lambda s: ~np.eye(*s, dtype=bool) if len(s) == 2 else None),
                         ("in the first row", lambda s: at(s, 0, 0)), ("in the last row", lambda s: at(s, 0, -1)),
-                        ("but in the first row", lambda s: not_at(s, 0, 0)), ("but in the last row", lambda s: not_at(s, 0, -1)),
-                        ("in the first column", lambda s: at(s, -1, 0)), ("in the last column", lambda s: at(s, -1, -1)),
+                        ("but in the first row", lambda s: not_at(s, 0, 0)), ("but in the last row",
+                            lambda s: not_at(s, 0, -1)),
+                        ("in the first column", lambda s: at(s, -1, 0)), ("in the last column",
+                            lambda s: at(s, -1, -1)),
                         ("but in the first column", lambda s: not_at(s, -1, 0)),
                         ("but in the last column", lambda s: not_at(s, -1, -1))):
         masks = [rule(w.shape) if w.ndim else None for w in wrong]
@@ -179,7 +221,8 @@ def places(got, want, sizes, inputs):
             return f"is wrong {words} and right elsewhere"
     rows = [w.reshape(len(w), -1).any(axis=1) if w.ndim else w for w in wrong]
     first = [int(r.argmax()) if r.any() else 0 for r in rows]
-    if all(w.ndim and len(w) > 2 for w in wrong) and len(set(first)) == 1 and 0 < first[0] and all(r[first[0]:].all() for r in rows):
+    if all(w.ndim and len(w) > 2 for w in wrong) and len(set(first)) == 1 and 0 < first[0] and all(r[first[0]:].all()
+        for r in rows):
         return f"is right in its first {first[0]} rows and wrong from then on"
     return None
 
@@ -197,11 +240,15 @@ def not_at(shape, axis, index):
 def rearranged(got, want, sizes):
     """The right numbers in other places, or a function of them."""
     for words, change in (
-            ("is transposed", lambda w: w.T if w.ndim == 2 else w), ("is in the reverse order", lambda w: w[::-1] if w.ndim else w),
+            ("is transposed", lambda w: w.T if w.ndim == 2 else w), ("is in the reverse order",
+                                                                     lambda w: w[::-1] if w.ndim else w),
             ("has its columns in the reverse order", lambda w: w[..., ::-1] if w.ndim > 1 else w),
             ("is the inverse order", lambda w: np.argsort(w) if w.ndim == 1 else w),
             ("is the opposite: 1 where 0 belongs, and 0 for 1 (1 minus what it should be)", lambda w: 1 - w),
-            ("is the logarithm of what it should be", lambda w: np.log(w)), ("is e to the power of what it should be", np.exp),
+            ("is the tanh of what it should be", np.tanh),
+            ("is the sigmoid of what it should be", lambda w: 0.5 + 0.5 * np.tanh(0.5 * w)),
+            ("is the logarithm of what it should be", lambda w: np.log(w)), ("is e to the power of what it should be",
+                np.exp),
             ("is the square of what it should be", np.square), ("is the square root of what it should be", np.sqrt),
             ("is one over what it should be", lambda w: 1 / w), ("is the absolute value of what it should be", np.abs),
             ("is what it should be, cut off at 0 from below", lambda w: np.maximum(w, 0)),
@@ -213,7 +260,8 @@ def rearranged(got, want, sizes):
             ("is cumulated over the rows", lambda w: np.cumsum(w, axis=0) if w.ndim else w),
             ("is not normalised: divided by its sum along the last axis it is right", -1),
             ("is not normalised: divided by its sum along the first axis it is right", 0),
-            ("is normalised to the sum 1, which it must not be", lambda w: w / w.sum(axis=-1, keepdims=True) if w.ndim else w),
+            ("is normalised to the sum 1, which it must not be", lambda w: w / w.sum(axis=-1, keepdims=True) if w.ndim
+             else w),
             ("has every row shifted by one", lambda w: np.roll(w, 1, axis=0) if w.ndim else w),
             ("has every row shifted by one", lambda w: np.roll(w, -1, axis=0) if w.ndim else w)):
         with np.errstate(all="ignore"):
@@ -246,10 +294,13 @@ def quantities(inputs):
             elif name.startswith("log"):
                 known |= {f"e^{name}": np.exp(a)}
             else:
-                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a, f"1 + {name}": 1 + a, f"e^{name}": np.exp(a),
-                          f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a), f"log({name})": np.log(a),
+                known |= {f"{name}^2": a * a, f"|{name}|": np.abs(a), f"1 - {name}": 1 - a, f"1/{name}": 1 / a,
+                          f"1 + {name}": 1 + a, f"e^{name}": np.exp(a),
+                          f"e^-{name}": np.exp(-a), f"{name}^3": a**3, f"sqrt({name})": np.sqrt(a),
+                          f"log({name})": np.log(a),
                           f"tanh({name})": np.tanh(a), f"sigmoid({name})": 0.5 + 0.5 * np.tanh(0.5 * a),
-                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a, f"{name} (1 - {name})": a * (1 - a),
+                          f"log(1 + e^{name})": np.logaddexp(0, a), f"1 - {name}^2": 1 - a * a,
+                          f"{name} (1 - {name})": a * (1 - a),
                           f"sigmoid'({name})": 0.25 - 0.25 * np.tanh(0.5 * a) ** 2}
     return {name: a for name, a in known.items() if np.isfinite(a).all()}
 
@@ -259,6 +310,8 @@ def fitted_to(a, shape):
     try:
         if a.ndim <= len(shape):
             yield "", np.broadcast_to(a, shape)
+        elif shape and a.shape[1:] == shape:
+            yield "the first row of ", a[0]
     except ValueError:
         pass
     if a.ndim > len(shape) or a.shape != shape:
@@ -303,7 +356,7 @@ def nearly(got, want):
 def factor(got, want, inputs):
     """Right but for a factor that is one of the quantities."""
     for name, arrays in aligned(inputs, want).items():
-        if any(np.ptp(a) < 1e-9 for a in arrays):
+        if all(np.ptp(a) < 1e-9 for a in arrays):
             continue
         for words, c in (("", 1.0), ("minus ", -1.0), ("twice ", 2.0), ("half of ", 0.5)):
             with np.errstate(all="ignore"):
@@ -314,15 +367,49 @@ def factor(got, want, inputs):
     return None
 
 
+def powers(got, want, sizes, inputs):
+    """Right but for a product of powers of one or two quantities."""
+    if not all(g.shape == w.shape and g.size > 3 for g, w in zip(got, want)):
+        return None
+    ok = [(np.abs(g) > 0) & (np.abs(w) > 0) & np.isfinite(g) for g, w in zip(got, want)]
+    if not all(k.mean() > 0.5 and np.array_equal(g == 0, w == 0) for k, g, w in zip(ok, got, want)):
+        return None
+    target = [np.log(np.abs(g[k] / w[k])) for g, w, k in zip(got, want, ok)]
+    bases = {}
+    for name, arrays in aligned(inputs, want).items():
+        if all((np.abs(a[k]) > 1e-12).all() for a, k in zip(arrays, ok)):
+            logs = [np.log(np.abs(a[k])) for a, k in zip(arrays, ok)]
+            if any(np.ptp(each) > 1e-6 for each in logs) and "^" not in name:
+                bases[name] = logs
+    for n in (1, 2):
+        for chosen in combinations(list(bases)[:40], n):
+            found = [fit([bases[name][i] for name in chosen] + [np.ones(len(t))], t, 1e-6) for i,
+                     t in enumerate(target)]
+            if any(f is None for f in found):
+                continue
+            exponents = np.array(found)[:, :n]
+            if np.ptp(exponents, axis=0).max() > 1e-5 or not np.allclose(2 * exponents[0], np.round(2 * exponents[0]),
+                atol=1e-4):
+                continue
+            number = constant(np.exp([f[n] for f in found]), sizes)
+            if number and not np.allclose(exponents[0], 0) and np.abs(exponents).max() < 4.1:
+                told = " ".join(name if e == 1 else f"({name})^{e:g}" for name, e in zip(chosen,
+                    np.round(2 * exponents[0]) / 2) if e)
+                return f"is what it should be times {'' if number == '1' else number + ' '}{told}" + (
+                    ", but for signs" if any((np.sign(g) != np.sign(w)).any() for g, w in zip(got, want)) else "")
+    return None
+
+
 def added(got, want, sizes, inputs):
-    """Right but for one or two quantities added, each a constant times."""
+    """Right but for one to three quantities added, each a constant times."""
     gap = [g - w for g, w in zip(got, want)]
     if not all(np.isfinite(d).all() for d in gap) or sum(d.size for d in gap) < 4:
         return None
     known = {"1": [np.ones(w.shape) for w in want], "itself": list(want), **aligned(inputs, want)}
     names = [name for name, arrays in known.items() if all(np.abs(a).max() < 1e6 for a in arrays)][:70]
-    for n in (1, 2):
-        for chosen in combinations(names, n):
+    first = [name for name in names if name == "1" or " " in name.replace("the sum of ", "") or "sigma" in name][:14]
+    for n in (1, 2, 3):
+        for chosen in combinations(names if n < 3 else first, n):
             if sum(d.size for d in gap) < 3 * n or min(d.size for d in gap) < n + 1:
                 continue
             found = [fit([known[name][k] for name in chosen], d) for k, d in enumerate(gap)]
@@ -334,10 +421,14 @@ def added(got, want, sizes, inputs):
     return None
 
 
-def fit(columns, d):
+def fit(columns, d, exact=None):
     """Coefficients with which the columns add up to d, exactly; None if they cannot."""
     A, b = np.stack([c.ravel() for c in columns], axis=1), d.ravel()
-    if len(columns) == 1:
+    if len(columns) > 2 or exact:
+        c, _, rank, _ = np.linalg.lstsq(A, b, rcond=1e-9)
+        if rank < len(columns) and not exact:
+            return None
+    elif len(columns) == 1:
         norm = A[:, 0] @ A[:, 0]
         c = np.array([A[:, 0] @ b / norm]) if norm > 0 else np.zeros(1)
     else:
@@ -347,14 +438,15 @@ def fit(columns, d):
             return None
         h = A.T @ b
         c = np.array([G[1, 1] * h[0] - G[0, 1] * h[1], G[0, 0] * h[1] - G[0, 1] * h[0]]) / det
-    return c if np.abs(A @ c - b).max() <= EXACT * np.abs(b).max() else None
+    return c if np.abs(A @ c - b).max() <= (exact or EXACT * np.abs(b).max()) else None
 
 
 def sentence(names, numbers):
     """What an addend of one or two quantities says."""
     def term(name, number):
         number = "" if number == "1" else "-" if number == "-1" else number + " "
-        return f"{number}{name}" if name != "1" else (number.strip() or "1").replace("-", "-1") if number in ("", "-") else number.strip()
+        return f"{number}{name}" if name != "1" else (number.strip() or "1").replace("-", "-1") if number in ("",
+            "-") else number.strip()
     told = " + ".join(term(name, number) for name, number in zip(names, numbers)).replace("+ -", "- ")
     extra = ""
     if len(names) == 2 and "itself" not in names and numbers[0].lstrip("-") == numbers[1].lstrip("-") and (

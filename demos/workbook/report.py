@@ -47,7 +47,8 @@ def write_csv(path, found):
         rows.writerow(["student", "unit", "function", "status", "message"])
         for student, verdicts in found.items():
             for v in verdicts:
-                rows.writerow([plain(cell) for cell in (student, unit_of(v.name).name, v.name, v.status, v.message.replace("\n", " | "))])
+                rows.writerow([plain(cell) for cell in (student, unit_of(v.name).name, v.name, v.status,
+                                                        v.message.replace("\n", " | "))])
 
 
 def plain(text):
@@ -68,10 +69,12 @@ def page(found):
         right = sum(v.status == RIGHT for v in verdicts)
         rows.append(f"<tr><th>{html.escape(student)}</th><td>{right} of {len(verdicts)}</td>{cells}</tr>")
     common = Counter((v.name, kind(v.message)) for verdicts in found.values() for v in verdicts if v.status == WRONG)
-    who = {key: [s for s, verdicts in found.items() if any((v.name, kind(v.message)) == key for v in verdicts)] for key in common}
+    who = {key: [s for s, verdicts in found.items() if any((v.name, kind(v.message)) == key for v in verdicts)]
+           for key in common}
     mistakes = "".join(f"<tr><td>{n}</td><td><code>{html.escape(name)}</code></td><td>{html.escape(message)}</td>"
                        f"<td>{html.escape(', '.join(who[name, message]))}</td></tr>"
-                       for (name, message), n in sorted(common.items(), key=lambda item: (-item[1], names.index(item[0][0]))))
+                       for (name, message), n in sorted(common.items(), key=lambda item: (-item[1],
+                           names.index(item[0][0]))))
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>The workbook: {len(found)} students</title>
 <style>{STYLE}</style>

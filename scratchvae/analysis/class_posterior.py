@@ -22,11 +22,11 @@ ClassPosterior = namedtuple("ClassPosterior", "probability log_evidence log_like
 @door("X", "method", vae=likelihood_of_classes, X=data, prior=prior_of_classes, n_samples=size, rng=generator,
       method=as_proposal, progress=optional(a_progress))
 def class_posterior(vae, X, *, prior=None, n_samples=1000, rng, method="importance", progress=None):
-    """p(y given x) from C evidences: ClassPosterior(probability (N, C), log_evidence (N,), log_likelihood and ess (N, C)).
+    """p(y given x) from C evidences: ClassPosterior(probability, log_evidence, log_likelihood, ess).
 
-        probability = p(y given x)        log_evidence = log p(x)        log_likelihood = log p(x given y), in nats
+        probability (N, C) = p(y given x)   log_evidence (N,) = log p(x)   log_likelihood (N, C) = log p(x given y)
 
-    X : (N, D)      prior : p(y) (C,), `vae.class_shares` if not given      the rest as for `log_evidence`
+    X : (N, D)      prior : p(y) (C,), `vae.class_shares` if not given      the rest as for `log_evidence`, in nats
     """
     classes = range(vae.n_classes)
     each = [log_evidence(vae.given(c), X, n_samples=n_samples, rng=rng, method=method)

@@ -49,8 +49,8 @@ def as_proposal(name, method):
     return PROPOSALS[choice(name, method, list(PROPOSALS))]
 
 
-@door("X", "method", vae=likelihood_of_classes, X=data, labels=beside_data, n_samples=size, rng=generator, method=as_proposal,
-      progress=optional(a_progress))
+@door("X", "method", vae=likelihood_of_classes, X=data, labels=beside_data, n_samples=size, rng=generator,
+      method=as_proposal, progress=optional(a_progress))
 def log_evidence(vae, X, labels=None, *, n_samples=1000, rng, method="importance", progress=None):
     """log p(x) of each example by importance sampling: Evidence(value (N,), ess (N,)), value in nats.
 

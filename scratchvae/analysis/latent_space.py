@@ -1,8 +1,8 @@
 """What is wrong with an autoencoder's latent space? Each complaint as a number.
 
-An autoencoder is only asked to give x back from z = encoder(x). Where the codes lie is left to chance, and four
-complaints are made about that. Here is each one with its definition, so that it can be measured, and perhaps found not
-to hold.
+An autoencoder is only asked to give x back from z = encoder(x). Where the codes lie is left to chance, and three
+complaints are made about that. Here is each one, and the bad samples that it is blamed for, with its definition, so
+that it can be measured, and perhaps found not to hold.
 
     not centred     `off_centre`       |mean z| / sqrt(mean |z|^2)          0 centred ... 1 all codes in one place
     uneven classes  `area_spread`      the standard deviation over classes of log area(class)

@@ -28,7 +28,8 @@ def split(labels, sizes=(1000, 297, 500), seed=0):
     by_class = order[np.argsort(labels[order], kind="stable")]               # shuffled within each class
     part = np.empty(len(labels), dtype=np.intp)
     part[by_class] = np.repeat(np.tile(np.arange(len(sizes)), counts.shape[1]), counts.T.ravel())
-    return tuple(order[part[order] == k] for k in range(len(sizes) - 1))
+    # in an order of its own: by `order` a later part would begin with the classes whose earlier shares fill up first
+    return tuple(rng.permutation(np.flatnonzero(part == k)) for k in range(len(sizes) - 1))
 
 
 def class_counts(class_sizes, sizes):

@@ -48,7 +48,8 @@ class CodeModel(Model):
         super().__init__(
             dtype,
             encoder=mlp(n_features + n_joined, hidden, n_code_params, **how),
-            decoder=mlp(n_latent + n_joined, hidden[::-1], observation.n_params(n_features), n_shared=observation.n_shared, **how))
+            decoder=mlp(n_latent + n_joined, hidden[::-1], observation.n_params(n_features),
+                        n_shared=observation.n_shared, **how))
 
     def accept(self, X, *, name="X"):
         """The door: X as finite (N, n_features) of the model's dtype, inside the observation model's support."""

@@ -33,7 +33,7 @@ class IWAE(VAE):
 
             loss = -1/N sum_n log 1/S sum_s w_ns
 
-        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), where there are classes
+        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), if n_classes > 1
         """
         eps = self.noise(len(x), rng, self.n_samples, eps)
         S, N, K = eps.shape
@@ -45,7 +45,7 @@ class IWAE(VAE):
         log_w = log_px + self.beta * log_ratio
 
         # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s, its normalised importance weight
-        share = shares(log_w)                                                 # (S, N), sums to 1 over the samples
+        share = shares(log_w)                                        # (S, N), sums to 1 over the samples
 
         # backward, through log p(x given z) and log p(z) to z, then to mu and log_var
         dparams *= -1 / N * share.reshape(S * N, 1)

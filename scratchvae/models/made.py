@@ -67,8 +67,8 @@ class MADE(Autoregressive):
                 to the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
     """
 
-    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(positive), l2=optional(number),
-           activation=activation_class, order=optional(pixel_orders), rng=generator, dtype=float_type)
+    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(positive),
+           l2=optional(number), activation=activation_class, order=optional(pixel_orders), rng=generator, dtype=float_type)
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, gain=None, l2=None, activation="relu",
                  order=None, rng, dtype=np.float32):
         self.hidden, self.activation, self.direct = hidden, activation, direct
@@ -101,7 +101,7 @@ class MADE(Autoregressive):
         """
         k = self._index(rng, order)
         terms, penalty = super().forward_backward(x, order=k), 0.0
-        for layer in self.by_order[k][0].layers[::2]:
+        for layer in self.by_order[k][0].layers[::2] if self.l2 else ():
             # d l2 W^2 / dW = 2 l2 W
             W = layer.W * (layer.mask > 0)
             layer.dW += 2 * self.l2 * W

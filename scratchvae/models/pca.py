@@ -1,9 +1,9 @@
 """Which flat subspace lies closest to the data? Principal component analysis by the singular value decomposition.
 
 Centre the data, X_c = X - mean, and look for an orthonormal basis B (D, k) that loses least when the centred rows x_n
-are projected on it. Because |x|^2 = |B^T x|^2 + |x - B B^T x|^2 (Pythagoras), losing least is keeping most variance:
+are projected on it. Because |x|^2 = |x B|^2 + |x - x B B^T|^2 (Pythagoras), losing least is keeping most variance:
 
-    min_B sum_n |x_n - B B^T x_n|^2   <=>   max_B trace(B^T X_c^T X_c B)
+    min_B sum_n |x_n - x_n B B^T|^2   <=>   max_B trace(B^T X_c^T X_c B)
 
 With X_c = U S V^T, X_c^T X_c = V S^2 V^T, and the trace is largest when B spans the first k columns of V (Ky Fan):
 what is kept is S_1^2 + ... + S_k^2, what is lost the sum of the other squared singular values (Eckart & Young 1936).

@@ -61,6 +61,10 @@ class VAE(CodeModel):
         # q starts at sigma = e^-1 for every x: narrower than the prior, so that the decoder hears z from the first step
         head = self.encoder.layers[-1]
         head.W[:, n_latent:], head.b[n_latent:] = 0, -2
+        # and y is heard over z: in a one-hot code one number of n_in speaks, so its weights start in +-3. Were they as
+        # small as the others, z would have learned to say the class before y is heard, and y would stay unheard
+        first = self.decoder.layers[0].W
+        first[n_latent:] *= 3 * np.sqrt(len(first))
 
     def accept(self, X, labels=None, *, name="X"):
         """The door of `fit`: X as (N, D) inside the support, and with n_classes > 1 labels (N,)."""
@@ -101,7 +105,7 @@ class VAE(CodeModel):
 
             loss = -1/N sum_n (1/S sum_s log p(x_n given z_ns) - beta KL_n)
 
-        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), where there are classes
+        x : (N, D)      eps : (S, N, K) or (N, K), drawn from rng if not given      labels : (N,), if n_classes > 1
         """
         eps = self.noise(len(x), rng, self.n_samples, eps)
         S, N, K = eps.shape
@@ -128,7 +132,7 @@ class VAE(CodeModel):
         """
         S, N, K = eps.shape
         dparams = dlog_px * (-1 / (S * N))
-        dz = self.decoder.backward(dparams, decoder_cache)[:, :K].reshape(S, N, K)           # not of y beside it
+        dz = self.decoder.backward(dparams, decoder_cache)[:, :K].reshape(S, N, K)    # not of y
         return reparameterize_grad(dz, log_var, eps)
 
     def through_kl(self, mu, log_var):

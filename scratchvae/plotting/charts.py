@@ -75,10 +75,12 @@ def _plain_numbers(axis):
 
 
 @house_style()
-def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None, colours=None, ax=None):
+def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None, colours=None, theory=(), ax=None):
     """Curves over x (N,): a dict of name -> y (N,) or (y, standard error); `errors`, name -> (N,), gives them apart.
 
     colours : name -> colour, for names that another figure shows too; the others have the table's, or one that is free
+
+    theory : names of curves that were not measured: dashed, without marks
 
     On a page of its own the legend stands at the right, in the order in which the curves end.
     """
@@ -92,11 +94,14 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     errors = {name: vector(f"errors[{name!r}]", error, len(x)) for name, error in errors.items()}
     for name, error in errors.items():
         every(f"errors[{name!r}]", error, lambda e: e >= 0, "want standard errors >= 0, got {}")
+    named("theory", dict.fromkeys(theory), known=drawn)
     colours, few = _colours(drawn, colours), len(x) <= 30
     alone, ax = ax is None, axes_of(ax, title, (7.2, 4.2))
     for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves
+        marks = few and name not in theory
         ax.errorbar(x, y, errors.get(name), color=colours[name], label=name, capsize=2.5, elinewidth=1.2,
-                    marker="os^Dvp"[i % 6] if few else "", linestyle="-" if few else ("-", "--", "-.", ":")[i % 4])
+                    marker="os^Dvp"[i % 6] if marks else "",
+                    linestyle="--" if name in theory else "-" if few else ("-", "--", "-.", ":")[i % 4])
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
         _plain_numbers(axis)

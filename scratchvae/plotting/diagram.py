@@ -159,7 +159,7 @@ def _draw(ax, row, spans, y, bottom):
                 start = spans[i - 1][1] if arrays_of(row[i - 1]) else spans[i - 1][1] - GAP
                 _arrow(ax, (start + 0.03, place), (x - half, y))
             if i + 1 < len(row) and arrays_of(row[i + 1]):
-                _arrow(ax, (x + half, y), (spans[i + 1][0] - 0.02, y))
+                _arrow(ax, (x + half, y), (spans[i + 1][0] - 0.02, _middles(y, arrays_of(row[i + 1]))[0]))
             if source := source_of(part):
                 high, words = letters(part.text)[1] / 2 + 0.1, letters(source[0])[1]
                 middle = y + high + 0.45 + words / 2

@@ -42,7 +42,7 @@ class ContinuousBernoulli(ExponentialFamily):
 
     def value_and_grad(self, x, params, need_grad=True):
         log_scaled, langevin = log_sinhc(0.5 * params, need_grad)
-        # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)), where nothing large is subtracted
+        # a x - A(a) = (x - [a > 0]) a - log(e^-|a/2| sinh(a/2) / (a/2)): nothing large is subtracted
         log_p = np.sum((x - (params > 0)) * params - log_scaled, axis=-1)
         return log_p, x - 0.5 - 0.5 * langevin if need_grad else None
 
