@@ -257,29 +257,19 @@ WRITTEN = {
         ("the order read as positions", "positions(order)", "order",
          "nothing, for an order that is its own inverse as the raster's"))),
     "models.made:degree_masks": ("MADE", "test_autoregressive.check_sees_only_the_past", "MADE", (
-<<<<<<< HEAD
-        ("a first mask that is off by one", "position[:, None] < degrees[0]", "position[:, None] <= degrees[0]", "the best log-likelihood ever seen"),
-        ("the order read as positions", "positions(order)", "order", "nothing, for an order that is its own inverse as the raster's"),
-        ("hidden masks the wrong way round", "m[:, None] <= m_next", "m[:, None] >= m_next", "the best log-likelihood ever seen"))),
-    "models.masked:MaskedDense.backward": ("MADE", "test_autoregressive.check_layer_gradient", "FVBN", (
-        ("dx through weights that are masked", "dy @ masked.T", "dy @ self.W.T", "hidden units that learn from the future"),
-        ("db averaged, dW summed", "dy.sum(axis=0, out=self.db)", "dy.mean(axis=0, out=self.db)", "biases that hardly learn"),
-        ("the masked weights for the mask", "self.dW *= self.mask", "self.dW *= masked", "weights near 0 that stay there"))),
-=======
         ("a first mask that is off by one", "position[:, None] < degrees[0]", "position[:, None] <= degrees[0]",
          "the best log-likelihood ever seen"),
         ("the order read as positions", "positions(order)", "order",
          "nothing, for an order that is its own inverse as the raster's"),
         ("hidden masks the wrong way round", "m[:, None] <= m_next", "m[:, None] >= m_next",
          "the best log-likelihood ever seen"))),
-    "models.autoregressive:MaskedDense.backward": ("MADE", "test_autoregressive.check_layer_gradient", "FVBN", (
+    "models.masked:MaskedDense.backward": ("MADE", "test_autoregressive.check_layer_gradient", "FVBN", (
         ("dx through weights that are masked", "dy @ masked.T", "dy @ self.W.T",
          "hidden units that learn from the future"),
         ("db averaged, dW summed", "dy.sum(axis=0, out=self.db)", "dy.mean(axis=0, out=self.db)",
          "biases that hardly learn"),
         ("the masked weights for the mask", "self.dW *= self.mask", "self.dW *= masked",
          "weights near 0 that stay there"))),
->>>>>>> main
     "models.autoregressive:Autoregressive.forward_backward": ("FVBN", "test_autoregressive.check_gradients", "FVBN", (
         ("not averaged over the examples", "dlogits *= -1 / N", "dlogits *= -1",
          "with Adam nothing; with SGD, a rate N times too large"),

@@ -68,7 +68,8 @@ class MADE(Autoregressive):
     """
 
     @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(positive),
-           l2=optional(number), activation=activation_class, order=optional(pixel_orders), rng=generator, dtype=float_type)
+           l2=optional(number), activation=activation_class, order=optional(pixel_orders), rng=generator,
+           dtype=float_type)
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, gain=None, l2=None, activation="relu",
                  order=None, rng, dtype=np.float32):
         self.hidden, self.activation, self.direct = hidden, activation, direct
