@@ -15,8 +15,8 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
 With --data DIR it does the same on MNIST-format files, on 10,000 of them and with the same settings.
-Takes about 80 s, on 60,000 images about 5 min. Writes autoregressive_machine, autoregressive_log_prob,
-autoregressive_samples, autoregressive_completions, autoregressive_time (.png).
+Takes about 80 s, on 60,000 images about 5 min. Writes autoregressive_machine, autoregressive_masks,
+autoregressive_log_prob, autoregressive_samples, autoregressive_completions, autoregressive_time (.png).
 """
 from time import perf_counter
 
@@ -27,6 +27,7 @@ from demos import run_as_command
 from demos.judgement import Finding
 from demos.kernel_density import kernels
 from demos.lesson import Mean
+from demos.mask_picture import masks_figure
 from demos.vae import independent_pixels
 from scratchvae import plotting
 
@@ -58,6 +59,7 @@ def run(lesson):
                callbacks=[sv.EarlyStopping(60, **monitor), sv.LearningRateDecay(), lesson.progress(label)])
         return model
 
+    lesson.save(masks_figure(), "autoregressive_masks")
     pixels = np.arange(D)
     orders = {"raster": pixels, "reversed": pixels[::-1], "by column": pixels.reshape(images.shape).T.ravel(),
               "random": lesson.rng(20).permutation(D)}

@@ -7,12 +7,13 @@ both limits. Standardising: shares of the images from the normal table, read bot
 
 The images are the 8 x 8 digits, whose pixels one can count and uncover one by one.
 With --data DIR it does the same on MNIST-format files.
-Takes about 3 s, on 60,000 images about 5 s. Writes bayes_update, bayes_likelihood, bayes_map (.png).
+Takes about 3 s, on 60,000 images about 5 s. Writes bayes_update, bayes_likelihood, bayes_mle, bayes_map,
+bayes_posterior, bayes_gaussian (.png).
 """
 import numpy as np
 
 import scratchvae as sv
-from demos import run_as_command
+from demos import bayes_pictures, run_as_command
 from demos.judgement import Finding, t_limit, where
 from demos.lesson import Mean
 from scratchvae import plotting
@@ -136,6 +137,7 @@ def two_roads(lesson, binary, grey):
                  ["parameter", "closed form", "gradient ascent", "difference"],
                  [(f"Gaussian of the ink (10 = all black): {name}" if name != "p" else f"Bernoulli of pixel {pixel}: p",
                    f"{c:.8f}", f"{g:.8f}", f"{abs(c - g):.0e}") for name, (c, g) in numbers.items()])
+    lesson.save(bayes_pictures.likelihood_figure(ink[:12, 0] / 10, float(fit.variance[0]) / 100), "bayes_mle")
     return {name: np.array(pair) for name, pair in numbers.items()}
 
 
@@ -200,6 +202,8 @@ def mean_with_a_prior(lesson, images):
     row("no image", 0, 0.0, prior)
     for n in (1, 3, 10, 100):
         row(f"{n} images" if n > 1 else "1 image", n, float(rng.choice(ones, n).mean()), prior)
+    seen = {n: numbers[f"{n} images" if n > 1 else "1 image"]["MLE"] for n in (1, 3, 10)}
+    lesson.save(bayes_pictures.posterior_figure(seen, variance, prior, images.names[c]), "bayes_posterior")
     row("1 image, flat prior", 1, numbers["1 image"]["MLE"], inference.Normal(prior.mean, 1e12))
     lesson.table(f"The mean ink of class {images.names[c]}, known to vary by {np.sqrt(variance):.3f}; prior: the ink "
                  "of any image, "
@@ -223,6 +227,7 @@ def standardising(lesson, images):
     lesson.table(f"z = (ink - {mean:.3f}) / {np.sqrt(variance):.3f}: shares of the test images between two z",
                  ["interval", "normal table", "counted (+- standard error)"],
                  [(k, f"{v['table']:.4f}", v["counted"]) for k, v in numbers.items()])
+    lesson.save(bayes_pictures.gaussian_figure(images.test.mean(axis=1), mean, np.sqrt(variance)), "bayes_gaussian")
     both_ways = {share: normal_table.normal_quantile(share) for share in (0.5, 0.9, 0.95, 0.975, 0.995)}
     lesson.table("The normal table, read both ways, and the ink it means",
                  ["share below", "z", "share below z again", "ink", "counted below"],

@@ -9,8 +9,8 @@ where that means something.
 The predictions are tested on the 8 x 8 digits, on which linear VAEs come to their optimum in seconds; the densities are
 compared on MNIST. With --data digits or mnist all is on one of them, with --data DIR on MNIST-format files (10,000 of
 the training images).
-Takes about 55 s, on 60,000 images about 2 min. Writes observation_machine, observation_collapse, observation_floor,
-observation_reconstructions (.png).
+Takes about 55 s, on 60,000 images about 2 min. Writes observation_machine, observation_collapse, observation_beta,
+observation_floor, observation_reconstructions (.png).
 """
 import numpy as np
 
@@ -18,6 +18,7 @@ import scratchvae as sv
 from demos import run_as_command
 from demos.judgement import Finding, listing
 from demos.lesson import Mean
+from demos.rate_picture import rate_figure
 from scratchvae import plotting
 
 K = 8  # latents
@@ -82,6 +83,14 @@ def predicted_kl(values, variance):
         q = posterior: E[mu_j^2] = 1 - v / l_j, sigma_j^2 = v / l_j        KL_j = 1/2 log(l_j / v) if l_j > v, else 0
     """
     return 0.5 * np.log(np.maximum(values[:K] / variance, 1))
+
+
+def predicted_error(values, variance):
+    """E_q |x - m|^2 at the same optimum: v along a latent that lives, l_j along every other direction.
+
+        m_j = w_j z_j, w_j^2 = l_j - v        E (x_j - m_j)^2 = v^2 / l_j + (l_j - v) v / l_j = v
+    """
+    return np.minimum(values[:K], variance).sum() + values[K:].sum()
 
 
 def collapse(lesson, images):
@@ -161,7 +170,10 @@ def disguise(lesson, images):
         alive = int((predicted_kl(values, beta / 2) > 0).sum())
         vae = trained(lesson, images, sv.Gaussian(0.5), name, hidden=(), beta=beta)
         shown = int((kl_per_latent(vae, images.train) > 0.02).sum())
-        numbers[name] = {"variance": beta / 2, "difference": off, "predicted": alive, "alive": shown}
+        terms = vae.elbo(images.train, rng=lesson.rng(9))                # log N(x; m, 1/2) = -|x - m|^2 - D/2 log pi
+        numbers[name] = {"kl": float(terms.kl.mean(dtype=np.float64)),
+                         "error": -float(terms.reconstruction.mean(dtype=np.float64)) - 0.5 * D * np.log(np.pi)}
+        numbers[name] |= {"variance": beta / 2, "difference": off, "predicted": alive, "alive": shown}
         rows.append((name, f"{beta:g}", f"{beta / 2:g}", f"{off:.0e}", alive, shown))
     lesson.table("Squared error with a weighted KL, and the Gaussian it is", [
         "loss", "beta", "its variance", "gradients differ by", "alive, predicted", "alive, linear VAE"], rows)
@@ -170,6 +182,10 @@ def disguise(lesson, images):
         "no free knob\n"
         f"beside the likelihood: it is the noise's variance, chosen unseen. An error averaged over {D} pixels "
         f"means variance {D / 2:g}.")
+    smooth = np.geomspace(0.5 * min(recipes.values()), 2 * values[0], 200)
+    theory = np.array([(predicted_kl(values, b / 2).sum(), predicted_error(values, b / 2)) for b in smooth])
+    lesson.save(rate_figure({beta: (numbers[name]["kl"], numbers[name]["error"]) for name, beta in recipes.items()},
+                            theory), "observation_beta")
     return numbers
 
 

@@ -2,15 +2,16 @@
 
 For k = 1, 2, 4, ..., 32 components fitted on the training images: the squared error per image on training and test
 images, beside random orthonormal bases of the same size; the training error is held against the discarded singular
-values, which must give the same number. Draws the components, reconstructions, the plane of the first two, and how much
-of the variance each number of components keeps.
+values, which must give the same number. Draws the axes of a cloud in the plane (the ink of each image's two halves),
+the components and what they add to the mean image, reconstructions, the plane of the first two, and how much of the
+variance each number of components keeps.
 
 Then pixels are hidden at random in training and test images, and probabilistic PCA fills them in.
 
 The images are the 8 x 8 digits, whose whole spectrum fits on a page.
 With --data DIR it does the same on MNIST-format files.
-Takes about 5 s, on 60,000 images about 70 s. Writes pca_error, pca_kept, pca_components, pca_reconstructions,
-pca_plane, pca_missing (.png).
+Takes about 5 s, on 60,000 images about 70 s. Writes pca_axes, pca_error, pca_kept, pca_mean, pca_components,
+pca_reconstructions, pca_plane, pca_missing (.png).
 """
 import numpy as np
 
@@ -18,6 +19,7 @@ import scratchvae as sv
 from demos import run_as_command
 from demos.judgement import Finding, neighbours_agree
 from demos.lesson import Mean
+from demos.pca_picture import axes_figure, halves, mean_figure
 from scratchvae import plotting
 
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -33,6 +35,7 @@ def run(lesson):
     images, rng = lesson.images(), lesson.rng()
     train, test = images.train.astype(np.float64), images.test.astype(np.float64)
     N, D = train.shape
+    lesson.save(axes_figure(halves(train[:1000], images.shape)), "pca_axes")
     everything = sv.PCA().fit(train)
     numbers, rows, by_pca, by_chance = {}, [], {}, {}
     for k in SIZES:
@@ -70,6 +73,7 @@ def run(lesson):
         np.arange(1, len(kept) + 1), {"PCA": kept, "95%": np.full(len(kept), 0.95)},
         f"{numbers['to keep'][0.95]} of {D} components keep 95% of the variance",
         "number of components k", "share of the training images' variance kept", logx=True), "pca_kept")
+    lesson.save(mean_figure(sv.PCA(4).fit(train), images.shape), "pca_mean")
     # Components have both signs: zero is shown as middle grey.
     patterns = everything.components_[:20] / (2 * np.abs(everything.components_[:20]).max(axis=1, keepdims=True))
     rough = roughness(everything.components_[:20], images.shape)

@@ -329,6 +329,23 @@ def test_predicted_kl():
     check_predicted_kl()
 
 
+def check_predicted_error():
+    """(19.7): the linear optimum's squared error, of its mean and of z's noise through the decoder; all where none live."""
+    X = digits()
+    values = observation.eigenvalues(X)
+    model = sv.ProbabilisticPCA(observation.K).fit(X)
+    vae = linear_vae(model)
+    mu, log_var = vae.encode(X)
+    noise = np.exp(log_var) @ (vae.decoder.layers[0].W**2).sum(axis=1)
+    error = (((X - vae.decode(mu)) ** 2).sum(axis=1) + noise).mean()
+    np.testing.assert_allclose(observation.predicted_error(values, model.noise_variance_), error, rtol=1e-9)
+    np.testing.assert_allclose(observation.predicted_error(values, 2 * values[0]), values.sum(), rtol=1e-12)
+
+
+def test_predicted_error():
+    check_predicted_error()
+
+
 def check_squared_error_is_a_variance(beta):
     """(19.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
     x, eps, grads = digits(), np.random.default_rng(0).standard_normal((100, 3)), []

@@ -483,3 +483,29 @@ def test_mistakes_2(flat):
         reported = wrong.elbo(images.test, rng=np.random.default_rng(0)).elbo.mean()
     assert reported > vae.elbo(images.test, rng=np.random.default_rng(0)).elbo.mean()
     comes_out("mistakes 2")
+
+
+def test_linear_autoencoder_1(digits):
+    train, lost = digits.train.astype(np.float64), []
+    for seed in range(6):
+        rng = np.random.default_rng([0, seed + 200])      # as the lesson's
+        ae = sv.Autoencoder(64, (64,), 2, activation="tanh", observation=sv.Gaussian(1.0), rng=rng, dtype=np.float64)
+        sv.fit(ae, train, epochs=150, batch_size=50, optimizer=sv.Adam(1e-2), rng=rng,
+               callbacks=[sv.LearningRateDecay()])
+        lost.append([((ae.reconstruct(X) - X) ** 2).sum(axis=1).mean() for X in (train, digits.test)])
+    bent = np.array([pair for pair in lost if pair[0] < 3])
+    assert len(bent) == 4 and min(train_lost for train_lost, _ in lost) > 1.9
+    comes_out("linear_autoencoder 1", ("from PCA's 3.33", max(lost)[0]), ("to between 2.0", bent[:, 0].min()),
+              ("2.0 and 2.3", bent[:, 0].max()), ("from 3.39", max(lost)[1]), ("between 2.3 and 2.5", bent[:, 1].max()),
+              within=0.03)
+
+
+def test_autoregressive_3(digits):
+    X, everything = six_pixels(digits)
+    rng = np.random.default_rng(0)
+    model = sv.MADE(6, (50,), 2, rng=rng, dtype=np.float64)
+    sv.fit(model, X, epochs=200, batch_size=100, optimizer=sv.Adam(1e-2), rng=rng)
+    assert np.exp(model.log_prob(everything)).sum() == pytest.approx(1, rel=1e-9)
+    with plant(next(m for m in MISTAKES if m.name.startswith("averaged logits"))):
+        total = np.exp(model.log_prob(everything)).sum()
+    comes_out("autoregressive 3", ("was 1.09", total), within=0.04)
