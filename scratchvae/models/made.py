@@ -29,8 +29,8 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import (a_bool, entry, float_type, generator, integer, number, optional, positive, real_array,
-                                 size, sizes)
+from scratchvae.checking import (a_bool, entry, float_type, generator, integer, number, optional, real_array, size,
+                                 sizes)
 from scratchvae.models.autoregressive import Autoregressive, Terms, pixel_order, positions
 from scratchvae.models.fvbn import order_mask
 from scratchvae.models.masked import Direct, MaskedDense
@@ -42,6 +42,11 @@ def hidden_layers(name, value):
     if not (hidden := sizes(name, value)):
         raise ValueError(f"{name}: want at least one hidden layer; without any, use FVBN")
     return hidden
+
+
+def damping(name, value):
+    """`value` as a number above 0 and not above 1."""
+    return number(name, value, high=1.0, open_low=True)
 
 
 def pixel_orders(name, value, n_features, n_orders):
@@ -67,7 +72,7 @@ class MADE(Autoregressive):
                 to the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
     """
 
-    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(positive),
+    @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(damping),
            l2=optional(number), activation=activation_class, order=optional(pixel_orders), rng=generator,
            dtype=float_type)
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, gain=None, l2=None, activation="relu",
