@@ -4,9 +4,9 @@ import signal
 import sys
 
 # In reading order.
-LESSONS = ("bayes", "kl", "pca", "dimension_reduction", "linear_autoencoder", "few_labels", "gradient_check", "step",
-           "latent_space", "unfolding", "toy", "elbo", "reparameterization", "vae", "faces", "explore", "evidence",
-           "posterior", "observation", "autoregressive", "mu_law", "mistakes", "speed", "conditional")
+LESSONS = ("bayes", "kl", "pca", "gradient_check", "dimension_reduction", "linear_autoencoder", "few_labels",
+           "latent_space", "unfolding", "toy", "elbo", "reparameterization", "step", "vae", "conditional", "faces",
+           "explore", "evidence", "posterior", "observation", "autoregressive", "mu_law", "mistakes", "speed")
 
 # The order in which threads share out a sum changes its last digit, and after some hundred epochs the first ones. With
 # one thread a lesson prints the same numbers whatever the number of cores. It is read when NumPy is first imported.

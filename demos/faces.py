@@ -37,10 +37,12 @@ def run(lesson):
         print(f"  {i + 1} of {len(settings)} settings, {n_runs} runs each", flush=True)
     numbers = {setting: {name: Mean.of(values) for name, values in zip(MEASURES, rows.T)}
                for setting, rows in measured.items()}
-    lesson.table(f"What the codes of unseen faces say of smile and pose (+- is the standard error over {n_runs} runs)",
-                 ["latents", "beta", "faces", *MEASURES],
-                 [(K, beta, "disturbed" if disturbed else "plain", *row.values())
-                  for (K, beta, disturbed), row in numbers.items()])
+    for factor in FACTORS:
+        measures = [name for name in MEASURES if name.endswith(factor)]
+        lesson.table(f"What the codes of unseen faces say of {factor} (+- is the standard error over {n_runs} runs)",
+                     ["latents", "beta", "faces", *measures],
+                     [(K, beta, "disturbed" if disturbed else "plain", *(row[name] for name in measures))
+                      for (K, beta, disturbed), row in numbers.items()])
     lesson.say(told(measured, latents, betas))
     lesson.save(drawn_figure(), "faces_drawn")
     lesson.save(gap_figure(numbers, latents, betas, on_an_axis(measured)), "faces_gap")

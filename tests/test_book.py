@@ -239,7 +239,7 @@ def test_pythagoras():
 
 
 def check_turned_axis(angle):
-    """(5.2): component i turned towards a discarded j loses sin^2 (l_i - l_j) more, and `principal_angles` sees the angle."""
+    """(6.2): component i turned towards a discarded j loses sin^2 (l_i - l_j) more, and `principal_angles` sees the angle."""
     X, k, i, j = digits(), 4, 2, 6
     pca = sv.PCA().fit(X)
     V, variance = pca.components_, pca.singular_values_**2
@@ -258,7 +258,7 @@ def test_turned_axis(angle):
 
 
 def check_autoencoder_is_a_vae_without_noise_and_kl():
-    """(10.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
+    """(9.1): with epsilon = 0 and beta = 0 the VAE's loss and gradient are the autoencoder's; with its KL, the loss is higher by it."""
     x, how = digits(binary=True), {"hidden": (6,), "n_latent": 3, "activation": "tanh", "dtype": np.float64}
     ae = sv.Autoencoder(64, rng=np.random.default_rng(0), **how)
     for beta in (0.0, 1.0):
@@ -280,7 +280,7 @@ def test_autoencoder_is_a_vae_without_noise_and_kl():
 
 
 def check_radius_of_the_codes(seed):
-    """(10.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
+    """(9.2): E|z|^2 = |mu|^2 + sum_j sigma_j^2, by Gauss-Hermite nodes, three of which are exact for a square."""
     rng = np.random.default_rng(seed)
     mu, log_var = rng.standard_normal((2, 7, 4))
     squares = [w * sv.gaussian.reparameterize(mu, log_var, np.full((7, 4), node)) ** 2
@@ -294,7 +294,7 @@ def test_radius_of_the_codes(seed):
 
 
 def check_decoder_that_ignores_z():
-    """(12.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
+    """(11.11): KL 0 and ELBO = log p(x), whatever the noise; and a code that no one reads costs mu^2 / 2."""
     x = digits(binary=True)
     vae = sv.VAE(64, hidden=(), n_latent=3, rng=np.random.default_rng(0), dtype=np.float64)
     vae.theta[:] = 0
@@ -315,7 +315,7 @@ def test_decoder_that_ignores_z():
 
 
 def check_predicted_kl():
-    """(19.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
+    """(20.5): at the linear optimum the mean KL of latent j is 1/2 log(l_j / v); 0 where l_j <= v."""
     X = digits()
     values = observation.eigenvalues(X)
     model = sv.ProbabilisticPCA(observation.K).fit(X)
@@ -330,7 +330,7 @@ def test_predicted_kl():
 
 
 def check_predicted_error():
-    """(19.7): the linear optimum's squared error, of its mean and of z's noise through the decoder; all where none live."""
+    """(20.7): the linear optimum's squared error, of its mean and of z's noise through the decoder; all where none live."""
     X = digits()
     values = observation.eigenvalues(X)
     model = sv.ProbabilisticPCA(observation.K).fit(X)
@@ -347,7 +347,7 @@ def test_predicted_error():
 
 
 def check_squared_error_is_a_variance(beta):
-    """(19.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
+    """(20.6): |x - m|^2 + beta KL has beta times the gradient of the Gaussian loss of variance beta / 2."""
     x, eps, grads = digits(), np.random.default_rng(0).standard_normal((100, 3)), []
     for variance, weight in ((0.5, beta), (beta / 2, 1.0)):  # at variance 1/2 the loss is the squared error itself
         vae = sv.VAE(64, hidden=(6,), n_latent=3, activation="tanh", observation=sv.Gaussian(variance), beta=weight,
@@ -377,7 +377,7 @@ def trained_vae():
 
 
 def check_what_a_wrong_sampler_reports():
-    """(22.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
+    """(23.1): what is reported is the ELBO of q' = N(mu, sigma^4) and 1/2 sum (sigma^4 - sigma^2 - log sigma^2) >= 0 on top."""
     vae, x, eps = trained_vae()
     log_var = vae.encode(x)[1]
     with planted("sigma is exp(log_var), the variance"):
@@ -394,7 +394,7 @@ def test_what_a_wrong_sampler_reports():
 
 
 def check_what_a_wrong_kl_reports():
-    """(22.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
+    """(23.2): a halved KL reports KL / 2 too much and trains with beta = 1/2; without its -1, K / 2 too little, the right gradient."""
     vae, x, eps = trained_vae()
 
     def gradient():
