@@ -13,7 +13,7 @@ from demos import LESSONS
 
 EPILOG = """Matrix products use one thread, so that a lesson prints the same numbers on any number of cores;
 for large --data set the environment's OMP_NUM_THREADS."""
-ALL = """All lessons, in order. Takes about 10 minutes; with --data DIR of 60,000 images half an hour."""
+ALL = """All lessons, in order. Takes about 20 minutes; with --data DIR of 60,000 images an hour."""
 SHOW_NOTHING = "agg", "cairo", "pdf", "pgf", "ps", "svg", "template", "inline"   # backends without a window
 
 
