@@ -83,7 +83,8 @@ def score_function_gradient(vae, X, eps, baseline=0.0, q=None):
     """
     mu, log_var = q
     sigma = np.exp(0.5 * log_var)
-    f = (vae.log_likelihood(X, reparameterize(mu, log_var, eps)) - baseline)[:, :, None]  # (S, N, 1)
+    z = reparameterize(mu, log_var, eps)
+    f = (vae.log_likelihood(X, z) - baseline)[:, :, None]                        # (S, N, 1)
     kl_dmu, kl_dlog_var = kl_standard_grad(mu, log_var)
     return f * (eps / sigma) - kl_dmu, f * (0.5 * (eps * eps - 1)) - kl_dlog_var
 

@@ -45,7 +45,7 @@ class IWAE(VAE):
         log_w = log_px + self.beta * log_ratio
 
         # backward, through log 1/S sum_s w_s: each log w_s weighs softmax(log w)_s, its normalised importance weight
-        share = shares(log_w)                                        # (S, N), sums to 1 over the samples
+        share = shares(log_w)                                   # (S, N), sums to 1 over the samples
 
         # backward, through log p(x given z) and log p(z) to z, then to mu and log_var
         dparams *= -1 / N * share.reshape(S * N, 1)
