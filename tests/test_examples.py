@@ -363,6 +363,14 @@ def test_a_label_outside_the_sample_is_looked_at_before_training_and_known_again
             run(np.where(np.arange(3000) == row, 0, labels))
 
 
+def test_a_classifier_is_refused_one_class_by_row_as_in_memory():
+    for X in (binary(30), Rows(binary(30))):
+        with pytest.raises(ValueError, match="^labels: want two classes or more to tell apart, got only class 1"):
+            trained(X, np.ones(30, int), model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="^labels: want at least one for each of 3 classes, got 2"):
+        trained(Rows(binary(2)), np.array([0, 1]), model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
+
+
 def test_wrong_rows_are_refused_by_name_before_anything_is_changed(tmp_path):
     class Short(Rows):
         def __getitem__(self, rows):

@@ -123,6 +123,14 @@ def test_read_off(seed):
     check_read_off(seed)
 
 
+@pytest.mark.parametrize("origin", [1e3, 1e8, -1e9])
+def test_what_is_read_off_does_not_depend_on_the_origin(origin):
+    f, f_test = uniform(0, 300), uniform(1, 100)
+    W = np.array([[1.0, 2, 0], [0, 1, 3]])
+    here, there = (known.read_off(f @ W + c, f, f_test @ W + c, f_test) for c in (0, origin))
+    np.testing.assert_allclose(there, here, atol=1e-5)
+
+
 def check_directions(seed):
     """Exact where codes are linear in the factors; a step moves what `read_off` reads by one factor's unit alone."""
     rng, f = np.random.default_rng(seed), uniform(seed, 12)

@@ -77,6 +77,7 @@ def read_off(z, factors, z_test, factors_test):
 
     z : (N, K), factors : (N, F) to learn from      z_test : (M, K), factors_test : (M, F)
     """
+    z, z_test = z - z.mean(axis=0), z_test - z.mean(axis=0)             # or far from the origin all would cancel
     ones = np.ones((len(z), 1)), np.ones((len(z_test), 1))
     W = np.linalg.lstsq(np.hstack([ones[0], z]), factors, rcond=None)[0]
     distance = (z**2).sum(axis=1) - 2 * z_test @ z.T                    # less |z_test|^2, which is one for each row
