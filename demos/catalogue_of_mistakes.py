@@ -571,7 +571,7 @@ MISTAKES = (
         ("models.made:MADE.__init__", "rng.permutation(n_features) for", "np.arange(n_features) for"),
     ], "test_autoregressive.check_default_orders", "MADE", "several times the work for the likelihood of one order"),
     Mistake("MADE", "a mask in forward that backward forgets", [
-        ("models.autoregressive:MaskedDense.backward", "self.dW *= self.mask", "pass"),
+        ("models.masked:MaskedDense.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE", "nothing; weights that no one reads wander off"),
     Mistake("MADE", "direct connections that let a pixel see itself", [
         ("models.made:MADE._masked_networks", "order_mask(order)", "order_mask(order) | np.eye(len(order), dtype=bool)"),
@@ -580,7 +580,7 @@ MISTAKES = (
         ("models.made:MADE._masked_networks", "order_mask(order)", "~np.eye(len(order), dtype=bool)"),
     ], "test_autoregressive.check_sums_to_one", "MADE", "a pseudo-likelihood, better than any likelihood"),
     Mistake("MADE", "direct connections whose gradient is not masked", [
-        ("models.autoregressive:Direct.backward", "self.dW *= self.mask", "pass"),
+        ("models.masked:Direct.backward", "self.dW *= self.mask", "pass"),
     ], "test_autoregressive.check_masked_gradient_is_zero", "MADE",
         "nothing with one order; with several a step in one spoils the others"),
     Mistake("MADE", "direct connections that backward forgets", [
@@ -590,6 +590,18 @@ MISTAKES = (
     Mistake("MADE", "direct connections that move by another order's last batch", [
         ("models.autoregressive:Autoregressive.backward", "network.grad[:] = 0", "pass"),
     ], "test_autoregressive.check_gradients", "MADE", "several orders that train a little worse"),
+    Mistake("MADE", "a penalty that the gradient forgets", [
+        ("models.made:MADE.forward_backward", "layer.dW += 2 * self.l2 * W", "pass"),
+    ], "test_autoregressive.check_gradients", "MADE", "small tables learned by heart, below an FVBN"),
+    Mistake("MADE", "a penalty on weights that no one reads", [
+        ("models.made:MADE.forward_backward", "layer.W * (layer.mask > 0)", "layer.W * 1"),
+    ], "test_autoregressive.check_penalty", "MADE", "with several orders, each one's batches shrink what others need"),
+    Mistake("MADE", "a gain that is forgotten when pixels are drawn", [
+        ("models.autoregressive:Autoregressive._draw", "(layer.W * layer.mask).T", "(layer.W * (layer.mask > 0)).T"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "a gain for the direct connections, too", [
+        ("models.made:MADE._masked_networks", "Direct(order_mask(order)", "Direct(self.gain * order_mask(order)"),
+    ], "test_autoregressive.check_gain", "MADE", "again an FVBN that learns too late"),
     Mistake("MADE", "pixels drawn without the direct connections", [
         ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),

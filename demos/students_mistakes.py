@@ -263,7 +263,7 @@ WRITTEN = {
          "nothing, for an order that is its own inverse as the raster's"),
         ("hidden masks the wrong way round", "m[:, None] <= m_next", "m[:, None] >= m_next",
          "the best log-likelihood ever seen"))),
-    "models.autoregressive:MaskedDense.backward": ("MADE", "test_autoregressive.check_layer_gradient", "FVBN", (
+    "models.masked:MaskedDense.backward": ("MADE", "test_autoregressive.check_layer_gradient", "FVBN", (
         ("dx through weights that are masked", "dy @ masked.T", "dy @ self.W.T",
          "hidden units that learn from the future"),
         ("db averaged, dW summed", "dy.sum(axis=0, out=self.db)", "dy.mean(axis=0, out=self.db)",

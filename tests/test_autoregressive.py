@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scratchvae as sv
-from scratchvae.models import autoregressive, fvbn, made
+from scratchvae.models import autoregressive, fvbn, made, masked
 from scratchvae.nn import checkpoint, network
 from strategies import normals, rng, seeds, shake
 
@@ -35,9 +35,9 @@ def build(kind, seed=0, n_features=D, dtype=np.float64, moved=True):
         "FVBN": lambda: fvbn.FVBN(n_features, l2=0.03, order=order, rng=r, dtype=dtype),
         "MADE": lambda: made.MADE(n_features, (11,), order=order, rng=r, dtype=dtype),
         "narrow": lambda: made.MADE(n_features, (3,), activation="tanh", rng=r, dtype=dtype),
-        "deep": lambda: made.MADE(n_features, (9, 7), activation="tanh", order=order, rng=r, dtype=dtype),
+        "deep": lambda: made.MADE(n_features, (9, 7), activation="tanh", l2=0.02, order=order, rng=r, dtype=dtype),
         "indirect": lambda: made.MADE(n_features, (13, 12), direct=False, order=order, rng=r, dtype=dtype),
-        "orders": lambda: made.MADE(n_features, (10,), 3, activation="sigmoid", order=several, rng=r, dtype=dtype),
+        "orders": lambda: made.MADE(n_features, (10,), 3, activation="sigmoid", gain=0.7, l2=0.05, order=several, rng=r, dtype=dtype),
         "deep orders": lambda: made.MADE(n_features, (8, 13), 3, rng=r, dtype=dtype),
     }[kind]()
     return shake(model_as_part(model), seed, 1.5).model if moved else model
@@ -234,7 +234,7 @@ def test_gradient(kind, steps):
 
 def check_layer_gradient(seed=0):
     """The masked layer alone, under a random cotangent: dW, db by theta, dx by x."""
-    layer = shake(autoregressive.MaskedDense(rng(seed).random((5, 4)) < 0.5, rng=rng(seed), dtype=np.float64), seed)
+    layer = shake(masked.MaskedDense(rng(seed).random((5, 4)) < 0.5, rng=rng(seed), dtype=np.float64), seed)
     x, dy = normals(seed, 3, 5), normals(seed + 1, 3, 4)
     y, cache = layer.forward(x)
     dx = layer.backward(dy, cache)
@@ -256,7 +256,7 @@ def check_masked_gradient_is_zero(model, X):
     for k in range(len(model.orders)):
         model.loss_and_grad(X, order=k)
         for layer in masked_layers(model, k):
-            assert not layer.dW[layer.mask == 0].any() and layer.dW[layer.mask == 1].any()
+            assert not layer.dW[layer.mask == 0].any() and layer.dW[layer.mask > 0].any()
     if len(model.by_order) == 1:
         before = model.log_prob(X)
         for layer in masked_layers(model):
@@ -279,6 +279,71 @@ def test_penalty_is_in_the_loss_and_spares_biases():
     unpenalised.loss_and_grad(X)
     np.testing.assert_array_equal(unpenalised.layer.db, model.layer.db)
     np.testing.assert_allclose(model.layer.dW - unpenalised.layer.dW, 2 * 0.03 * W, rtol=1e-10, atol=1e-14)
+
+
+def check_penalty(model, X):
+    """Written out weight by weight: what the order lets pass, of hidden layers alone; and only in training."""
+    free = made.MADE.from_config({**model.config(), "l2": 0.0})
+    free.theta[:] = model.theta
+    for k, (network, *_) in enumerate(model.by_order):
+        want = sum(model.l2 * layer.W[i, j] ** 2 for layer in network.layers if hasattr(layer, "mask")
+                   for i, j in zip(*np.nonzero(layer.mask)))
+        terms, without = model.loss_and_grad(X, order=k), free.loss_and_grad(X, order=k)
+        assert want > 0 and terms.loss - without.loss == pytest.approx(want, rel=1e-9)
+        assert terms.log_prob == without.log_prob == -without.loss
+        changed = {name for name, part in gradients(model).items() if (part != gradients(free)[name]).any()}
+        assert changed == {name for name in model.named_parameters() if name.startswith("network") and name[-1] == "W"}
+    assert model.evaluate(X).loss == free.evaluate(X).loss == -model.log_prob(X).mean()
+
+
+def gradients(model):
+    """Tensor name -> its part of `grad`."""
+    sizes = np.cumsum([view.size for view in model.named_parameters().values()])
+    return dict(zip(model.named_parameters(), np.split(model.grad, sizes[:-1])))
+
+
+@pytest.mark.parametrize("kind", ["MADE", "deep", "indirect", "orders"])
+def test_penalty_of_hidden_layers(kind):
+    check_penalty(build(kind), binary(6, D))
+
+
+def check_gain(n_units=40):
+    """a = b + gain h (V * mask) + x (A * mask), written out; 2 / sqrt(H) beside direct connections, else 1."""
+    model = shake(model_as_part(made.MADE(D, (n_units,), rng=rng(), dtype=np.float64)), 1).model
+    first, activation, last = model.network.layers
+    X, gain = binary(5, D), 2 / np.sqrt(n_units)
+    h = activation.forward(first.forward(X)[0])[0]
+    f = gain * h @ (last.W * made.degree_masks(model.orders[0], (n_units,))[-1])
+    np.testing.assert_allclose(model.logits(X), last.b + f + X @ (model.direct_0.layers[0].W * fvbn.order_mask(model.orders[0])),
+                               rtol=1e-12)
+    assert model.gain == gain and made.MADE(D, (n_units,), gain=0.3, rng=rng()).gain == 0.3
+    for how in ({"direct": False}, {"n_orders": 2}):
+        assert made.MADE(D, (n_units,), rng=rng(), **how).gain == 1
+
+
+def test_gain():
+    check_gain()
+
+
+def test_a_file_without_gain_and_penalty_is_a_model_without():
+    old = {name: value for name, value in build("MADE").config().items() if name not in ("gain", "l2")}
+    assert (made.MADE.from_config(old).gain, made.MADE.from_config(old).l2) == (1, 0)
+
+
+def test_hidden_layers_do_not_learn_few_rows_by_heart():
+    """Where logistic regressions are the truth hidden layers can only do harm; gain and penalty halve it."""
+    r = rng(5)
+    W, X = np.triu(r.normal(0, 0.5, (40, 40)), 1), np.zeros((1300, 40))
+    for j in range(40):
+        X[:, j] = r.random(len(X)) < 1 / (1 + np.exp(0.5 - X @ W[:, j]))
+    log_p = []
+    for how in ({}, {"gain": 1.0, "l2": 0.0}):
+        model = sv.MADE(40, (200,), rng=rng(1), **how)
+        sv.fit(model, X[:300], epochs=400, batch_size=100, optimizer=sv.Adam(1e-3), rng=rng(2), valid=X[300:500],
+               callbacks=[sv.EarlyStopping(10)])
+        log_p.append(model.log_prob(X[500:]))
+    difference = log_p[0] - log_p[1]
+    assert difference.mean() > 3 * difference.std() / np.sqrt(len(difference))
 
 
 def test_several_orders_train_one_theta():

@@ -335,7 +335,7 @@ DOORS = {
                                     ("X", "labels"),
                                     X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
     "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
-    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
+    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, gain=0.5, l2=0.01, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
     # what a trained model is worth

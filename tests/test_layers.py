@@ -12,7 +12,7 @@ from hypothesis import given, reject, settings
 
 import strategies
 import scratchvae as sv
-from scratchvae.models import autoregressive
+from scratchvae.models import masked
 from scratchvae.nn import layers, network
 
 KINDS = ["dense", "masked", "tanh", "relu", "sigmoid", "append"]
@@ -21,7 +21,7 @@ KINDS = ["dense", "masked", "tanh", "relu", "sigmoid", "append"]
 def make(kind, n_in=4, n_out=3, seed=0, dtype=np.float64):
     """A fresh layer from the class that the module holds now, its biases not zero."""
     made = {"dense": lambda: layers.Dense(n_in, n_out, rng=strategies.rng(seed), dtype=dtype),
-            "masked": lambda: autoregressive.MaskedDense(strategies.rng(seed).random((n_in, n_out)) < 0.6,
+            "masked": lambda: masked.MaskedDense(strategies.rng(seed).random((n_in, n_out)) < 0.6,
                                                          rng=strategies.rng(seed), dtype=dtype),
             "tanh": lambda: layers.Tanh(), "relu": lambda: layers.ReLU(), "sigmoid": lambda: layers.Sigmoid(),
             "append": lambda: layers.Append(n_out, dtype=dtype)}[kind]()

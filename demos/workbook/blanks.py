@@ -272,7 +272,7 @@ UNITS = (
     Unit("autoregressive", "Can p(x) be written down exactly?", (
         Blank("models.fvbn:order_mask", "order (D,), a permutation: order[t] is the pixel that comes t-th."),
         Blank("models.made:degree_masks", "order (D,), hidden, a tuple of sizes; positions(order), hidden_degrees(n, D)."),
-        Blank("models.autoregressive:MaskedDense.backward",
+        Blank("models.masked:MaskedDense.backward",
               "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
               "return dx, or None if not need_dx."),
         Blank("models.autoregressive:Autoregressive.forward_backward", "self._index(rng, order), "

@@ -5,7 +5,7 @@ import numpy as np
 
 import scratchvae as sv
 from demos.workbook.calls import BEFORE, Case, Wrong
-from scratchvae.models.autoregressive import MaskedDense
+from scratchvae.models.masked import MaskedDense
 from scratchvae.nn.layers import Dense
 
 LN = np.log

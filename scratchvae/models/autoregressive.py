@@ -13,11 +13,7 @@ the last pixel's two probabilities add up to 1, then the last but one's, and so 
 one pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have
 been, so it takes D steps, for one image or for a whole batch.
 
-"From the pixels before j alone" is made true by masks. A weight that would carry forbidden knowledge is multiplied by 0
-in the product itself, y = x (W * mask) + b, so that no value in theta can break the order, and its gradient is exactly
-0:
-
-    dL/d(W * mask) = x^T dy        dL/dW = (x^T dy) * mask
+"From the pixels before j alone" is made true by masks on the weights (models/masked.py).
 
 With K orders the model's probability is p(x) = 1/K sum_k p_k(x), an average of distributions and so a distribution. The
 average of the K networks' logits would be none: p_k(x) with averaged logits need not sum to one.
@@ -29,7 +25,6 @@ import numpy as np
 
 from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks, shaped
 from scratchvae.nn.flow import Array, Node
-from scratchvae.nn.layers import Dense, Layer
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import share_out, start_outputs
 from scratchvae.nn.threads import threads_for
@@ -37,52 +32,6 @@ from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli
 
 Terms = namedtuple("Terms", "loss log_prob")
-
-
-class MaskedDense(Dense):
-    """y = x (W * mask) + b.        x : (N, n_in)      mask : (n_in, n_out) of 0 and 1      y : (N, n_out)"""
-
-    def __init__(self, mask, *, rng, dtype=np.float32):
-        super().__init__(*np.shape(mask), rng=rng, dtype=dtype)
-        self.mask = np.array(mask, dtype)
-
-    def forward(self, x):
-        # y = x (W * mask) + b
-        masked = self.W * self.mask
-        y = x @ masked
-        y += self.b
-        return y, (x, masked)
-
-    def backward(self, dy, cache, need_dx=True):
-        # dW = (x^T dy) * mask        db = sum_n dy_n        dx = dy (W * mask)^T
-        x, masked = cache
-        np.matmul(x.T, dy, out=self.dW)
-        self.dW *= self.mask
-        dy.sum(axis=0, out=self.db)
-        return dy @ masked.T if need_dx else None
-
-
-class Direct(Layer):
-    """y = x (W * mask), straight from the pixels to the logits.        x : (N, D)      mask : (D, D)      y : (N, D)
-
-    W starts at 0: what pairs of pixels say is learned from nothing.
-    """
-
-    def __init__(self, mask, *, dtype=np.float32):
-        self.mask, self.shapes = np.array(mask, dtype), {"W": np.shape(mask)}
-        self.bind(np.zeros(mask.size, dtype), np.zeros(mask.size, dtype))
-
-    def forward(self, x):
-        # y = x (W * mask)
-        masked = self.W * self.mask
-        return x @ masked, (x, masked)
-
-    def backward(self, dy, cache, need_dx=True):
-        # dW = (x^T dy) * mask        dx = dy (W * mask)^T
-        x, masked = cache
-        np.matmul(x.T, dy, out=self.dW)
-        self.dW *= self.mask
-        return dy @ masked.T if need_dx else None
 
 
 def with_gaps(name, value, self):

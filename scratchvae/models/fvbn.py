@@ -13,7 +13,8 @@ Source: Frey 1998; Goodfellow et al. 2016, section 20.10.8.
 import numpy as np
 
 from scratchvae.checking import entry, float_type, generator, number, size
-from scratchvae.models.autoregressive import Autoregressive, MaskedDense, Terms, pixel_order, positions
+from scratchvae.models.autoregressive import Autoregressive, Terms, pixel_order, positions
+from scratchvae.models.masked import MaskedDense
 from scratchvae.nn.network import Network
 
 
