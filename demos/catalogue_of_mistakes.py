@@ -542,7 +542,7 @@ MISTAKES = (
         ("analysis.factors:read_off", "(z**2).sum(axis=1) - 2", "-2"),
     ], "test_factors.check_read_off", None, "neighbours that are few and far out, the same for everyone"),
     Mistake("latent space", "directions of a regression through the origin", [
-        ("analysis.factors:directions", "np.ones(len(z))", "np.zeros(len(z))"),
+        ("analysis.factors:directions", "mean = factors.mean(axis=0)", "mean = 0 * factors[0]"),
     ], "test_factors.check_directions", None, "a slider whose middle is the middle of the prior, not of the faces"),
     Mistake("Gaussian mixture", "an E-step without the weights", [
         ("analysis.gaussian_mixture:_log_joint", " + np.log(weights)[:, None]", ""),

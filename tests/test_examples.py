@@ -331,6 +331,46 @@ def test_the_start_of_large_data_is_made_of_rows_from_everywhere(tmp_path, monke
     assert np.abs(bias[0] - bias[1]).max() > 0
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_of_classes_are_those_of_all_rows_and_not_of_the_sample(monkeypatch, seed):
+    monkeypatch.setattr(examples, "SAMPLE", 100 * D)
+    X, labels = binary(3000, D), np.zeros(3000, np.uint8)
+    labels[np.random.default_rng(seed).choice(3000, 2, replace=False)] = 1, 2
+    for kind, given in ((sv.VAE, Rows(X)), (sv.IWAE, lambda rng: Rows(X))):
+        model = kind(D, (4,), 2, n_classes=3, rng=np.random.default_rng(0))
+        sv.fit(model, given, labels, epochs=1, batch_size=500, rng=np.random.default_rng(0))
+        np.testing.assert_array_equal(model.class_shares, np.array([2998, 1, 1]) / 3000)
+
+
+def test_a_label_outside_the_sample_is_looked_at_before_training_and_known_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(examples, "SAMPLE", 100 * D)
+    X, labels = Rows(binary(3000, D)), np.arange(3000) % 3
+
+    def run(labels):
+        model = sv.VAE(D, (4,), 2, n_classes=3, rng=np.random.default_rng(0))
+        before = model.theta.copy()
+        try:
+            sv.fit(model, X, labels, epochs=1, batch_size=500, checkpoint=tmp_path / "c.npz", rng=np.random.default_rng(0))
+        except ValueError:
+            np.testing.assert_array_equal(model.theta, before)
+            raise
+    for row in (1, 1234, 2998):
+        with pytest.raises(ValueError, match=f"^labels: want classes in 0..2, got 3 at row {row}"):
+            run(np.where(np.arange(3000) == row, 3, labels))
+    run(labels)
+    for row in (1, 1234, 2998):
+        with pytest.raises(ValueError, match="data's fingerprint"):
+            run(np.where(np.arange(3000) == row, 0, labels))
+
+
+def test_a_classifier_is_refused_one_class_by_row_as_in_memory():
+    for X in (binary(30), Rows(binary(30))):
+        with pytest.raises(ValueError, match="^labels: want two classes or more to tell apart, got only class 1"):
+            trained(X, np.ones(30, int), model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="^labels: want at least one for each of 3 classes, got 2"):
+        trained(Rows(binary(2)), np.array([0, 1]), model=sv.Classifier(D, (4,), 3, rng=np.random.default_rng(0)))
+
+
 def test_wrong_rows_are_refused_by_name_before_anything_is_changed(tmp_path):
     class Short(Rows):
         def __getitem__(self, rows):

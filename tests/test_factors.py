@@ -70,6 +70,25 @@ def test_information_in_classes_is_counted_exactly():
     np.testing.assert_allclose(H, np.log(2), atol=1e-3)
 
 
+@pytest.mark.parametrize("values", [(0, 1), (1, 0), (0, 1, 7), (-2, 0.5, 3, 3.5)])
+@pytest.mark.parametrize("rare", [2, 30, 400])
+def test_a_rare_class_keeps_a_bin_of_its_own(values, rare):
+    """However few have the last value, and wherever it lies among the others: H is that of the shares."""
+    counts = np.array([N - rare * (len(values) - 1), *[rare] * (len(values) - 1)])
+    f = np.repeat(values, counts)[:, None].astype(float)
+    information, H = known.mutual_information(np.hstack([f, uniform(0)]), f)
+    p = counts / N
+    np.testing.assert_allclose([H[0], information[0, 0]], -(p * np.log(p)).sum() + (len(p) - 1) / (2 * N), rtol=1e-12)
+    assert known.mutual_information_gap(np.hstack([f, uniform(0)]), f) > 0.5
+
+
+def test_a_factor_that_never_varies_moves_no_code():
+    f = uniform(0, 50)
+    middle, steps = known.directions(f @ [[1, 2], [3, 4]] + 5, np.column_stack([f, np.full(50, 2.0)]))
+    np.testing.assert_allclose(steps, [[1, 2], [3, 4], [0, 0]], atol=1e-12)
+    np.testing.assert_allclose(middle, [5, 5])
+
+
 @given(st.integers(0, 20))
 def test_gap_sees_neither_scale_nor_bend_nor_sign_of_a_latent(seed):
     f, z = uniform(seed, 300), uniform(seed + 100, 300, 3)
@@ -102,6 +121,14 @@ def check_read_off(seed):
 @pytest.mark.parametrize("seed", range(2))
 def test_read_off(seed):
     check_read_off(seed)
+
+
+@pytest.mark.parametrize("origin", [1e3, 1e8, -1e9])
+def test_what_is_read_off_does_not_depend_on_the_origin(origin):
+    f, f_test = uniform(0, 300), uniform(1, 100)
+    W = np.array([[1.0, 2, 0], [0, 1, 3]])
+    here, there = (known.read_off(f @ W + c, f, f_test @ W + c, f_test) for c in (0, origin))
+    np.testing.assert_allclose(there, here, atol=1e-5)
 
 
 def check_directions(seed):

@@ -152,6 +152,27 @@ def test_images_are_of_order_one(x):
     order_of_one("X", x, *gaussian.moments(x))
 
 
+WITHIN = [sv.ContinuousBernoulli(), sv.CrossEntropy(), sv.DiscretizedLogistic(256)]
+
+
+@pytest.mark.parametrize("kind", [sv.VAE, sv.IWAE, sv.Autoencoder])
+@pytest.mark.parametrize("made", WITHIN, ids=repr)
+@pytest.mark.parametrize("middle, column", [(0.5, 0), (1, 5), (0, 63), (0.5, slice(None, 30))])
+def test_a_quiet_pixel_is_none_of_another_unit_where_x_must_stay_in_0_to_1(kind, made, middle, column):
+    """Aligned pictures have such pixels in their border; to standardise them would leave [0, 1]."""
+    x = np.rint(255 * TRAIN[:200]) / 255
+    x[:, column] = np.clip(np.rint(255 * middle) + rng().integers(-1, 2, x[:, column].shape), 0, 255) / 255
+    model = kind(64, (8,), 2, observation=made, rng=rng())
+    sv.fit(model, x, epochs=1, rng=rng())
+    assert np.isfinite(model.theta).all()
+
+
+@pytest.mark.parametrize("made", WITHIN[:2], ids=repr)
+def test_pixels_divided_twice_are_still_refused_and_told_what_helps(made):
+    with pytest.raises(ValueError, match=r"^X: .*column \d+ .*divide by the largest possible, once$"):
+        sv.fit(sv.VAE(64, (8,), 2, observation=made, rng=rng()), TRAIN / 255, epochs=1, rng=rng())
+
+
 # ---- the standardizer ------------------------------------------------------------------------------------------------
 
 @settings(max_examples=25, deadline=None)

@@ -1,9 +1,10 @@
-"""Can the book be read from front to back? Terms told before they are used, and openings."""
+"""Can the book be read from front to back? Terms told before they are used, openings, and blocks that fit a page."""
 import re
 
 import pytest
 
-from demos.book import CHAPTERS, ROOT
+from demos.book import CHAPTERS, PAGES, ROOT
+from demos.lesson import WIDTH
 
 TEXT = {name: page.read_text(encoding="utf-8") for name, page in CHAPTERS.items()}
 GLOSSARY = re.findall(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \| \[(\w+)\]\(\2\.md\) \|$",
@@ -40,3 +41,10 @@ def test_no_term_is_used_before_the_chapter_that_tells_it(term, where):
 def test_a_chapter_opens_with_a_picture_and_tells_a_case_by_hand(name):
     assert re.search(rf"^```sh\npython -m demos {name}\n[^`]*```\n\n!\[", TEXT[name], re.MULTILINE)
     assert re.search(r"by hand", prose(name), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_no_block_is_wider_than_a_page(page):
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for language, block in blocks if language != "math"
+            for line in block.splitlines() if len(line) > WIDTH] == []

@@ -44,7 +44,10 @@ def mutual_information_gap(z, factors, n_bins=20):
 
 
 def _sorted_into(column, n_bins):
-    """The bin of each value (N,), from 0 to n_bins, bounded by the column's quantiles."""
+    """The bin of each value (N,), from 0 to n_bins: its own where there are bins enough, else bounded by quantiles."""
+    values, own = np.unique(column, return_inverse=True)
+    if len(values) <= n_bins:  # between quantiles a rare class would fall in with the one below it
+        return own
     edges = np.quantile(column, np.arange(1, n_bins) / n_bins)
     return np.searchsorted(np.unique(edges), column, side="right")
 
@@ -62,8 +65,9 @@ def directions(z, factors):
 
     A few labelled examples make a slider: z + t steps[k] moves factor k by t and, on average, no other.
     """
-    middle, *steps = np.linalg.lstsq(np.column_stack([np.ones(len(z)), factors]), z, rcond=None)[0]
-    return middle, np.array(steps)
+    mean = factors.mean(axis=0)
+    steps = np.linalg.lstsq(factors - mean, z, rcond=None)[0]  # centred: a factor that never varies has a step of 0
+    return z.mean(axis=0) - mean @ steps, steps
 
 
 @door(z=two_rows, factors=rows_of_factors, z_test=lambda name, value, z: real_matrix(name, value, z.shape[1]),
@@ -73,6 +77,7 @@ def read_off(z, factors, z_test, factors_test):
 
     z : (N, K), factors : (N, F) to learn from      z_test : (M, K), factors_test : (M, F)
     """
+    z, z_test = z - z.mean(axis=0), z_test - z.mean(axis=0)             # or far from the origin all would cancel
     ones = np.ones((len(z), 1)), np.ones((len(z_test), 1))
     W = np.linalg.lstsq(np.hstack([ones[0], z]), factors, rcond=None)[0]
     distance = (z**2).sum(axis=1) - 2 * z_test @ z.T                    # less |z_test|^2, which is one for each row

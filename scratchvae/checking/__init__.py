@@ -119,25 +119,29 @@ def unit_interval(name, array, wants="want", hint=""):
                  f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255{hint}")
 
 
-def order_of_one(name, x, mean, variance):
+def order_of_one(name, x, mean, variance, bounded=False):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
     A step of Adam moves each weight by lr whatever the units: on a column of hundreds it is a leap, on one of
     thousandths it does nothing; and far off its centre a column is felt by every unit as a second bias. Refused are a
     root mean square above 30, and a column of varied values with a deviation below 0.01, or with a mean beyond 2 and
     beyond 5 deviations (in fewer than 30 rows values are alike by chance).
+
+    bounded : whether x is in [0, 1] and must stay there: then a pixel may be quiet, unless nothing is above 0.01
     """
     deviation = np.sqrt(variance)
     size = np.hypot(mean, deviation)
-    wrong = size > 30
+    wrong, small = size > 30, (deviation < 0.01) & (not bounded or x.max() < 0.01)
     off = np.abs(mean) > np.maximum(2, 5 * deviation)
     # The median, for most numbers of a rare pixel are equal.
-    for j in np.flatnonzero(((deviation < 0.01) | off) & (variance > 0) & (len(x) >= 30)):
+    for j in np.flatnonzero((small | off) & (variance > 0) & (len(x) >= 30)):
         wrong[j] = np.median(np.abs(x[:, j] - np.median(x[:, j]))) > 0
     if wrong.any():
         j = int(wrong.argmax())
+        mend = "divide by the largest possible, once" if bounded else (
+            "standardise: sv.Standardizer().fit(X).transform(X)")
         raise ValueError(f"{name}: networks learn on numbers of order one, but column {j} has mean {mean[j]:.3g} and "
-                         f"standard deviation {deviation[j]:.2g}; standardise: sv.Standardizer().fit(X).transform(X)")
+                         f"standard deviation {deviation[j]:.2g}; {mend}")
 
 
 def class_labels(name, value, n_rows=None, n_classes=None):

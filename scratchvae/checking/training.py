@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import numeric_array, only, path, shaped
+from scratchvae.checking import class_labels, numeric_array, only, path, shaped
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.examples import ByRow, Drawn, Held, called
@@ -131,7 +131,10 @@ def _examples(name, X, labels, model, given=()):
             raise ValueError(re.sub(r"at row (\d+)", lambda row: f"at row {rows[int(row[1])]}", str(error))) from None
 
     only(name, X.shape, all, "got an empty array of shape {0}")
-    examples = ByRow(X, [shaped("labels", numeric_array("labels", each), (X.shape[0],)) for each in labels], look)
+    of_classes = getattr(model, "n_classes", 1) > 1
+    labels = [class_labels("labels", each, X.shape[0], model.n_classes) if of_classes
+              else shaped("labels", numeric_array("labels", each), (X.shape[0],)) for each in labels]
+    examples = ByRow(X, labels, look, of_classes)
     examples.take(np.unique([0, len(examples) - 1]))  # the others when their batch comes
     return examples
 

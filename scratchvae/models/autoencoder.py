@@ -61,7 +61,7 @@ class CodeModel(Model):
         For a decoder this is its bias's maximum likelihood, from which only what z adds is left to learn.
         """
         mean, variance = moments(x)
-        order_of_one("X", x, mean, variance)
+        order_of_one("X", x, mean, variance, self.observation.bounded)
         if start_outputs(self.decoder, *self.observation.start(mean, variance)):
             first = self.encoder.layers[0]
             first.b -= mean @ first.W[:len(mean)]  # x's part: what is joined to it is not centred

@@ -32,6 +32,16 @@ Terms = namedtuple("Terms", "loss accuracy")
 
 labelled = lambda name, value, self, X: class_labels(name, value, len(X), self.n_classes)  # one label a row of X
 
+
+def enough(name, labels, n_classes):
+    """`labels`, if a classifier of so many classes can learn from them: one for each, and not all of one class."""
+    if len(labels) < n_classes:
+        raise ValueError(f"{name}: want at least one for each of {n_classes} classes, got {len(labels)}")
+    if (labels == labels[0]).all():
+        raise ValueError(f"{name}: want two classes or more to tell apart, got only class {labels[0]}")
+    return labels
+
+
 an_encoder = lambda name, value: without_labels(name, instance(name, value, CodeModel, "an Autoencoder or a VAE"))
 
 
@@ -70,12 +80,7 @@ class Classifier(Model):
     def accept(self, X, labels=None, name="X"):
         """The door of `fit`: X (N, D) and labels (N,). ValueError for one class alone or fewer labels than classes."""
         x, labels = self.accept_rows(X, labels, name)
-        label_name = "labels" if name == "X" else f"{name} labels"
-        if len(labels) < self.n_classes:
-            raise ValueError(f"{label_name}: want at least one for each of {self.n_classes} classes, got {len(labels)}")
-        if (labels == labels[0]).all():
-            raise ValueError(f"{label_name}: want two classes or more to tell apart, got only class {labels[0]}")
-        return x, labels
+        return x, enough("labels" if name == "X" else f"{name} labels", labels, self.n_classes)
 
     def accept_rows(self, X, labels=None, name="X"):
         if labels is None:
@@ -91,6 +96,7 @@ class Classifier(Model):
 
     def start(self, x, labels):
         """Start at the classes' shares."""
+        enough("labels", labels, self.n_classes)  # of rows by index, not all of which passed `accept`
         order_of_one("X", x, *moments(x))
         share = np.bincount(labels, minlength=self.n_classes) / len(labels)
         start_outputs(self.network, *self.observation.start(share))

@@ -106,7 +106,7 @@ class ProbabilisticPCA(SpikedGaussian):
             except np.linalg.LinAlgError:  # a column's few values are explained exactly
                 v = 0
             if v < least:
-                raise no_noise("fewer, for the observed values", len(W))
+                raise no_noise("fewer, or columns on scales more alike, for the observed values", len(W))
             gain = log_p - log_likelihood[-1] if log_likelihood else np.inf
             log_likelihood.append(log_p)
         if gain >= self.tol:

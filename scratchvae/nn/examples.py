@@ -112,19 +112,25 @@ class ByRow:
     """Rows that are read when their batch comes, and looked at then: for data that are larger than memory.
 
     look : (rows of X, and of labels if any; their numbers) -> what the model accepts
+    labels : of classes all are looked at beforehand, for they are in memory: `of_classes`
     """
 
-    def __init__(self, X, labels, look):
-        self.X, self.labels, self.look = X, labels, look
+    def __init__(self, X, labels, look, of_classes=False):
+        self.X, self.labels, self.look, self.of_classes = X, labels, look, of_classes
         self.form = f"{X.dtype} {tuple(X.shape)} by row"
 
     def __len__(self):
         return self.X.shape[0]
 
     def some(self):
-        """All rows, or as many of them, drawn always alike, as hold `SAMPLE` numbers; a hundred at least."""
+        """All rows, or as many of them, drawn always alike, as hold `SAMPLE` numbers; a hundred at least.
+
+        And all labels of classes: a sample may lack a class, and has other shares.
+        """
         n, most = len(self), max(100, SAMPLE // self.X.shape[1])
-        return self.take(np.arange(n) if n <= most else np.random.default_rng(0).choice(n, most, replace=False))
+        rows = np.arange(n) if n <= most else np.random.default_rng(0).choice(n, most, replace=False)
+        x, *labels = self.take(rows)
+        return [x, *(self.labels if self.of_classes else labels)]
 
     def of_epoch(self, run):
         return self

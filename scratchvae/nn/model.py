@@ -93,7 +93,10 @@ class Model(Bound, Saveable):
         return self.forward_backward(*self.accept(*data), **randomness)
 
     def start(self, *data):
-        """Where training begins: `fit` calls it with the data before the first epoch; it changes no trained model."""
+        """Where training begins: `fit` calls it with the data before the first epoch; it changes no trained model.
+
+        Of many rows by index x is a sample, while labels of classes are all there are.
+        """
 
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""

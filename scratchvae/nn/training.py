@@ -33,6 +33,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
                           Or a function rng -> X, called with `rng` before each epoch, checked each time. Or a
                           numpy.memmap, or what is no array but has shape, dtype and X[indices], as a data set of HDF5:
                           never read as a whole, each batch is checked as it is read, and the start is from a sample
+                          (labels of classes are all looked at)
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
     clip_norm             the whole gradient is shortened to this norm where it is longer

@@ -18,6 +18,7 @@ class Observation(Saveable):
     """
 
     measure = None  # "counting" or "lebesgue"; None where log p is no log-probability, and compared with nothing
+    bounded = False  # whether x is in [0, 1], which leaves its unit no choice
     params = "params"  # what a network that gives them calls them
     n_shared = 0  # how many of params are one learned number for all examples, not a function of z
 

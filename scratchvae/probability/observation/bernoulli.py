@@ -46,6 +46,7 @@ class Bernoulli(ExponentialFamily):
     """
 
     measure = "counting"
+    bounded = True
     params = "logits"
 
     def value_and_grad(self, x, params, need_grad=True):

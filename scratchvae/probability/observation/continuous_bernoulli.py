@@ -38,6 +38,7 @@ class ContinuousBernoulli(ExponentialFamily):
     """
 
     measure = "lebesgue"
+    bounded = True
     params = "logits"
 
     def value_and_grad(self, x, params, need_grad=True):

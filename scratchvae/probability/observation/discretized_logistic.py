@@ -39,6 +39,7 @@ class DiscretizedLogistic(LocationScale):
     """
 
     measure = "counting"
+    bounded = True
     spread, log_spread = property(lambda self: self.scale), "t"
 
     @entry(n_levels=lambda name, value: integer(name, value, low=2, high=1 << 16), scale=a_spread,
