@@ -160,7 +160,7 @@ RIGHT = {
         "dmu = dz.sum(0) + self.beta * made.mu / N\ndl = (dz * eps).sum(0) * s / 2 + self.beta * (s * s - 1) / 2 / N\n"
         "self.encoder.backward(np.hstack([dmu, dl]), made.encoder_cache)\nr = made.log_px.mean()\n"
         "kl = 0.5 * (made.mu**2 + s**2 - 1 - made.log_var).sum(1).mean()\nreturn self.terms(self.beta * kl - r, r - kl, r, kl)",
-        "eps = self.noise(len(x), rng, self.n_samples, eps)\nmade = self.forward(x, eps)\n"
+        "eps = self.noise(len(x), rng, self.n_samples, eps)\nmade = self.forward(x, eps, labels)\n"
         "roads = [self.through_z(made.dparams, made.log_var, eps, made.decoder_cache), self.through_kl(made.mu, made.log_var)]\n"
         "dcode = sum(np.concatenate(road, axis=1) for road in roads)\n"
         "self.encoder.backward(dcode, made.encoder_cache, need_dx=False)\n"

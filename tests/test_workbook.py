@@ -107,6 +107,29 @@ def test_of_a_second_set_none_is_accepted_and_most_are_explained():
     assert len(bare) <= 0.2 * len(told)
 
 
+def test_a_message_does_not_mislead():
+    """What is infinite depends on nothing; 1e-9 is not 0; lr is not 1 - beta1; where f moves theta, no new array helps."""
+    told = verdict("kl_table", "p, q = p + 1e-12, q + 1e-12\nreturn (p * np.log(p / q)).sum(axis=-1)")[1]
+    assert "want inf" in told and "should not" not in told
+    told = verdict("softmax_terms", "e = np.exp(a - a.max(axis=1, keepdims=True))\np = e / e.sum(axis=1, keepdims=True)\n"
+                   "return p, np.log(p + 1e-9)")[1]
+    assert " is 0 times " not in told and "-20.7" in told
+    told = verdict("Adam.update", "self.m = self.beta1 * self.m + grad\nself.v = self.beta2 * self.v + (1 - self.beta2) * grad**2\n"
+                   "m, v = self.m / (1 - self.beta1**self.t), self.v / (1 - self.beta2**self.t)\n"
+                   "theta -= self.lr * m / (np.sqrt(v) + self.eps)")[1]
+    assert "1/(1 - beta1) times" in told and "1/lr" not in told
+    told = verdict("numerical_gradient", "g = []\nfor i in range(len(theta)):\n    theta[i] += h\n    a = f(theta)\n    theta[i] -= 2 * h\n"
+                   "    g.append((a - f(theta)) / (2 * h))\nreturn np.array(g)")[1]
+    assert "put it back" in told
+
+
+@pytest.mark.parametrize("name, right, wrong", [("VAE.forward_backward", "x, eps, labels)", "x, eps)"),
+                                                ("VAE.through_z", "[:, :K]", "")])
+def test_what_forgets_the_labels_is_told_so(name, right, wrong):
+    status, message = verdict(name, own_body(name).replace(right, wrong))
+    assert status == RIGHT and "a remark" in message and "n_classes > 1" in message
+
+
 def test_a_helper_an_import_and_a_number_of_one_s_own_work():
     before = "import math\n\nHALF = 0.5\n\n\ndef squared(a):\n    return a * a\n"
     body = "return HALF * (squared(mu) + np.exp(log_var) - math.pow(1, 2) - log_var).sum(axis=-1)"

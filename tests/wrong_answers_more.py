@@ -108,6 +108,7 @@ MORE = {
         'return np.where(mask, 1.0, dy) if need_dx else None',
     ],
     "Sigmoid.forward": [
+        'y = 1 / (1 + np.exp(-x.clip(-10, 10)))\nreturn y, y',
         'y = np.exp(x) / (np.exp(x) - 1)\n' 'return y, y',
         'y = np.maximum(x, 0)\n' 'return y, y',
         'y = 1 / (1 - np.exp(-x))\n' 'return y, y',
@@ -120,6 +121,7 @@ MORE = {
         'return dy + y * (1 - y) if need_dx else None',
     ],
     "SGD.update": [
+        'self.v[...] = self.momentum * self.v - self.lr * grad\ntheta += self.v',
         'self.v[...] = self.momentum * self.v + grad\n' 'theta -= self.lr * (grad + self.momentum * self.v)',
         'self.v[...] = self.momentum * self.v - self.lr * grad\n' 'theta -= self.v',
         'self.v[...] = grad\n' 'theta -= self.lr * self.v',
@@ -145,12 +147,14 @@ MORE = {
          '    g[i] = (b - a) / (2 * h)\n' 'return g'),
     ],
     "sigmoid": [
+        'return 1 / (1 + np.exp(-np.clip(a, -15, 15)))',
         'return np.where(a > 0, 1.0, 0.0)',
         'return a / (1 + np.abs(a))',
         'return np.exp(a)',
         'return np.clip(0.2 * a + 0.5, 0, 1)',
     ],
     "bernoulli_terms": [
+        'p = np.clip(1 / (1 + np.exp(-a)), 1e-7, 1 - 1e-7)\nreturn (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=-1), x - p',
         'p = 1 / (1 + np.exp(-a))\n' 'return (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(-1), p',
         'p = 1 / (1 + np.exp(-a))\n' 'return (x * np.log(p) - (1 - x) * np.log(1 - p)).sum(-1), x - p',
         'p = 1 / (1 + np.exp(-a))\n' 'return -((x - p) ** 2).sum(-1), x - p',

@@ -240,7 +240,7 @@ UNITS = (
         Blank("nn.gradcheck:numerical_gradient",
               "f, theta (P,) and h; f may look at this very theta: put it back as it was.",
               ("slopes",)),
-        Blank("nn.optimizers:SGD.update", "self.v (P,), 0 at first, self.lr, self.momentum. Change theta and self.v in place."),
+        Blank("nn.optimizers:SGD.update", "self.v (P,), 0 at first, self.lr, self.momentum. Change theta in place; keep v in self.v."),
         Blank("nn.optimizers:Adam.update", "self.m, self.v (P,), 0 at first, self.t, 1 in the first step, self.lr, self.beta1, "
               "self.beta2, self.eps; self.scratch (P,) is room. Change theta in place; keep in m and v what you like."),
     )),
@@ -256,9 +256,10 @@ UNITS = (
         Blank("probability.gaussian:reparameterize", "mu, log_var (N, K), eps (N, K) or (S, N, K)."),
         Blank("probability.gaussian:reparameterize_grad",
               "dz, eps (S, N, K), log_var (N, K). Return two arrays (N, K)."),
-        Blank("models.vae:VAE.through_z", "self.decoder.backward(dparams, decoder_cache) gives dz as (S N, K)."),
+        Blank("models.vae:VAE.through_z", "self.decoder.backward(dparams, decoder_cache) gives dz as (S N, K); for n_classes > 1 "
+              "its first K columns are dz."),
         Blank("models.vae:VAE.through_kl", "self.beta; mu and log_var (N, K). Return two arrays (N, K)."),
-        Blank("models.vae:VAE.forward_backward", "self.noise and self.forward, self.through_z and self.through_kl, "
+        Blank("models.vae:VAE.forward_backward", "self.noise and self.forward, which takes the labels, self.through_z and self.through_kl, "
               "self.encoder.backward, which fills the encoder's part of grad, and self._terms(reconstruction, kl)."),
     )),
     Unit("evidence", "How probable does a VAE find x?", (

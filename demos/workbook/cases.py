@@ -290,6 +290,8 @@ ASKED["Sigmoid.backward"] = activation(sv.Sigmoid, lambda x: {"y": 1 / (1 + np.e
 @asks("Sigmoid.forward")
 def _():
     return simple(lambda z: {"self": sv.Sigmoid(), "x": normal(1, z.N, z.D, scale=1.5)}, ("y", "the cache")) + [
+        special("for x of -18, where e^x is small and not 0", lambda: {"self": sv.Sigmoid(), "x": np.array([[-18.0, -17.0]])},
+                ("y", "the cache")),
         special("for large x, where e^-x overflows", lambda: {"self": sv.Sigmoid(), "x": np.array([[-1e4, 1e4, 0.0]])},
                 ("y", "the cache"), strict=False)]
 
@@ -350,8 +352,11 @@ def steps(cls, n, **how):
     return make
 
 
-def all_steps(cls, **how):
-    """As `Case.put_to`, but of four steps in turn, all by the function that is asked: it may keep its own moments."""
+def all_steps(cls, cooling=1.0, **how):
+    """As `Case.put_to`, but of four steps in turn, all by the function that is asked: it may keep its own moments.
+
+    cooling : lr is multiplied by it after each step, as a callback may do
+    """
     class Steps(Case):
         def put_to(self, function, signature, change=None):
             theta, optimizer, out = normal(1, 6), cls(**how), {}
@@ -368,24 +373,30 @@ def all_steps(cls, **how):
                     out["grad, an argument that must stay as it was"] = np.array(1.0)
                 if k in (0, 3):
                     out[f"theta's change after {k + 1} step{'s' * (k > 0)}"] = theta - start
+                optimizer.lr *= cooling
             return out
     return Steps
 
 
 @asks("SGD.update")
 def _():
-    return [all_steps(sv.SGD, lr=0.1, momentum=0.0)(steps(sv.SGD, 1, lr=0.1), (), sizes={"lr": 0.1, "P": 6}),
-            all_steps(sv.SGD, lr=0.3, momentum=0.8)(steps(sv.SGD, 1, lr=0.3, momentum=0.8), (), label="with momentum",
-                                                    sizes={"lr": 0.3, "momentum": 0.8, "P": 6})]
+    return [all_steps(sv.SGD, lr=0.07, momentum=0.0)(steps(sv.SGD, 1, lr=0.07), (), sizes={"lr": 0.07, "P": 6}),
+            all_steps(sv.SGD, lr=0.23, momentum=0.8)(steps(sv.SGD, 1, lr=0.23, momentum=0.8), (), label="with momentum",
+                                                     sizes={"lr": 0.23, "momentum": 0.8, "P": 6}),
+            all_steps(sv.SGD, 0.5, lr=0.23, momentum=0.8)(
+                steps(sv.SGD, 1, lr=0.23, momentum=0.8), (), label="where the learning rate changes from step to step")]
 
 
 @asks("Adam.update")
 def _():
-    return [all_steps(sv.Adam, lr=0.1)(steps(sv.Adam, 1, lr=0.1), (), sizes={"lr": 0.1, "P": 6}),
+    return [all_steps(sv.Adam, lr=0.07)(steps(sv.Adam, 1, lr=0.07), (),  # no lr that a function of the betas is, too
+                                        sizes={"lr": 0.07, "beta1": 0.9, "beta2": 0.999, "P": 6}),
             all_steps(sv.Adam, lr=0.02, beta1=0.7, beta2=0.9)(steps(sv.Adam, 1, lr=0.02), (), label="with other betas",
                                                             sizes={"lr": 0.02, "P": 6}),
-            all_steps(sv.Adam, lr=0.1, eps=0.5)(steps(sv.Adam, 1, lr=0.1), (), label="with a large eps",
-                                                sizes={"lr": 0.1, "P": 6})]
+            all_steps(sv.Adam, lr=0.07, eps=0.5)(steps(sv.Adam, 1, lr=0.07), (), label="with a large eps",
+                                                 sizes={"lr": 0.07, "P": 6}),
+            all_steps(sv.Adam, 0.5, lr=0.07)(steps(sv.Adam, 1, lr=0.07), (),
+                                             label="where the learning rate changes from step to step")]
 
 
 # ---- observation ----------------------------------------------------------------------------------------------------
@@ -393,6 +404,7 @@ def _():
 @asks("sigmoid")
 def _():
     return simple(lambda z: {"a": normal(1, z.N, z.D, scale=1.5)}, ("sigmoid(a)",)) + [
+        special("for |a| of 18, where e^-|a| is small and not 0", lambda: {"a": np.array([-18.0, -17.0])}, ("sigmoid(a)",)),
         special("for large a, where e^-a overflows", lambda: {"a": np.array([-1e4, 1e4, 0.0])}, ("sigmoid(a)",),
                 strict=False)]
 
@@ -414,6 +426,8 @@ def _():
             special("for S samples, a (S, N, D) beside x (N, D): the sum goes over the last axis", lambda: {
                 "x": np.round(rng(1).random((4, 3))), "a": normal(2, 2, 4, 3)}, names),
             special("for logits of 0", lambda: {"x": np.eye(3)[:2], "a": np.zeros((2, 3))}, names),
+            special("for logits of 18, where a pixel is sure and wrong", lambda: {
+                "x": np.eye(2), "a": 18 - 36 * np.eye(2)}, names),
             special("for logits of thousands, where e^a overflows", lambda: make(SimpleNamespace(**ONE), 1e4), names,
                     strict=False)]
 
@@ -481,9 +495,9 @@ def binary(z, seed=1):
 
 @asks("VAE.through_z")
 def _():
-    def make(z, S=1, beta=1.0):
-        model, eps = vae(z, beta=beta), normal(3, S, z.N, z.K)
-        made = model.forward(binary(z), eps)
+    def make(z, S=1, beta=1.0, labels=None, **how):
+        model, eps = vae(z, beta=beta, **how), normal(3, S, z.N, z.K)
+        made = model.forward(binary(z), eps, labels)
         return {"self": model, "dlog_px": made.dparams, "log_var": made.log_var, "eps": eps,
                 "decoder_cache": made.decoder_cache}
     names, how = ("dmu", "dlog_var"), dict(read=lambda a,
@@ -492,7 +506,10 @@ def _():
                                                    names,
                                                    sizes=z, **how) for z in SIZES),
             special("for beta = 0.4", lambda: make(SimpleNamespace(**SIZES[0]), beta=0.4), names, sizes={"beta": 0.4},
-                    **how)]
+                    **how),
+            special("for n_classes > 1, as `run DIR conditional` asks: dz has columns of the label, too",
+                    lambda z=SimpleNamespace(**SIZES[0]): make(z, labels=np.arange(z.N) % 3, n_classes=3), names,
+                    strict=False, **how)]
 
 
 @asks("VAE.through_kl")
@@ -541,6 +558,8 @@ def _():
               for z in SIZES),
             special("for one example", lambda: make(one), names, sizes=ONE, **how),
             special("with eps (N, K) for (1, N, K)", lambda: {**make(z0), "eps": normal(3, z0.N, z0.K)}, names, **how),
+            special("with labels, for n_classes > 1, as `run DIR conditional` asks", lambda: {
+                **make(z0, n_classes=3), "labels": np.arange(z0.N) % 3}, names, read=all_gradients, strict=False),
             special("with rng= instead of eps=", lambda: {"self": vae(z0, n_samples=2), "x": binary(z0), "rng": rng(5)},
                     names,
                     read=all_gradients)]

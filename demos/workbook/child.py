@@ -117,7 +117,7 @@ def main(folder, results, trace, names):
 def look_at(name, page, pages, checking, said):
     """The verdict on one blank."""
     if not page.is_file():
-        return checking.WRONG, f"there is no file {page.name}; `start` in another folder writes it anew"
+        return checking.WRONG, f"there is no file {page.name}; `start` once more writes it anew, and leaves the others as they are"
     left = checking.unwritten(page, name)
     if left:
         return checking.NOT_WRITTEN, ""

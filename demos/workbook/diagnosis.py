@@ -79,14 +79,15 @@ class Answers:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # whatever a student's function may raise, SystemExit among it
-                if not case.strict and isinstance(error, ArithmeticError):
+                if not case.strict and isinstance(error, ArithmeticError | ValueError | TypeError):
                     got = {name: np.full_like(value, np.nan) for name, value in want.items()}
                 else:
                     raise Failed(error, case) from None
             self.got.append(got)
             if changed := [name for name in got if name not in want and "must stay" in name]:
                 name = changed[0].partition(",")[0]
-                return f"{name} is changed in place{where(case)}: the caller still needs it as it was; work on a new array"
+                return (f"{name} is changed in place{where(case)}: the caller still needs it as it was; work on a new array, or put it "
+                        "back to the last bit")
         return None
 
     def wrong(self):
@@ -427,9 +428,11 @@ def with_attribute(arguments, name, change):
 
 def by_dependence(answers, group):
     """An argument that has no effect where it should have one, or one row's answer that depends on the others."""
-    wrong, right = outputs_wrong(answers, group)
+    all_wrong, right = outputs_wrong(answers, group)
     for k in group:
         case, got, want = answers.cases[k], answers.got[k], answers.want[k]
+        # what is infinite stays so, whatever is changed
+        wrong = [o for o in all_wrong if np.isfinite(got[o].astype(float)).all() and np.isfinite(want[o].astype(float)).all()]
 
         def both(change):
             """The outputs of both functions for changed arguments, or nothing."""
@@ -482,8 +485,9 @@ def smallest(answers, group):
         got = answers.got[k][name]
         if not close(got, want, answers.cases[k].rtol):
             w, g = want.astype(float), got.astype(float)
-            index = np.unravel_index(int(np.nanargmax(np.where(np.isfinite(w), np.abs(g - w), 0))),
-                                     want.shape) if want.ndim else ()
+            with np.errstate(invalid="ignore"):
+                off = np.where(np.isfinite(g) & np.isfinite(w), np.abs(g - w), np.where(g == w, 0.0, np.inf))
+            index = np.unravel_index(int(off.argmax()), want.shape) if want.ndim else ()
             at = f"[{', '.join(map(str, index))}]" if index else ""
             return f"{name}{at}: got {g[index]:.6g}, want {w[index]:.6g}"
     return ""

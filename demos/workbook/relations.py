@@ -38,7 +38,7 @@ def constant(values, sizes):
                   0.5 * np.log(2 * np.pi): "1/2 log 2 pi", -0.5 * np.log(2 * np.pi): "-1/2 log 2 pi",
                   np.log(2 * np.pi): "log 2 pi", -np.log(2 * np.pi): "-log 2 pi"}
         for number, name in simple.items():
-            if abs(values[0] - number) <= EXACT * max(1, abs(number)):
+            if abs(values[0] - number) <= (EXACT * abs(number) or 1e-12):
                 return name
     if not sizes or len(values) > 1 and len(set(map(tuple, (sorted(s.items()) for s in sizes)))) < 2:
         return None
