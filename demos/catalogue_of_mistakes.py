@@ -102,7 +102,7 @@ GRADIENTS = {
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
                            (np.random.default_rng(5).random((7, 5)), np.arange(7) % 3), {}),
     "FVBN": lambda: _binary(sv.FVBN),
-    "MADE": lambda: _binary(sv.MADE, hidden=(7,), activation="tanh"),
+    "MADE": lambda: _binary(sv.MADE, hidden=(7,), activation="tanh", l2=0.01),
 }
 
 
