@@ -335,12 +335,13 @@ def test_a_class_is_reported(tmp_path, capsys):
 
 def test_a_lesson_runs_on_the_student_s_functions(tmp_path):
     folder = started(tmp_path, kl_standard="seen.append(1)\n" + own_body("kl_standard"), sigmoid="return a",
-                     VAE__through_kl=own_body("VAE.through_kl"))
+                     VAE__through_kl=own_body("VAE.through_kl"), expand="return np.sign(y) * ((1 + mu)**np.abs(y) - 1) / mu")
     page = folder / "02_divergence.py"
     page.write_text(page.read_text() + "\n\nseen = []\nimport atexit\natexit.register(lambda: print('called', bool(seen)))\n")
     done = subprocess.run([sys.executable, "-m", "demos.workbook", "run", str(folder), "vae", "--quick", "--out",
                            str(tmp_path)],
                           cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "yours: kl_standard, VAE.through_kl\n" in done.stdout and "for yours is wrong: sigmoid" in done.stdout
+    assert "yours: kl_standard, VAE.through_kl, expand\nexpand: a remark: it is not exact" in done.stdout
+    assert "for yours is wrong: sigmoid" in done.stdout
     assert done.stdout.rstrip().endswith("called True") and (tmp_path / "vae.txt").exists()
