@@ -309,8 +309,8 @@ def test_penalty_of_hidden_layers(kind):
     check_penalty(model, X)
 
 
-def check_penalty_is_a_prior(N=40, V=0.5):
-    """N (loss + log p) = -log prod N(W; 0, 1/2) + a constant: by default training looks for the posterior's mode."""
+def check_penalty_is_a_prior(N=40, V=1.0):
+    """N (loss + log p) = -log prod N(W; 0, 1) + a constant: by default training looks for the posterior's mode."""
     X, penalties = binary(N, D), []
     for scale in (1, 2):
         model = made.MADE(D, (8,), rng=rng(), dtype=np.float64)
@@ -334,9 +334,9 @@ def test_the_penalty_lasts_over_a_file_and_a_resumed_run(tmp_path):
         return model
     trained(2, tmp_path / "run.npz")
     whole, resumed = trained(4), trained(4, tmp_path / "run.npz")
-    assert resumed.penalty == whole.penalty == 1 / 30 and resumed.theta.tobytes() == whole.theta.tobytes()
+    assert resumed.penalty == whole.penalty == 0.5 / 30 and resumed.theta.tobytes() == whole.theta.tobytes()
     sv.save(whole, tmp_path / "made.npz")
-    assert sv.load(tmp_path / "made.npz").penalty == 1 / 30
+    assert sv.load(tmp_path / "made.npz").penalty == 0.5 / 30
 
 
 @pytest.mark.parametrize("hidden", [(1,), (2,), (3,), (9, 3), (4,)])

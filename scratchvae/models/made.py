@@ -65,8 +65,8 @@ class MADE(Autoregressive):
     direct      whether pixels are also heard directly; without that, fewer than D - 1 units in a layer leave a pixel
                 deaf to some before it, of which a UserWarning tells
     gain        of the last hidden layer's output; by default 2 / sqrt(its units), 1 at most, beside direct connections
-    l2          weight of the penalty on hidden layers' weights in training, by default 1 / N for N rows: the mode of the
-                posterior under the prior N(0, 1/2) of each. Biases and direct connections are free. Several orders,
+    l2          weight of the penalty on hidden layers' weights in training, by default 1 / 2N for N rows: the mode of the
+                posterior under the prior N(0, 1) of each. Biases and direct connections are free. Several orders,
                 which share the hidden layers, hold them back enough: there the defaults are 1 and 0
     order       (D,) for one order, (n_orders, D) for several; by default all drawn at random: validation prefers that
                 to the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
@@ -103,7 +103,7 @@ class MADE(Autoregressive):
         """Start at independent pixels, and with the penalty that a prior is worth among so many rows."""
         super().start(x)
         if self.l2 is None:
-            self.penalty = 1 / len(x)
+            self.penalty = 0.5 / len(x)
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.
