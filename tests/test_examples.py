@@ -342,6 +342,28 @@ def test_shares_of_classes_are_those_of_all_rows_and_not_of_the_sample(monkeypat
         np.testing.assert_array_equal(model.class_shares, np.array([2998, 1, 1]) / 3000)
 
 
+def test_a_run_on_draws_from_other_pictures_is_another_run(tmp_path):
+    """Of the same shape and dtype, by the same function: also what one pixel was drawn from tells them apart."""
+    X = np.random.default_rng(0).random((40, D), np.float32)
+    other = X.copy()
+    other[39, 3] = 1 - other[39, 3]
+    for first, again in ((X, X.copy()), (X, 1 - X), (X, other)):
+        path = tmp_path / f"{again.sum()}.npz"
+
+        def run(X, epochs):
+            model = new_vae(d=D)
+            sv.fit(model, sv.stochastic_binarization(X), epochs=epochs, rng=np.random.default_rng(0), checkpoint=path)
+            return model.theta
+        whole = new_vae(d=D)
+        sv.fit(whole, sv.stochastic_binarization(first), epochs=2, rng=np.random.default_rng(0))
+        run(first, 1)
+        if (first == again).all():
+            np.testing.assert_array_equal(run(again, 2), whole.theta)
+        else:
+            with pytest.raises(ValueError, match="checkpoint of another run: its data's fingerprint"):
+                run(again, 2)
+
+
 def test_a_label_outside_the_sample_is_looked_at_before_training_and_known_again(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "SAMPLE", 100 * D)
     X, labels = Rows(binary(3000, D)), np.arange(3000) % 3

@@ -54,7 +54,8 @@ def tiles(name, value, shape, ink):
     (M, h, w); or in colour, from (M, h, w, 3)."""
     images = real_array(name, value)
     if images.ndim not in (2, 3, 4) or images.shape[3:] not in ((), (3,)):
-        raise ValueError(f"{name}: want rows of pixels (M, D), or (M, h, w), or colours (M, h, w, 3), got {images.shape}")
+        raise ValueError(f"{name}: want rows of pixels (M, D), or (M, h, w), or colours (M, h, w, 3), "
+                         f"got {images.shape}")
     h, w = images.shape[1:3] if images.ndim > 2 else shape or (isqrt(images.shape[1]),) * 2
     if shape not in (None, (h, w)) or images.ndim == 2 and h * w != images.shape[1]:
         raise ValueError(f"{name}: want {f'{shape[0]} * {shape[1]}' if shape else 'a square number of'} pixels, got "

@@ -58,5 +58,6 @@ def stochastic_binarization(X):
     def stochastic_binarization(rng):
         u = rng.random(X.shape, dtype=X.dtype)
         return np.less(u, X, out=u)
-    stochastic_binarization.__qualname__ = "stochastic_binarization"  # what a checkpoint calls it
+    stochastic_binarization.__qualname__ = "stochastic_binarization"  # what a checkpoint calls it,
+    stochastic_binarization.drawn_from = X  # and knows it by
     return stochastic_binarization

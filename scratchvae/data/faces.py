@@ -54,7 +54,7 @@ def drawn(factors, size, shift):
         angle = longitude + TURN * pose
         at = reach * HEAD[0] * np.sqrt(1 - (height / HEAD[1]) ** 2) * np.sin(angle)
         squares = ((u - at) / (wide * np.cos(angle))) ** 2 + ((v - height) / high) ** 2
-        return np.clip(1 - squares / 6, 0, None) ** 3                           # nearly e^(-squares / 2), but 0 far away
+        return np.clip(1 - squares / 6, 0, None) ** 3                          # nearly e^(-squares / 2), but 0 far away
 
     eyes = [spot(longitude, EYES, 0.1, 0.11) for longitude in (-0.5, 0.5)]
     nose = 0.8 * spot(0.0, NOSE, 0.06, 0.13, reach=1.25)

@@ -46,7 +46,7 @@ class VAE(CodeModel):
     beta          weight of the KL in the loss; the ELBO itself is always reported with weight 1
     n_samples     how many z are drawn for each example in a training step
     n_classes     of the labels 0, 1, ... that go with x everywhere, in training too; 1 for a VAE without labels
-    class_shares  p(y) : (n_classes,), of the labels that it was trained on
+    class_shares  p(y) : (n_classes,), of all labels of its last training; equal before it
     """
 
     terms = Terms

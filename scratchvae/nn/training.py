@@ -44,9 +44,10 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
     callbacks             `Callback`s, or functions of the run; without one that speaks, training is silent
     checkpoint : path     written after every epoch; if it exists, training continues from it (not from this `model`,
                           `optimizer` and `rng`), bit for bit as if it had never stopped and had had these `epochs` and
-                          this patience from its start. ValueError, with what differs, if that cannot be: other data,
-                          another model, optimizer, batch size or warm-up, less patience, fewer epochs, or more of them
-                          with a learning rate that decays over them
+                          this patience from its start. ValueError, with what differs, if that cannot be: other data
+                          (of a function the name, the form, and the array that it says it has `drawn_from`, if any),
+                          another model, optimizer, batch size or warm-up, less patience, fewer epochs, or more of
+                          them with a learning rate that decays over them
     changed               names of settings, as ["lr", "batch_size"], in which this run differs on purpose from the
                           checkpoint: it goes on with its own, and the history's `changes` say so
     FloatingPointError, with epoch, batch and tensor, if the loss stops being finite. After that, or an interrupt, the
