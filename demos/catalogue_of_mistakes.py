@@ -243,7 +243,7 @@ MISTAKES = (
     ], "test_layers.check_interleaved_forwards", "VAE", "nothing, until one layer is used twice in a step"),
     Mistake("layers", "weights that start within 1/n_in, where 1/sqrt(n_in) belongs", [
         ("nn.layers:Dense.__init__", "2 / np.sqrt(n_in)", "2 / n_in"),
-    ], "test_layers.check_initial_spread", "VAE", "nothing in a shallow network; a deep one hardly starts"),
+    ], "test_layers.check_initial_spread", "VAE", "it learns, slower and worse; a deep network hardly starts"),
     Mistake("PCA", "columns divided by the variance for a standard deviation", [
         ("models.standardizer:Standardizer.fit", "np.sqrt(not_too_large(variance))", "variance.copy()"),
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
