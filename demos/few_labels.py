@@ -121,8 +121,8 @@ def linear_model(transform, X, labels, test, n_classes, rng, steps=100):
     """What multinomial logistic regression on transform(X), scaled to a mean |z|^2 of 10, calls the test images.
 
     The problem is convex, so it starts at 0. Gradient descent does not care how the axes of z are turned; Adam, which
-    gives each coordinate the same step, would blow up the smallest principal components (measured: at 10 labels 67
-    becomes 54 percent).
+    gives each coordinate the same step, would blow up the smallest principal components (measured on the 8 x 8 digits:
+    at 10 labels 67 becomes 54 percent).
     """
     Z, Z_test = transform(X), transform(test)
     scale = np.sqrt(10 / (Z * Z).sum(axis=1).mean())
