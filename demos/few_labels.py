@@ -91,7 +91,8 @@ def run(lesson):
     lesson.say("\n" + better_features(against))
     lesson.say(f"\nThe largest mean at each size, clear of the others or not:\n"
                f"{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
-               f"With {len(methods[1:]) * len(sizes)} cells, one or two stars would come by chance alone.\n")
+               f"Of {len(methods[1:]) * len(sizes)} cells about {len(methods[1:]) * len(sizes) / 20:.0f} would have a star by "
+               "chance alone.\n")
 
     accuracy_figure(lesson, accuracy, sizes)
     gain_figure(lesson, gain, sizes)
