@@ -102,7 +102,7 @@ GRADIENTS = {
     "classifier": lambda: (_model(sv.Classifier, 5, (4,), 3, activation="tanh"),
                            (np.random.default_rng(5).random((7, 5)), np.arange(7) % 3), {}),
     "FVBN": lambda: _binary(sv.FVBN),
-    "MADE": lambda: _binary(sv.MADE, hidden=(7,), activation="tanh"),
+    "MADE": lambda: _binary(sv.MADE, hidden=(7,), activation="tanh", l2=0.01),
 }
 
 
@@ -243,7 +243,7 @@ MISTAKES = (
     ], "test_layers.check_interleaved_forwards", "VAE", "nothing, until one layer is used twice in a step"),
     Mistake("layers", "weights that start within 1/n_in, where 1/sqrt(n_in) belongs", [
         ("nn.layers:Dense.__init__", "2 / np.sqrt(n_in)", "2 / n_in"),
-    ], "test_layers.check_initial_spread", "VAE", "nothing in a shallow network; a deep one hardly starts"),
+    ], "test_layers.check_initial_spread", "VAE", "it learns, slower and worse; a deep network hardly starts"),
     Mistake("PCA", "columns divided by the variance for a standard deviation", [
         ("models.standardizer:Standardizer.fit", "np.sqrt(not_too_large(variance))", "variance.copy()"),
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
@@ -591,7 +591,7 @@ MISTAKES = (
         ("models.autoregressive:Autoregressive.backward", "network.grad[:] = 0", "pass"),
     ], "test_autoregressive.check_gradients", "MADE", "several orders that train a little worse"),
     Mistake("MADE", "a penalty that the gradient forgets", [
-        ("models.made:MADE.forward_backward", "layer.dW += 2 * self.l2 * W", "pass"),
+        ("models.made:MADE.forward_backward", "layer.dW += 2 * self.penalty * W", "pass"),
     ], "test_autoregressive.check_gradients", "MADE", "small tables learned by heart, below an FVBN"),
     Mistake("MADE", "a penalty on weights that no one reads", [
         ("models.made:MADE.forward_backward", "layer.W * (layer.mask > 0)", "layer.W * 1"),

@@ -153,9 +153,9 @@ def story(at_home, one, many, in_ae, in_vae, even, hidden):
              -1: "N(0, I) is even the better place to draw codes from for the autoencoder."}[at_home]
     words = {1: "the VAE is still better", 0: "no clear difference is left", -1: "the autoencoder is better"}
     then = f", and {words[many]}" if one != many else ", nor is one" if many == 0 else ", and so"
-    gaps = {(1, 1): "Gaps are clear in both models' codes.", (1, 0): "Gaps are clear only between the autoencoder's "
-                                                                     "codes.",
-            (0, 1): "Gaps are clear only between the VAE's means.", (0, 0): "Gaps are clear in neither model's codes."}[
+    own, prior = "where the autoencoder's own Gaussian draws", "where N(0, I) does for the VAE"
+    gaps = {(1, 1): f"Gaps are clear {own} and {prior}.", (1, 0): f"Gaps are clear {own}, not {prior}.",
+            (0, 1): f"Gaps are clear {prior}, not {own}.", (0, 0): f"Gaps are clear neither {own} nor {prior}."}[
                 max(in_ae, 0), max(in_vae, 0)]
     classes = {1: "From N(0, I) the autoencoder draws fewer of the classes"
                   + (", which no count of gaps shows: a wide cloud of codes has none at its "

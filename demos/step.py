@@ -6,10 +6,13 @@ step beside the loss before it.
 
 With --walk it stops after each line until Enter is pressed. Takes about 1 s. Writes step_machine, step_roads (.png).
 """
+import textwrap
+
 import numpy as np
 
 import scratchvae as sv
 from demos import run_as_command
+from demos.lesson import WIDTH
 from demos.roads import roads_figure
 from demos.traced import watch
 from scratchvae import plotting
@@ -116,8 +119,12 @@ def finite_differences(vae, eps, layers):
 def told(line, beside):
     """A line as the walk prints it: the comment above it, itself, and what it made beside its finite differences."""
     pad = "  " * line.depth
-    texts = [f"{pad}# {line.comment}"] * bool(line.comment) + [
-        f"{pad}{line.where}:  {line.text}" if line.text else f"{pad}{line.where}, back from there:"]
+    text = f"{pad}{line.where}:  {line.text}" if line.text else f"{pad}{line.where}, back from there:"
+    note = ""
+    if len(text) > WIDTH:  # broken here, so that the numbers below keep their columns
+        text, _, note = text.partition("  # ")
+    texts = [f"{pad}# {comment}" for comment in (line.comment, note) if comment]
+    texts += textwrap.wrap(text, WIDTH, subsequent_indent=pad + "    ", break_on_hyphens=False)
     for name, value in line.made.items():
         rows = value.reshape(-1, value.shape[-1] if value.ndim else 1)
         check = beside.get((line.where, name))
@@ -125,14 +132,14 @@ def told(line, beside):
         label = f"{name} {value.shape}" if value.ndim else name
         for i, (row, check) in enumerate(zip(rows, checks)):
             more = f"  ... {row.size} in all" if row.size > 2 * SHOWN else ""
-            texts.append(f"{pad}    {label if i == 0 else '':<23}{in_line(row[:SHOWN if more else None])}{more}"
+            texts.append(f"{pad}  {label if i == 0 else '':<14}{in_line(row[:SHOWN if more else None])}{more}"
                          + ("" if check is None else f"  |{in_line(check)}"))
     return "\n".join(texts)
 
 
 def in_line(numbers):
     """The numbers to five digits after the point."""
-    return "".join(f" {number:9.5f}" for number in numbers)
+    return "".join(f" {number:8.5f}" for number in numbers)
 
 
 def verdict(numbers, n_parameters):

@@ -286,7 +286,7 @@ def check_penalty(model, X):
     free = made.MADE.from_config({**model.config(), "l2": 0.0})
     free.theta[:] = model.theta
     for k, (network, *_) in enumerate(model.by_order):
-        want = sum(model.l2 * layer.W[i, j] ** 2 for layer in network.layers if hasattr(layer, "mask")
+        want = sum(model.penalty * layer.W[i, j] ** 2 for layer in network.layers if hasattr(layer, "mask")
                    for i, j in zip(*np.nonzero(layer.mask)))
         terms, without = model.loss_and_grad(X, order=k), free.loss_and_grad(X, order=k)
         assert want > 0 and terms.loss - without.loss == pytest.approx(want, rel=1e-9)
@@ -304,7 +304,47 @@ def gradients(model):
 
 @pytest.mark.parametrize("kind", ["MADE", "deep", "indirect", "orders"])
 def test_penalty_of_hidden_layers(kind):
-    check_penalty(build(kind), binary(6, D))
+    model, X = build(kind), binary(6, D)
+    model.start(X)
+    check_penalty(model, X)
+
+
+def check_penalty_is_a_prior(N=40, V=1.0):
+    """N (loss + log p) = -log prod N(W; 0, 1) + a constant: by default training looks for the posterior's mode."""
+    X, penalties = binary(N, D), []
+    for scale in (1, 2):
+        model = made.MADE(D, (8,), rng=rng(), dtype=np.float64)
+        model.start(X)
+        model.network.theta *= scale
+        terms = model.loss_and_grad(X)
+        heard = np.concatenate([layer.W[layer.mask > 0] for layer in model.network.layers[::2]])
+        penalties.append(N * (terms.loss + terms.log_prob) + (-heard**2 / (2 * V) - 0.5 * np.log(2 * np.pi * V)).sum())
+    assert penalties[1] == pytest.approx(penalties[0], rel=1e-12)
+
+
+def test_penalty_is_a_prior():
+    check_penalty_is_a_prior()
+
+
+def test_the_penalty_lasts_over_a_file_and_a_resumed_run(tmp_path):
+    X = binary(30, D)
+    def trained(epochs, path=None):
+        model = made.MADE(D, (8,), rng=rng(1))
+        sv.fit(model, X, epochs=epochs, batch_size=10, rng=rng(2), checkpoint=path)
+        return model
+    trained(2, tmp_path / "run.npz")
+    whole, resumed = trained(4), trained(4, tmp_path / "run.npz")
+    assert resumed.penalty == whole.penalty == 0.5 / 30 and resumed.theta.tobytes() == whole.theta.tobytes()
+    sv.save(whole, tmp_path / "made.npz")
+    assert sv.load(tmp_path / "made.npz").penalty == 0.5 / 30
+
+
+@pytest.mark.parametrize("hidden", [(1,), (2,), (3,), (9, 3), (4,)])
+def test_few_hidden_units_are_saved_and_loaded(hidden, tmp_path):
+    model = made.MADE(D, hidden, rng=rng())
+    assert model.gain == min(1, 2 / np.sqrt(hidden[-1]))
+    sv.save(model, tmp_path / "made.npz")
+    np.testing.assert_array_equal(sv.load(tmp_path / "made.npz").theta, model.theta)
 
 
 def check_gain(n_units=40):
@@ -327,7 +367,11 @@ def test_gain():
 
 def test_a_file_without_gain_and_penalty_is_a_model_without():
     old = {name: value for name, value in build("MADE").config().items() if name not in ("gain", "l2")}
-    assert (made.MADE.from_config(old).gain, made.MADE.from_config(old).l2) == (1, 0)
+    model = made.MADE.from_config(old)
+    assert (model.gain, model.l2) == (1, 0)
+    model.start(binary(6, D))
+    model.load_arrays({"theta": model.theta})  # as such a file has it
+    assert model.penalty == 0
 
 
 def test_hidden_layers_do_not_learn_few_rows_by_heart():

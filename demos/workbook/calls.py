@@ -25,7 +25,7 @@ class Case:
     """
 
     def __init__(self, make, names=("the result",), *, label="", read=None, may_change=(), sizes=None, strict=True,
-                 rtol=1e-6, roads=None, extra=None):
+                 rtol=1e-9, roads=None, extra=None):
         self.make, self.names, self.label, self.read, self.may_change = make, names, label, read, may_change
         self.form = None
         self.sizes, self.strict, self.rtol, self.roads, self.extra = sizes or {}, strict, rtol, roads, extra

@@ -13,6 +13,9 @@ def run(folder, lesson, options, names):
     verdicts = list(check_all(folder, names))
     mine = [v.name for v in verdicts if v.status == RIGHT]
     print(f"yours: {', '.join(mine) or 'none yet'}")
+    for v in verdicts:
+        if v.status == RIGHT and "a remark: " in v.message:
+            print(f"{v.name}: {v.message[v.message.index('a remark: '):].splitlines()[0]}")
     for status, words in ((NOT_WRITTEN, "not written yet"), ("wrong", "wrong")):
         others = [v.name for v in verdicts if v.status == status]
         if others:

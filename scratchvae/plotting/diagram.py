@@ -204,5 +204,5 @@ def _node(ax, x, y, words, tint):
 
 def _mask(ax, x, top, mask):
     _words(ax, x, top + 0.04, "mask: dark passes", "bottom")
-    ax.imshow(mask, cmap="gray_r", vmin=0, vmax=1, extent=(x - MASK / 2, x + MASK / 2, top - MASK, top))
+    ax.imshow(mask > 0, cmap="gray_r", vmin=0, vmax=1, extent=(x - MASK / 2, x + MASK / 2, top - MASK, top))
     ax.add_patch(Rectangle((x - MASK / 2, top - MASK), MASK, MASK, fill=False, edgecolor=GREY, linewidth=0.8))
