@@ -147,9 +147,9 @@ def test_a_mark_alone_gets_its_block(monkeypatch):
 
 def test_every_quotation_follows_a_link_to_its_file():
     for page in BOOK_PAGES:
-        for before, path in re.findall(r"(.*?)<!-- code (\S+?): ", TEXT[page], re.DOTALL):
-            links = re.findall(r"\]\(([\w./]+\.py)\)", before.rpartition("```\n")[2])
-            assert ROOT / path in [(page.parent / link).resolve() for link in links], f"{page.name}: {path}"
+        for mark in re.finditer(r"<!-- code (\S+?): ", TEXT[page]):
+            links = re.findall(r"\]\(([\w./]+\.py)\)", TEXT[page][:mark.start()].rpartition("```\n")[2])
+            assert ROOT / mark[1] in [(page.parent / link).resolve() for link in links], f"{page.name}: {mark[1]}"
 
 
 def test_every_lesson_has_a_chapter_with_question_and_command():
