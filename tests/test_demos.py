@@ -44,7 +44,10 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "speed" else ()) for name in LESSONS])
+SLOW = "speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding"  # over 5 s with --quick
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
 def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, monkeypatch):
     save, found = plotting.save, {}
 

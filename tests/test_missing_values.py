@@ -190,6 +190,7 @@ def test_hidden_values_are_found_as_by_a_textbook(seed):
     check_held_out(low_rank(seed), 2, seed)
 
 
+@pytest.mark.slow
 def test_hidden_pixels_are_found_as_by_a_textbook():
     X = sv.load_digits()[0][:90]
     check_held_out(X[:, X.var(axis=0) > 0.06], 3, 0)

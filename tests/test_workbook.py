@@ -343,6 +343,7 @@ def test_a_class_is_reported(tmp_path, capsys):
     assert "<td>2</td><td><code>kl_standard</code>" in first and "mine, b/mine" in first
 
 
+@pytest.mark.slow
 def test_a_lesson_runs_on_the_student_s_functions(tmp_path):
     folder = started(tmp_path, kl_standard="seen.append(1)\n" + own_body("kl_standard"), sigmoid="return a",
                      VAE__through_kl=own_body("VAE.through_kl"), expand="return np.sign(y) * ((1 + mu)**np.abs(y) - 1) / mu")
