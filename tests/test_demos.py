@@ -44,7 +44,8 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-SLOW = "speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding"  # over 5 s with --quick
+# Those of 4 s and more with --quick.
+SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
