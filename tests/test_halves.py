@@ -1,5 +1,6 @@
 """Do two threads, each with half of the batch, take the step that one would take?"""
 import copy
+import os
 import pickle
 import threading
 import warnings
@@ -272,3 +273,30 @@ def test_a_diverging_half_is_told_as_ever():
     model, (x,) = new("vae")
     with pytest.raises(FloatingPointError, match="epoch"):
         sv.fit(model, x, epochs=50, optimizer=sv.SGD(1e30), rng=rng(0))
+
+
+def test_work_within_work_and_beside_another_thread_s_ends():
+    assert by_two(lambda i: by_two(lambda j: i * j, range(3)), range(3)) == [[0, 0, 0], [0, 1, 2], [0, 2, 4]]
+    results = {}
+    callers = [threading.Thread(target=lambda k=k: results.update({k: by_two(lambda i: i + k, range(50))})) for k in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(10)
+    assert results == {k: [i + k for i in range(50)] for k in range(4)}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_has_a_second_thread_of_its_own():
+    by_two(abs, range(4))  # the second thread is there
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons': a fork of a process with threads
+        child = os.fork()
+    if not child:
+        os.write(write, bytes(by_two(lambda i: i + 1, range(4))))
+        os._exit(0)
+    os.close(write)
+    assert os.read(read, 9) == b"\1\2\3\4"
+    os.close(read)
+    os.waitpid(child, 0)

@@ -7,7 +7,7 @@ at one, and as it is done here:
                                      idle                  beside one busy process
     64-128-8, batch 64               0.35   0.25   0.25    45     1.3    1.3
     784-400-20, batch 128            5.8    7.6    7.6     230    27     27
-    784-1024-512-32, batch 256       31     50     32      83     50     52
+    784-1024-512-32, batch 256       31     49     31      83     49     53
 
 So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving; and where a step or
 the rows of `apply` are work enough, two Python threads take half each: they wait for one another once in a step and not
@@ -17,7 +17,7 @@ use (OMP_NUM_THREADS); where that is one, or there is one core, all is done by o
 """
 import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ContextDecorator, nullcontext
 from contextvars import copy_context
 from functools import cache
@@ -104,13 +104,23 @@ def halves(n, work):
     return [slice(0, n // 2), slice(n // 2, n)]
 
 
+class Second:
+    """The second thread. It stays, for a new one's memory is cold: 10 percent of a step; a forked process makes its own."""
+
+    def __init__(self):
+        self.thread, self.taken = ThreadPoolExecutor(1), Lock()
+
+
+second = Second()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=second.__init__)
+
+
 def by_two(f, items):
-    """[f(item) for item in items], by two Python threads if the BLAS has as many: whoever is free takes the next."""
+    """[f(item) for item in items], by two Python threads where there are two and both free, in turn by whoever is."""
     items = list(items)
-    if len(items) < 2:
-        return list(map(f, items))
-    with ONE_THREAD:
-        if ONE_THREAD.kept == 1:
+    with ONE_THREAD if len(items) > 1 else AS_IT_IS:
+        if len(items) < 2 or ONE_THREAD.kept == 1 or not second.taken.acquire(blocking=False):
             return list(map(f, items))
         results, left = [None] * len(items), iter(range(len(items)))
 
@@ -122,8 +132,11 @@ def by_two(f, items):
                 list(left)  # the other need not go on
                 raise
 
-        with ThreadPoolExecutor(1) as other:
-            done = other.submit(copy_context().run, work)  # with NumPy's errstate as it is here
+        done = second.thread.submit(copy_context().run, work)  # with NumPy's errstate as it is here
+        try:
             work()
-            done.result()
+        finally:
+            wait([done])
+            second.taken.release()
+        done.result()
         return results
