@@ -339,7 +339,7 @@ DOORS = {
                      observation=sv.Bernoulli()),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
-    **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), observation=sv.DiscretizedLogistic(5), rng=rng()),
+    **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, observation=sv.DiscretizedLogistic(5), rng=rng()),
                            np.round(4 * rng(4).random((N, D))) / 4, " of levels"),
     # what a trained model is worth
     "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
