@@ -95,8 +95,8 @@ class KernelPCA(Transformer):
     for x and not for codes, the way back has the linear one.
     """
 
-    FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
-              "K_fit_rows_", "K_fit_all_")
+    FITTED = {"eigenvalues_": "k", "eigenvectors_": "Nk", "X_fit_": "ND", "X_transformed_fit_": "Nk",
+              "dual_coef_": "ND", "gamma_": "", "mean_": "D", "K_fit_rows_": "N", "K_fit_all_": ""}
 
     @options(n_components=optional(integer), gamma=optional(positive), degree=integer, coef0=number, alpha=positive,
              kernel=lambda name, value: callable(value) or choice(name, value, ("linear", "poly", "rbf")))
@@ -171,8 +171,3 @@ class KernelPCA(Transformer):
         if callable(self.kernel):
             raise TypeError(f"kernel: a file holds no functions; got {self.kernel!r}")
         return super().config()
-
-    def _shapes(self, arrays):
-        (N, D), (_, k) = (matrix(name, arrays[name]).shape for name in ("X_fit_", "eigenvectors_"))
-        return {"eigenvalues_": (k,), "eigenvectors_": (N, k), "X_fit_": (N, D), "X_transformed_fit_": (N, k),
-                "dual_coef_": (N, D), "gamma_": (), "mean_": (D,), "K_fit_rows_": (N,), "K_fit_all_": ()}
