@@ -9,7 +9,7 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import choice, entry, integer, like, optional, real_array
+from scratchvae.checking import choice, entry, integer, like, only, optional, real_array
 from scratchvae.extending import Described, class_name, function_name
 from scratchvae.nn.model import Model
 
@@ -90,11 +90,8 @@ class Function(Callback):
 RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
 
 
-def term_name(name, value):
-    """`value` if it can name a loss term."""
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{name}: want the name of a loss term, got {value!r}")
-    return value
+term_name = lambda name, value: only(
+    name, value, lambda v: isinstance(v, str) and v, "want the name of a loss term, got {0!r}", TypeError)
 
 
 def better(name, value, monitor):
