@@ -32,6 +32,7 @@ class FitOnce(Saveable):
     which nothing but `set_params` changes, and names its fitted attributes with their shapes."""
 
     FITTED = {}   # what `fit` sets -> its axes, a letter each: of one letter, one length
+    n_features_in_ = property(lambda self: len(self.mean_))  # the number of columns that `fit` saw
 
     def get_params(self, deep=True):
         """The constructor's arguments, as given: type(model)(**model.get_params()) is its unfitted twin."""
@@ -52,11 +53,6 @@ class FitOnce(Saveable):
         return SimpleNamespace(
             **none, requires_fit=True, non_deterministic=False, no_validation=False, array_api_support=False,
             target_tags=SimpleNamespace(required=False), input_tags=SimpleNamespace(sparse=False, pairwise=False))
-
-    @property
-    def n_features_in_(self):
-        """The number of columns that `fit` saw."""
-        return len(self.mean_)
 
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""

@@ -140,27 +140,25 @@ class KernelPCA(Transformer):
     def _kernel_of_codes(self):
         return "linear" if callable(self.kernel) else self.kernel
 
-    def _k(self, X, Y, kernel):
-        return kernel_matrix(X, Y, kernel, self.gamma_, self.degree, self.coef0)
+    def _rows(self, X, Y, kernel):
+        """k(x_n, y_m) of some rows of X after others, so that no more than about 2^20 values are held at a time."""
+        for rows in row_blocks(X, width=len(Y)):
+            yield kernel_matrix(X[rows], Y, kernel, self.gamma_, self.degree, self.coef0)
 
     @threads_for(0)
     @door(self=fitted, X=lambda name, value, self: matrix(name, value, self.X_fit_.shape[1], np.float64))
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
         a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
-        K = (self._k(X[rows], self.X_fit_, self.kernel) for rows in self._blocks(X))
-        return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a for K_rows in K])
+        return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a
+                               for K_rows in self._rows(X, self.X_fit_, self.kernel)])
 
     @threads_for(0)
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
-        K = (self._k(Z[rows], self.X_transformed_fit_, self._kernel_of_codes()) for rows in self._blocks(Z))
-        return np.concatenate([self.mean_ + K_rows @ self.dual_coef_ for K_rows in K])
-
-    def _blocks(self, X):
-        """Slices of X's rows, so that no more than about 2^20 kernel values are held at a time."""
-        return row_blocks(np.broadcast_to(0, (len(X), len(self.X_fit_))))
+        return np.concatenate([self.mean_ + K_rows @ self.dual_coef_
+                               for K_rows in self._rows(Z, self.X_transformed_fit_, self._kernel_of_codes())])
 
     def fit_transform(self, X, y=None):
         """`fit(X)`, then the codes of X."""

@@ -81,16 +81,12 @@ class PCA(SpikedGaussian):
     FITTED = {"mean_": "D", "components_": "kD", "singular_values_": "k", "explained_variance_": "k",
               "explained_variance_ratio_": "k", "noise_variance_": "", "n_samples_": ""}
     _seen = None  # by `partial_fit`
+    n_components_ = property(lambda self: len(self.components_))  # k, however it was asked for
 
     @options(n_components=optional(count_or_share), whiten=a_bool,
              solver=lambda name, value: choice(name, value, list(SOLVERS)))
     def __init__(self, n_components=None, *, whiten=False, solver="svd"):
         self.n_components, self.whiten, self.solver = n_components, whiten, solver
-
-    @property
-    def n_components_(self):
-        """k, however it was asked for."""
-        return len(self.components_)
 
     @door(X=several_rows)
     def fit(self, X, y=None):
