@@ -8,9 +8,7 @@ from scratchvae.models.labels import classes_of, without_labels
 from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
-
-# ---- a VAE and what belongs to it -----------------------------------------------------------------------------------
-
+# A VAE and what belongs to it:
 a_vae = lambda name, value: only(
     name, value, lambda v: isinstance(v, VAE), f"want a VAE, got {type(value).__name__}", TypeError)
 likelihood_of_classes = lambda name, value: only(  # with labels or without
@@ -35,9 +33,7 @@ prior_of_classes = lambda name, value, vae: vector(
     name, distribution(name, vae.class_shares if value is None else value), vae.n_classes)
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
-
-# ---- codes and samples ----------------------------------------------------------------------------------------------
-
+# Codes and samples:
 two_rows = lambda name, value, n_columns=None: only(
     name, real_matrix(name, value, n_columns), lambda rows: len(rows) > 1, "want at least 2 rows, got {0.shape}")
 beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
@@ -83,8 +79,7 @@ sampler_with_grid = lambda name, value: only(
     name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
     "want a GaussianMixture, got {0!r}", TypeError)
 
-# ---- codes and what is known of their images ------------------------------------------------------------------------
-
+# Codes and what is known of their images:
 several_latents = lambda name, value: only(
     name, real_matrix(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
 rows_of_factors = lambda name, value, z: only(

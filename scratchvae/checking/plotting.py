@@ -26,9 +26,7 @@ with_flow = lambda name, value: only(
 text = lambda name, value: instance(name, value, str, "a text")
 labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), names and len(names))
 
-
-# ---- images ---------------------------------------------------------------------------------------------------------
-
+# Images:
 height_and_width = lambda name, value: only(
     name, sizes(name, value), lambda shape: len(shape) == 2, "want (h, w), got {0}")
 

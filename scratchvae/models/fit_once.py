@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from scratchvae.checking import entry, float_matrix, real_array
-from scratchvae.extending import Saveable, arguments
+from scratchvae.extending import Saveable
 
 
 def fitted(name, value):
@@ -36,7 +36,7 @@ class FitOnce(Saveable):
 
     def get_params(self, deep=True):
         """The constructor's arguments, as given: type(model)(**model.get_params()) is its unfitted twin."""
-        return arguments(self)
+        return Saveable.config(self)
 
     def set_params(self, **params):
         """Change some of the constructor's arguments, for the next `fit`; returns self. ValueError for another name."""

@@ -20,7 +20,7 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
+from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array, only
 from scratchvae.models.fit_once import fitted, options
 from scratchvae.models.labels import without_labels
 from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior
@@ -45,11 +45,11 @@ points = lambda name, value, self: with_gaps(name, value, self.n_features_in_)
 def several_columns(name, value):
     """`value` as (N, D) in float64, D at least 2, with NaN where a value is missing, but nowhere a whole column."""
     X = with_gaps(name, value)
-    if X.shape[1] < 2:
-        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
-    if (empty := np.isnan(X).all(axis=0)).any():
-        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, which marks what is missing")
-    return X
+    only(name, X.shape[1], lambda n: n > 1,
+         "want at least 2 features, for n_components must be less than their number, got {0}")
+    empty = np.isnan(X).all(axis=0)
+    return only(name, X, lambda _: not empty.any(),
+                f"column {empty.argmax()} holds nothing but NaN, which marks what is missing")
 
 
 class ProbabilisticPCA(SpikedGaussian):

@@ -88,8 +88,6 @@ class Function(Callback):
 
 
 RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
-
-
 term_name = lambda name, value: only(
     name, value, lambda v: isinstance(v, str) and v, "want the name of a loss term, got {0!r}", TypeError)
 
@@ -98,12 +96,9 @@ def better(name, value, monitor):
     """Whether the monitored term should "rise" or "fall": known of some terms, of others `value` must say it."""
     given = optional(choice)(name, value, ("rise", "fall"))
     known = "rise" if monitor in RISE else "fall" if monitor in FALL else None
-    if known is None and given is None:
-        raise ValueError(f"{name}: want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
-                         f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
-    if known and given not in (None, known):
-        raise ValueError(f"{name}: {monitor} should {known}, got {given!r}")
-    return known or given
+    only(name, given or known, bool, f"want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
+                                     f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
+    return only(name, given or known, lambda way: known in (None, way), f"{monitor} should {known}, got {{0!r}}")
 
 
 class EarlyStopping(Callback):
