@@ -11,7 +11,7 @@ CONTENTS = {  # part of the house -> folder and its files
         "checkpoint resume",),
     "Models": (
         "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier labels vae iwae "
-        "missing_values probabilistic_pca autoregressive masked fvbn made",),
+        "missing_values probabilistic_pca autoregressive masked pixel_params fvbn made",),
     "What a trained model is worth": (
         "analysis elbo evidence class_posterior posterior aggregate gradient_estimators latent_space factors "
         "gaussian_mixture",),
