@@ -5,8 +5,7 @@ from pathlib import Path
 CONTENTS = {  # part of the house -> folder and its files
     "What a number means": (
         "probability gaussian normal_table inference divergence log_space",
-        "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian "
-        "categorical"),
+        "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian categorical"),
     "How a network learns": (
         "nn layers threads flow network model halves gradcheck optimizers examples training callbacks schedules progress "
         "checkpoint resume",),

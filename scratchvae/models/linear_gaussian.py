@@ -23,7 +23,7 @@ Source: Tipping & Bishop 1999, equations 3 to 6.
 import numpy as np
 
 from scratchvae.checking import door, entry, row_blocks
-from scratchvae.models.fit_once import Transformer, fitted
+from scratchvae.models.fit_once import Transformer, fitted, points
 from scratchvae.nn.threads import one_thread
 from scratchvae.probability.gaussian import LOG_2PI
 
@@ -37,9 +37,6 @@ def with_noise(name, value):
         raise ValueError(f"n_components: a density needs variance in every direction; {K} of {D} components leave none "
                          "for the others, or have none themselves: fit fewer, or to more rows")
     return value
-
-
-points = lambda name, value, self: self._points(name, value)  # (N, D)
 
 
 class SpikedGaussian(Transformer):

@@ -26,21 +26,19 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, optional, reals,
+from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, only, optional, reals,
                                  row_blocks)
-from scratchvae.models.fit_once import fitted, options
-from scratchvae.models.linear_gaussian import SpikedGaussian, points
+from scratchvae.models.fit_once import fitted, options, points
+from scratchvae.models.linear_gaussian import SpikedGaussian
 from scratchvae.nn.threads import by_two, halves, one_thread
 
 EPS = np.finfo(np.float64).eps
 Seen = namedtuple("Seen", "n mean root")  # of rows: how many, their mean (D,), S V^T (r, D), in float64
 
 
-def several_rows(name, value):
-    """`value` as floats with two rows or more: one point has no variance."""
-    if len(X := float_matrix(name, value)) < 2:
-        raise ValueError(f"{name}: want at least 2 rows, for one point has no variance, got {len(X)}")
-    return X
+several_rows = lambda name, value: only(
+    name, float_matrix(name, value), lambda X: len(X) > 1,
+    "want at least 2 rows, for one point has no variance, got {0.shape[0]}")
 
 
 def more_rows(name, value, self):
@@ -80,19 +78,15 @@ class PCA(SpikedGaussian):
     array([[0.70710678, 0.70710678]])
     """
 
-    FITTED = ("mean_", "components_", "singular_values_", "explained_variance_", "explained_variance_ratio_",
-              "noise_variance_", "n_samples_")
+    FITTED = {"mean_": "D", "components_": "kD", "singular_values_": "k", "explained_variance_": "k",
+              "explained_variance_ratio_": "k", "noise_variance_": "", "n_samples_": ""}
     _seen = None  # by `partial_fit`
+    n_components_ = property(lambda self: len(self.components_))  # k, however it was asked for
 
     @options(n_components=optional(count_or_share), whiten=a_bool,
              solver=lambda name, value: choice(name, value, list(SOLVERS)))
     def __init__(self, n_components=None, *, whiten=False, solver="svd"):
         self.n_components, self.whiten, self.solver = n_components, whiten, solver
-
-    @property
-    def n_components_(self):
-        """k, however it was asked for."""
-        return len(self.components_)
 
     @door(X=several_rows)
     def fit(self, X, y=None):
@@ -150,9 +144,6 @@ class PCA(SpikedGaussian):
         """The points x = mean + z V^T of the subspace, z times its deviations if whitened : (N, D)."""
         return Z * self._scale() @ self.components_ + self.mean_
 
-    def _points(self, name, value):
-        return float_matrix(name, value, self.components_.shape[1])
-
     def arrays(self):
         """What a file must hold besides `config`: the fitted attributes, and what `partial_fit` goes on from."""
         seen = self._seen._asdict() if self._seen else {}
@@ -164,11 +155,6 @@ class PCA(SpikedGaussian):
             D = self.n_features_in_
             self._seen = Seen(integer("seen_n", int(arrays["seen_n"])), reals("seen_mean", arrays["seen_mean"], (D,)),
                               matrix("seen_root", arrays["seen_root"], D, np.float64))
-
-    def _shapes(self, arrays):
-        k, D = matrix("components_", arrays["components_"]).shape
-        shapes = {"mean_": (D,), "components_": (k, D), "noise_variance_": (), "n_samples_": ()}
-        return {name: shapes.get(name, (k,)) for name in self.FITTED}
 
 
 def upright(V):

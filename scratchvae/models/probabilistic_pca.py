@@ -20,10 +20,10 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
+from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array, only
 from scratchvae.models.fit_once import fitted, options
 from scratchvae.models.labels import without_labels
-from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior, points
+from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior
 from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
 from scratchvae.models.pca import PCA, upright
 from scratchvae.models.vae import VAE
@@ -39,14 +39,17 @@ def with_gaps(name, value, n_columns=None):
     return X
 
 
+points = lambda name, value, self: with_gaps(name, value, self.n_features_in_)
+
+
 def several_columns(name, value):
     """`value` as (N, D) in float64, D at least 2, with NaN where a value is missing, but nowhere a whole column."""
     X = with_gaps(name, value)
-    if X.shape[1] < 2:
-        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
-    if (empty := np.isnan(X).all(axis=0)).any():
-        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, which marks what is missing")
-    return X
+    only(name, X.shape[1], lambda n: n > 1,
+         "want at least 2 features, for n_components must be less than their number, got {0}")
+    empty = np.isnan(X).all(axis=0)
+    return only(name, X, lambda _: not empty.any(),
+                f"column {empty.argmax()} holds nothing but NaN, which marks what is missing")
 
 
 class ProbabilisticPCA(SpikedGaussian):
@@ -62,7 +65,8 @@ class ProbabilisticPCA(SpikedGaussian):
         log_likelihood_ : the mean of log p(x) in nats, in closed form; where values are missing, before each turn of EM
     """
 
-    FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_", "log_likelihood_")
+    FITTED = {"mean_": "D", "components_": "KD", "explained_variance_": "K", "noise_variance_": "", "W_": "KD",
+              "log_likelihood_": "T"}
 
     @options(n_components=integer, max_iter=integer, tol=number)
     def __init__(self, n_components, *, max_iter=1000, tol=1e-6):
@@ -170,14 +174,6 @@ class ProbabilisticPCA(SpikedGaussian):
         K, D = self.W_.shape
         z = rng.standard_normal((n, K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
-
-    def _points(self, name, value):
-        return with_gaps(name, value, self.W_.shape[1])
-
-    def _shapes(self, arrays):
-        K, D = matrix("W_", arrays["W_"]).shape
-        return {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D),
-                "log_likelihood_": np.shape(arrays["log_likelihood_"])[:1]}
 
 
 def no_noise(want, K):

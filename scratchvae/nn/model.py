@@ -9,7 +9,7 @@ from inspect import signature
 import numpy as np
 
 from scratchvae.checking import door, entry, float_type, instance, integer, like, matrix, real_array, row_blocks
-from scratchvae.extending import Saveable, arguments, class_named, in_one_line, not_given
+from scratchvae.extending import Saveable, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
 from scratchvae.nn.threads import by_two
@@ -113,7 +113,7 @@ class Model(Bound, Saveable):
 
     def config(self):
         """The constructor's arguments (but `rng`), as JSON can hold them; with `theta` they are the whole model."""
-        config = arguments(self)
+        config = super().config()
         return {**config, "dtype": np.dtype(self.dtype).name} if "dtype" in config else config
 
     @classmethod
