@@ -103,6 +103,8 @@ GRADIENTS = {
                            (np.random.default_rng(5).random((7, 5)), np.arange(7) % 3), {}),
     "FVBN": lambda: _binary(sv.FVBN),
     "MADE": lambda: _binary(sv.MADE, hidden=(7,), activation="tanh", l2=0.01),
+    "MADE, levels": lambda: (_model(sv.MADE, 5, (7,), activation="tanh", observation=sv.DiscretizedLogistic(
+        4, uniform=0.01, scale="shared")), (np.rint(3 * np.random.default_rng(5).random((4, 5))) / 3,), {}),
 }
 
 
@@ -128,6 +130,7 @@ GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
 LEVELS = "probability.observation.discretized_logistic:DiscretizedLogistic.value_and_grad"
 ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
+HALVES = "nn.halves:in_halves"
 
 MISTAKES = (
     # ---- Gaussian
@@ -308,6 +311,18 @@ MISTAKES = (
          "ends = np.cumsum([view.size for view in model.named_parameters().values()])\n"
          "                [clip(part, run.clip_norm) for part in np.split(model.grad, ends[:-1])]"),
     ], "test_training.check_clipping_against_a_loop_by_hand", "VAE", "nothing: steps longer than was asked, and bent"),
+    Mistake("training", "halves of an odd batch that weigh the same", [
+        (HALVES, "(rows.stop - rows.start) / len(data[0])", "0.5"),
+    ], "test_halves.check_two_halves", None, "nothing, in even batches"),
+    Mistake("training", "the second half's gradient left out", [
+        (HALVES, "model.grad[rows] += twin.grad[rows]", "0"),
+    ], "test_halves.check_two_halves", None, "it learns as from half of the batch, with half of the step"),
+    Mistake("training", "the same noise for both halves", [
+        (HALVES, "eps[..., rows, :]", "eps[..., :rows.stop - rows.start, :]"),
+    ], "test_halves.check_two_halves", None, "nothing: only the noise of the gradient grows"),
+    Mistake("training", "a second thread that keeps the weight of the KL with which it began", [
+        ("nn.halves:twin_of", "name not in model.bound", "name not in {*model.bound, *vars(twin)}"),
+    ], "test_halves.check_twin_follows", None, "a warm-up that half of the examples never see"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),
     ], "test_training.check_epochs", "VAE", "nothing, if the data come shuffled"),
@@ -351,7 +366,7 @@ MISTAKES = (
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),
     ], "test_pca.check_centred", None, "the first component points at the mean"),
     Mistake("PCA", "data that are not centred, in the covariance's route", [
-        ("models.pca:from_covariance", "centred = X[rows] - mean", "centred = X[rows]"),
+        ("models.pca:from_covariance", "X[half][rows] - mean", "X[half][rows]"),
     ], "test_pca.check_covariance_agrees", None, "nothing, where the other solver is what is tested"),
     Mistake("PCA", "variances with the denominator N", [
         ("models.pca:PCA._described", "S**2 / (seen.n - 1)", "S**2 / seen.n"),
@@ -600,7 +615,7 @@ MISTAKES = (
         ("models.autoregressive:Autoregressive._draw", "(layer.W * layer.mask).T", "(layer.W * (layer.mask > 0)).T"),
     ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),
     Mistake("MADE", "a gain for the direct connections, too", [
-        ("models.made:MADE._masked_networks", "Direct(order_mask(order)", "Direct(self.gain * order_mask(order)"),
+        ("models.made:MADE._masked_networks", "Direct(before", "Direct(self.gain * before"),
     ], "test_autoregressive.check_gain", "MADE", "again an FVBN that learns too late"),
     Mistake("MADE", "pixels drawn without the direct connections", [
         ("models.autoregressive:Autoregressive._draw", "zip((h, x), columns)", "zip((h,), columns)"),
@@ -611,6 +626,23 @@ MISTAKES = (
     Mistake("MADE", "pixels drawn in raster order, whatever the model's order", [
         ("models.autoregressive:Autoregressive._draw", "for j in self.orders[k]", "for j in range(self.n_features)"),
     ], "test_autoregressive.check_samples", "MADE", "nothing; samples worse than the likelihood"),
+    Mistake("MADE", "a scale that hears what its mean must not", [
+        ("models.pixel_params:for_params", "of_params[:, own] = mask[:, :, None]",
+         "of_params[:, own] = 1\n    of_params[:, own[:, 0]] = mask"),
+    ], "test_autoregressive.check_sums_to_one", "MADE, levels", "grey pixels better than any likelihood"),
+    Mistake("MADE", "a scale for all pixels that hears the last one's", [
+        ("models.pixel_params:for_params", "[:, :observation.n_params(1) - observation.n_shared]", ""),
+    ], "test_autoregressive.check_sees_only_the_past", "MADE, levels", "a little more than any likelihood"),
+    Mistake("MADE", "all pixels drawn with the scale of the first", [
+        ("models.autoregressive:Autoregressive._draw", "for c in own[j]", "for c in [j, *own[self.orders[k][0], 1:]]"),
+    ], "test_autoregressive.check_drawing_keeps_up", "MADE, levels", "nothing; grey dust where all should be black"),
+    Mistake("MADE", "a start at which pixels listen to random weights", [
+        ("models.autoregressive:Autoregressive.start", "0 * spread", "spread"),
+    ], "test_autoregressive.check_start_of_levels", "MADE, levels", "the first loss far above independent pixels"),
+    Mistake("FVBN", "proposals weighed by what was drawn, too", [
+        ("models.autoregressive:Autoregressive.complete", "np.sum(log_p * known, axis=1)", "np.sum(log_p, axis=1)"),
+    ], "test_autoregressive.check_completion_from_behind", "FVBN",
+        "halves that are likely, and too much alike"),
     Mistake("FVBN", "a completion that ignores what is known", [
         ("models.autoregressive:Autoregressive.complete", "x.copy(), known,", "x.copy(), known & False,"),
     ], "test_autoregressive.check_completion", "FVBN", "nothing in training; new images where halves were to be kept"),

@@ -271,9 +271,9 @@ WRITTEN = {
         ("the masked weights for the mask", "self.dW *= self.mask", "self.dW *= masked",
          "weights near 0 that stay there"))),
     "models.autoregressive:Autoregressive.forward_backward": ("FVBN", "test_autoregressive.check_gradients", "FVBN", (
-        ("not averaged over the examples", "dlogits *= -1 / N", "dlogits *= -1",
+        ("not averaged over the examples", "dparams *= -1 / N", "dparams *= -1",
          "with Adam nothing; with SGD, a rate N times too large"),
-        ("the sign turned", "dlogits *= -1 / N", "dlogits *= 1 / N", "a loss that rises from the first step on"),
+        ("the sign turned", "dparams *= -1 / N", "dparams *= 1 / N", "a loss that rises from the first step on"),
         ("a loss that is summed", "log_prob = log_p.mean()", "log_prob = log_p.sum()",
          "a loss that grows with the batch"))),
     "data.mu_law:compress": ("mu-law", "test_mu_law.check_known_values", None, (

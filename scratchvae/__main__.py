@@ -5,14 +5,13 @@ from pathlib import Path
 CONTENTS = {  # part of the house -> folder and its files
     "What a number means": (
         "probability gaussian normal_table inference divergence log_space",
-        "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian "
-        "categorical"),
+        "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian categorical"),
     "How a network learns": (
-        "nn layers threads flow network model gradcheck optimizers examples training callbacks schedules progress "
+        "nn layers threads flow network model halves gradcheck optimizers examples training callbacks schedules progress "
         "checkpoint resume",),
     "Models": (
         "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier labels vae iwae "
-        "missing_values probabilistic_pca autoregressive masked fvbn made",),
+        "missing_values probabilistic_pca autoregressive masked pixel_params fvbn made",),
     "What a trained model is worth": (
         "analysis elbo evidence class_posterior posterior aggregate gradient_estimators latent_space factors "
         "gaussian_mixture",),

@@ -1,4 +1,6 @@
-"""Is p(x) a distribution, does no pixel see its future, and is backward the derivative? FVBN and MADE."""
+"""Is p(x) a distribution, does no pixel see its future, and is backward the derivative? FVBN and MADE, in two levels and
+in more."""
+import copy
 import warnings
 from itertools import product
 
@@ -21,9 +23,22 @@ def binary(n, n_features, seed=0):
     return (np.cumsum(flips, axis=1) % 2).astype(float)
 
 
-def everything(n_features):
-    """All 2^D inputs."""
-    return np.array(list(product([0.0, 1.0], repeat=n_features)))
+def everything(n_features, n_levels=2):
+    """All L^D inputs, in the order of their digits."""
+    return np.array(list(product(np.arange(n_levels) / (n_levels - 1), repeat=n_features)))
+
+
+def grey(n, n_features, seed=0):
+    """Correlated pixels (n, D) of four levels: each the mean of two bits, and of the one before."""
+    x, r = np.zeros((n, n_features)), rng((seed, n))
+    for j in range(n_features):
+        x[:, j] = np.clip(x[:, j - 1] + r.integers(-1, 2, n) / 3 + (r.random(n) < 0.1), 0, 1)
+    return np.rint(3 * x) / 3
+
+
+def data(kind, n, n_features, seed=0):
+    """What a model of this kind takes."""
+    return (grey if kind in GREY else binary)(n, n_features, seed)
 
 
 def build(kind, seed=0, n_features=D, dtype=np.float64, moved=True):
@@ -39,6 +54,14 @@ def build(kind, seed=0, n_features=D, dtype=np.float64, moved=True):
         "indirect": lambda: made.MADE(n_features, (13, 12), direct=False, order=order, rng=r, dtype=dtype),
         "orders": lambda: made.MADE(n_features, (10,), 3, activation="sigmoid", gain=0.7, l2=0.05, order=several, rng=r, dtype=dtype),
         "deep orders": lambda: made.MADE(n_features, (8, 13), 3, rng=r, dtype=dtype),
+        "grey FVBN": lambda: fvbn.FVBN(n_features, l2=0.03, order=order, observation=LEVELS(), rng=r, dtype=dtype),
+        "grey MADE": lambda: made.MADE(n_features, (9, 7), activation="tanh", l2=0.02, order=order,
+                                       observation=LEVELS(), rng=r, dtype=dtype),
+        "grey orders": lambda: made.MADE(n_features, (10,), 3, order=several, observation=LEVELS(), rng=r, dtype=dtype),
+        "one scale": lambda: made.MADE(n_features, (11,), order=order, observation=LEVELS(scale="shared"), rng=r,
+                                       dtype=dtype),
+        "fixed scale": lambda: made.MADE(n_features, (11,), 2, direct=False, observation=LEVELS(scale=0.3), rng=r,
+                                         dtype=dtype),
     }[kind]()
     return shake(model_as_part(model), seed, 1.5).model if moved else model
 
@@ -55,32 +78,56 @@ class model_as_part:
         self.model, self.theta, self.n_parameters = model, model.theta, model.theta.size
 
 
-KINDS = ("FVBN", "MADE", "narrow", "deep", "indirect", "orders", "deep orders")
-kinds = st.sampled_from(KINDS)
+LEVELS = lambda **how: sv.DiscretizedLogistic(4, uniform=0.01, **how)
+BINARY = ("FVBN", "MADE", "narrow", "deep", "indirect", "orders", "deep orders")
+GREY = ("grey FVBN", "grey MADE", "grey orders", "one scale", "fixed scale")
+KINDS = BINARY + GREY
+binary_kinds, kinds = st.sampled_from(BINARY), st.sampled_from(KINDS)
 
 
 def trained(kind, n_features=D):
     model = build(kind, n_features=n_features, moved=False)
-    sv.fit(model, binary(90, n_features), epochs=8, batch_size=30, optimizer=sv.Adam(0.02), rng=rng(1))
+    sv.fit(model, data(kind, 90, n_features), epochs=8, batch_size=30, optimizer=sv.Adam(0.02), rng=rng(1))
     return model
 
 
 # ---- a distribution -------------------------------------------------------------------------------------------------
 
+def all_of(model):
+    """All that x can be."""
+    return everything(model.n_features, getattr(model.observation, "n_levels", 2))
+
+
 def check_sums_to_one(model):
-    assert abs(np.exp(model.log_prob(everything(model.n_features))).sum() - 1) < 1e-10
+    assert abs(np.exp(model.log_prob(all_of(model))).sum() - 1) < 1e-10
 
 
 @settings(max_examples=25, deadline=None)
 @given(kinds, seeds, st.integers(1, 8))
 def test_probabilities_sum_to_one_untrained(kind, seed, n_features):
-    check_sums_to_one(build(kind, seed, n_features))
+    check_sums_to_one(build(kind, seed, 1 + n_features % 5 if kind in GREY else n_features))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_features", [7, 12])
 def test_probabilities_sum_to_one_trained(kind, n_features):
-    check_sums_to_one(trained(kind, n_features))
+    check_sums_to_one(trained(kind, n_features // 2 if kind in GREY else n_features))
+
+
+def check_conditionals(model):
+    """Each p(x_j given the pixels before j), by params, is what the table of p(x) over all x says: summed, divided."""
+    X, D = all_of(model), model.n_features
+    table, order = np.exp(model.log_prob(X)), model.orders[0]
+    params = model.params(X)[:, model.observation.columns(D)]
+    for t, j in enumerate(order):
+        alike = [(X[:, None, before] == X[:, before]).all(axis=2) for before in (order[:t], order[:t + 1])]
+        less, more = (each @ table for each in alike)        # p(the pixels before), p(those and j)
+        np.testing.assert_allclose(np.exp(model.observation.log_prob(X[:, [j]], params[:, j])), more / less, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["MADE", "grey FVBN", "grey MADE", "one scale"])
+def test_conditionals_are_those_of_the_table(kind):
+    check_conditionals(build(kind, n_features=3))
 
 
 def test_averaged_logits_would_not_be_a_distribution():
@@ -91,19 +138,22 @@ def test_averaged_logits_would_not_be_a_distribution():
 
 def check_probability_is_the_average(model, X):
     """p(x) = 1/K sum_k prod_j p_k(x_j given the pixels before j), with each conditional written out."""
-    by_order = []
+    by_order, columns = [], model.observation.columns(model.n_features)
     for k in range(len(model.orders)):
-        by_order.append(np.prod(1 / (1 + np.exp((1 - 2 * X) * model.logits(X, k))), axis=1))
+        params = model.params(X, k)
+        p = [1 / (1 + np.exp((1 - 2 * x) * a)) for x, a in zip(X.T, params.T)] if isinstance(model.observation, sv.Bernoulli) else [
+            np.exp(model.observation.log_prob(X[:, [j]], params[:, columns[j]])) for j in range(model.n_features)]
+        by_order.append(np.prod(p, axis=0))
     np.testing.assert_allclose(np.exp(model.log_prob(X)), np.mean(by_order, axis=0), rtol=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
 @given(kinds, seeds)
 def test_probability_is_the_average_over_orders(kind, seed):
-    check_probability_is_the_average(build(kind, seed), binary(9, D, seed))
+    check_probability_is_the_average(build(kind, seed), data(kind, 9, D, seed))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BINARY)
 def test_zero_parameters_are_fair_coins(kind):
     model = build(kind)
     model.theta[:] = 0
@@ -132,31 +182,32 @@ def test_fvbn_finds_the_truth_of_a_markov_chain():
 # ---- the order ------------------------------------------------------------------------------------------------------
 
 def check_sees_only_the_past(model, X, k):
-    """Changing pixel j changes no logit of a pixel at or before j in the order, not by one bit."""
-    position = autoregressive.positions(model.orders[k])
-    logits = model.logits(X, k)
+    """Changing pixel j changes no param of a pixel at or before j in the order, not by one bit."""
+    position, own = autoregressive.positions(model.orders[k]), model.observation.columns(model.n_features)
+    params = model.params(X, k)
     for j in range(model.n_features):
         changed = X.copy()
         changed[:, j] = 1 - changed[:, j]
-        np.testing.assert_array_equal(model.logits(changed, k)[:, position <= position[j]],
-                                      logits[:, position <= position[j]])
+        deaf = own[position <= position[j]]
+        np.testing.assert_array_equal(model.params(changed, k)[:, deaf], params[:, deaf])
 
 
 def check_jacobian(model, X, k):
-    """d logit_i / d x_j, by the backward pass: exactly 0 unless j comes before i; not 0 everywhere else."""
-    position = autoregressive.positions(model.orders[k])
-    _, caches = model.forward(X, k)
+    """d param / d x_j for those of pixel i, by the backward pass: exactly 0 unless j comes before i."""
+    position, own = autoregressive.positions(model.orders[k]), model.observation.columns(model.n_features)
+    params, caches = model.forward(X, k)
     for i in range(model.n_features):
-        dlogits = np.zeros_like(X)
-        dlogits[:, i] = normals(i, len(X))
-        dx = model.backward(dlogits, caches, k)
-        assert not dx[:, position >= position[i]].any()
+        for c in own[i]:
+            dparams = np.zeros_like(params)
+            dparams[:, c] = normals(i, len(X))
+            dx = model.backward(dparams, caches, k)
+            assert not dx[:, position >= position[i]].any()
 
 
 @settings(max_examples=30, deadline=None)
 @given(kinds, seeds, st.integers(1, 9), st.integers(0, 2), st.sampled_from([1.0, 1e6]))
 def test_no_pixel_sees_itself_or_its_future(kind, seed, n_features, k, scale):
-    model, X = build(kind, seed, n_features), binary(4, n_features, seed)
+    model, X = build(kind, seed, n_features), data(kind, 4, n_features, seed)
     model.theta *= scale  # no value of theta can break the order
     k %= len(model.orders)
     check_sees_only_the_past(model, X, k)
@@ -174,7 +225,11 @@ def test_every_pixel_can_see_all_its_past(kind):
         for network in networks:
             paths = np.linalg.multi_dot([np.eye(D), *(layer.mask for layer in network.layers if hasattr(layer, "mask"))])
             through_few = kind == "narrow" and network is networks[0]
-            assert ((paths > 0) == may_see).all() if not through_few else not (paths[~may_see]).any()
+            own = model.observation.columns(D)
+            for column in own.T[:model.observation.n_params(1) - model.observation.n_shared]:
+                seen = paths[:, column] > 0
+                assert (seen == may_see).all() if not through_few else not seen[~may_see].any()
+            assert not model.observation.n_shared or not paths[:, -1].any()
 
 
 def test_degrees_come_in_equal_shares():
@@ -228,8 +283,8 @@ def check_gradients(model, X):
 @pytest.mark.parametrize("steps", [0, 3])
 def test_gradient(kind, steps):
     model = build(kind, seed=3)
-    sv.fit(model, binary(20, D), epochs=steps, batch_size=10, rng=rng(2))
-    check_gradients(model, binary(5, D, seed=7))
+    sv.fit(model, data(kind, 20, D), epochs=steps, batch_size=10, rng=rng(2))
+    check_gradients(model, data(kind, 5, D, seed=7))
 
 
 def check_layer_gradient(seed=0):
@@ -266,7 +321,7 @@ def check_masked_gradient_is_zero(model, X):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_masked_entries_get_exactly_zero_gradient(kind):
-    check_masked_gradient_is_zero(build(kind, seed=1), binary(40, D))
+    check_masked_gradient_is_zero(build(kind, seed=1), data(kind, 40, D))
 
 
 def test_penalty_is_in_the_loss_and_spares_biases():
@@ -302,9 +357,9 @@ def gradients(model):
     return dict(zip(model.named_parameters(), np.split(model.grad, sizes[:-1])))
 
 
-@pytest.mark.parametrize("kind", ["MADE", "deep", "indirect", "orders"])
+@pytest.mark.parametrize("kind", ["MADE", "deep", "indirect", "orders", "grey MADE", "one scale"])
 def test_penalty_of_hidden_layers(kind):
-    model, X = build(kind), binary(6, D)
+    model, X = build(kind), data(kind, 6, D)
     model.start(X)
     check_penalty(model, X)
 
@@ -406,7 +461,7 @@ def test_several_orders_train_one_theta():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_blocks_of_rows_change_nothing(kind, monkeypatch):
-    model, X = build(kind), binary(30, D)
+    model, X = build(kind), data(kind, 30, D)
     want, terms = model.log_prob(X), model.evaluate(X, rng=rng(1))
     monkeypatch.setattr(autoregressive, "row_blocks", lambda x, width: (slice(i, i + 4) for i in range(0, len(x), 4)))
     np.testing.assert_allclose(model.log_prob(X), want, rtol=1e-12)
@@ -415,7 +470,7 @@ def test_blocks_of_rows_change_nothing(kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_helps_and_evaluate_is_log_prob(kind):
-    X = binary(200, D)
+    X = data(kind, 200, D)
     before, after = build(kind, moved=False).log_prob(X).mean(), trained(kind).log_prob(X).mean()
     assert after > before + 0.05
     model = trained(kind)
@@ -425,14 +480,15 @@ def test_training_helps_and_evaluate_is_log_prob(kind):
 # ---- sampling -------------------------------------------------------------------------------------------------------
 
 def check_frequencies(x, p, n_sigma=5):
-    """How often each of the 2^D inputs was drawn, against its probability (2^D,); Monte Carlo error only."""
-    counts = np.bincount((x @ 2 ** np.arange(x.shape[1])[::-1]).astype(int), minlength=len(p))
+    """How often each of all inputs was drawn, against its probability (L^D,); Monte Carlo error only."""
+    L = round(len(p) ** (1 / x.shape[1]))
+    counts = np.bincount(np.rint((L - 1) * x @ L ** np.arange(x.shape[1])[::-1]).astype(int), minlength=len(p))
     error = np.sqrt(len(x) * p * (1 - p)) + 1
     assert (np.abs(counts - len(x) * p) < n_sigma * error).all()
 
 
 def check_samples(model, n=20_000):
-    check_frequencies(model.sample(n, rng=rng(8)), np.exp(model.log_prob(everything(model.n_features))))
+    check_frequencies(model.sample(n, rng=rng(8)), np.exp(model.log_prob(all_of(model))))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -440,48 +496,36 @@ def test_samples_have_the_models_probabilities(kind):
     check_samples(build(kind, seed=2, n_features=4))
 
 
-class Counting(sv.Bernoulli):
-    """A Bernoulli that notes for how many rows it draws, each time."""
-
-    def __init__(self):
-        self.rows = []
-
-    def sample(self, params, rng):
-        assert params.shape[1] == 1  # one pixel at a time
-        self.rows.append(len(params))
-        return super().sample(params, rng)
+def recording(observation):
+    """The observation model, which notes in `drawn` the params (N, n_params(1)) by which it draws."""
+    noted, sample = copy.copy(observation), observation.sample
+    noted.drawn = []
+    noted.sample = lambda params, rng: noted.drawn.append(params) or sample(params, rng)
+    return noted
 
 
 def check_passes(kind, n=1000):
     """D draws for a batch, whatever n; with K orders D for the rows of each, so D n pixels in all."""
     model = build(kind)
-    model.observation = Counting()
+    model.observation = recording(model.observation)
     model.sample(n, rng=rng())
-    assert len(model.observation.rows) == len(model.orders) * model.n_features
-    assert sum(model.observation.rows) == n * model.n_features
-
-
-class Recording(sv.Bernoulli):
-    """A Bernoulli that notes the logits by which it draws."""
-
-    def __init__(self):
-        self.logits = []
-
-    def sample(self, params, rng):
-        self.logits.append(params[:, 0])
-        return super().sample(params, rng)
+    shapes = [params.shape for params in model.observation.drawn]
+    assert len(shapes) == len(model.orders) * model.n_features
+    assert sum(rows for rows, _ in shapes) == n * model.n_features
+    assert {columns for _, columns in shapes} == {model.observation.n_params(1)}  # one pixel at a time
 
 
 def check_drawing_keeps_up(model):
-    """The logits by which pixels are drawn, updated by one pixel after another, are those of the finished x."""
+    """The params by which pixels are drawn, updated by one pixel after another, are those of the finished x."""
     x, some = binary(40, model.n_features), normals(1, 40, model.n_features) > 0
+    columns, observation = model.observation.columns(model.n_features), model.observation
     for known in (np.zeros_like(some), some):
         for k, order in enumerate(model.orders):
-            model.observation, drawn = Recording(), x * known
+            model.observation, drawn = recording(observation), x * known
             model._draw(drawn, known, k, rng(2))
             assert (drawn != x * known).any() and (drawn == x)[known].all()
-            np.testing.assert_allclose(np.stack(model.observation.logits, axis=1), model.logits(drawn, k)[:, order],
-                                       rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(np.stack(model.observation.drawn, axis=1),
+                                       model.params(drawn, k)[:, columns[order]], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -498,27 +542,27 @@ def test_sampling_takes_as_many_passes_as_pixels(kind):
 def test_same_seed_same_samples(kind):
     model = build(kind, dtype=np.float32)
     x = model.sample(20, rng=rng(5))
-    assert x.dtype == np.float32 and set(np.unique(x)) <= {0, 1}
+    assert x.dtype == np.float32 and np.isin(x, all_of(model).astype(np.float32)).all()
     np.testing.assert_array_equal(x, model.sample(20, rng=rng(5)))
     assert (x != model.sample(20, rng=rng(6))).any()
 
 
 def posterior(model, x, known):
-    """p(all pixels given those known to be x's) : (2^D,), by Bayes' rule over all inputs."""
-    X = everything(model.n_features)
+    """p(all pixels given those known to be x's) : (L^D,), by Bayes' rule over all inputs."""
+    X = all_of(model)
     p = np.exp(model.log_prob(X)) * (X[:, known] == x[known]).all(axis=1)
     return p / p.sum()
 
 
 def check_completion(model, known, n_draws=1, n_sigma=5):
-    x = binary(1, model.n_features, seed=9)[0]
+    x = binary(1, model.n_features, seed=9)[0]  # black and white are levels, too
     X = np.broadcast_to(x, (6000, model.n_features))
     completed = model.complete(X, known, n_draws=n_draws, rng=rng(3))
     assert (completed[:, known] == x[known]).all()
     check_frequencies(completed, posterior(model, x, known), n_sigma)
 
 
-@pytest.mark.parametrize("kind", ["FVBN", "deep", "deep orders"])
+@pytest.mark.parametrize("kind", ["FVBN", "deep", "deep orders", "grey FVBN", "grey MADE", "one scale"])
 def test_completion_is_exact_where_the_known_come_first(kind):
     model = build(kind, seed=4, n_features=4)
     if kind == "deep orders":  # three orders that all begin with pixels 1 and 3
@@ -530,16 +574,17 @@ def test_completion_is_exact_where_the_known_come_first(kind):
     check_completion(model, known)
 
 
-def check_completion_from_behind(n_draws=150):
+def check_completion_from_behind(n_draws=150, kind="FVBN"):
     """The known pixels come last: only the weights of many proposals let the drawn ones listen to them."""
-    model = build("FVBN", seed=4, n_features=4)
+    model = build(kind, seed=4, n_features=4)
     check_completion(model, np.isin(np.arange(4), model.orders[0][2:]), n_draws, n_sigma=6)
 
 
-def test_completion_with_the_known_last_needs_more_draws():
+@pytest.mark.parametrize("kind", ["FVBN", "grey FVBN"])
+def test_completion_with_the_known_last_needs_more_draws(kind):
     with pytest.raises(AssertionError):
-        check_completion_from_behind(n_draws=1)
-    check_completion_from_behind()
+        check_completion_from_behind(1, kind)
+    check_completion_from_behind(kind=kind)
 
 
 def check_completion_of_rows_that_know_different_pixels(n=3000, n_draws=60):
@@ -576,7 +621,7 @@ def test_completion_ignores_what_is_unknown_and_keeps_its_input():
 @pytest.mark.parametrize("bad", [np.full((2, D), 0.5), np.full((2, D), np.nan), np.zeros((2, D + 1)), np.zeros(D),
                                  np.zeros((0, D)), np.full((2, D), 2)])
 def test_data_outside_the_support_is_refused(kind, bad):
-    model = build(kind)
+    model = build(kind)  # for which one half is no level
     for door in (model.log_prob, model.logits, model.loss_and_grad, lambda X: sv.fit(model, X, epochs=1, rng=rng()),
                  lambda X: model.complete(X, np.ones(D, bool), rng=rng())):
         with pytest.raises(ValueError, match="^X: "):
@@ -613,7 +658,7 @@ def test_bad_arguments_are_refused(make, error, name):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_saved_and_loaded_models_are_the_same(kind, dtype, tmp_path):
-    model, X = build(kind, dtype=dtype), binary(7, D)
+    model, X = build(kind, dtype=dtype), data(kind, 7, D)
     sv.save(model, tmp_path / "model.npz")
     again = sv.load(tmp_path / "model.npz")
     assert type(again) is type(model) and again.config() == model.config()
@@ -644,6 +689,165 @@ def test_enough_units_or_direct_connections_are_silent():
         made.MADE(D, (2,), rng=rng())
 
 
+# ---- more than two levels -------------------------------------------------------------------------------------------
+
+def best_logistic(shares, uniform):
+    """m, t of the discretised logistic that has these three levels' probabilities: two numbers, two equations.
+
+        sigmoid((1/4 - m) / s) = P_0, sigmoid((3/4 - m) / s) = P_0 + P_1, where shares = (1 - uniform) P + uniform / 3
+    """
+    P = (np.asarray(shares) - uniform / 3) / (1 - uniform)
+    low, high = (np.log(p / (1 - p)) for p in (P[0], P[0] + P[1]))
+    s = 0.5 / (high - low)
+    return 0.25 - s * low, np.log(s - 1 / 60)
+
+
+def check_best_logistic(build):
+    """Pixels of three levels that are independent in the data, to the last one: training finds each one's shares."""
+    shares = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    counts = np.rint(100 * np.outer(*shares)).astype(int).ravel()
+    X = np.repeat(everything(2, 3), counts, axis=0)
+    for D in (1, 2):
+        model = build(D, observation=sv.DiscretizedLogistic(3, uniform=0.01), rng=rng(), dtype=np.float64)
+        sv.fit(model, X[:, :D], epochs=1500, batch_size=100, optimizer=sv.Adam(0.02), rng=rng(1),
+               callbacks=[sv.LearningRateDecay()])
+        log_p = [np.log(shares[j])[np.rint(2 * X[:, j]).astype(int)] for j in range(D)]
+        np.testing.assert_allclose(model.log_prob(X[:, :D]), np.sum(log_p, axis=0), atol=2e-3)
+        want = np.transpose([best_logistic(shares[j], 0.01) for j in range(D)]).ravel()
+        np.testing.assert_allclose(model.params(X[:, :D]), np.tile(want, (len(X), 1)), atol=5e-3)
+
+
+@pytest.mark.parametrize("build", [fvbn.FVBN, lambda D, **how: made.MADE(D, (4,), l2=0.0, **how)])
+def test_independent_pixels_in_closed_form(build):
+    check_best_logistic(build)
+
+
+def test_two_levels_of_one_scale_are_a_bernoulli():
+    """sigmoid((1/2 - m) / 1) = p(x = 0): a Bernoulli of logit m - 1/2, with the same weights."""
+    two = sv.DiscretizedLogistic(2, scale=1, uniform=1e-12)
+    for kind in ("FVBN", "deep", "orders"):
+        model = build(kind)
+        again = type(model).from_config({**model.config(), "observation": ["DiscretizedLogistic", two.config()]})
+        again.theta[:] = model.theta
+        again.network.layers[-1].b += 0.5
+        np.testing.assert_allclose(again.log_prob(everything(D)), model.log_prob(everything(D)), rtol=1e-9)
+
+
+def test_gaussian_pixels_are_least_squares():
+    """A density: each pixel's regression on those before it, by `lstsq`, is where the gradient is zero."""
+    X, v = normals(3, 50, 4) @ normals(4, 4, 4), 0.7
+    model = fvbn.FVBN(4, observation=sv.Gaussian(v), rng=rng(), dtype=np.float64)
+    log_p = 0
+    for j in range(4):
+        with_one = np.column_stack([X[:, :j], np.ones(len(X))])
+        fitted, *_ = np.linalg.lstsq(with_one, X[:, j])
+        model.layer.W[:j, j], model.layer.b[j] = fitted[:-1], fitted[-1]
+        log_p = log_p - 0.5 * ((X[:, j] - with_one @ fitted) ** 2 / v + np.log(2 * np.pi * v))
+    model.loss_and_grad(X)
+    assert np.abs(model.grad).max() < 1e-12
+    np.testing.assert_allclose(model.log_prob(X), log_p, rtol=1e-12)
+
+
+def check_start_of_levels(model, X):
+    """Before training the pixels are independent, of their params at the start, also one that never varies."""
+    model.start(X)
+    params = model.observation.start(X.mean(axis=0), X.var(axis=0))[0]
+    np.testing.assert_allclose(model.params(X), np.tile(params, (len(X), 1)), rtol=1e-6)
+    np.testing.assert_allclose(model.log_prob(X), model.observation.log_prob(X, np.tile(params, (len(X), 1))), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", GREY)
+def test_start_of_levels(kind):
+    check_start_of_levels(build(kind, moved=False), grey(50, D))
+
+
+@pytest.mark.parametrize("level", [0, 1 / 3, 1])
+def test_a_pixel_that_never_varies(level):
+    X = grey(300, D)
+    X[:, 2] = level
+    model = made.MADE(D, (20,), observation=LEVELS(), rng=rng())
+    history = sv.fit(model, X, epochs=60, batch_size=30, optimizer=sv.Adam(1e-2), rng=rng(1))
+    loss = history.train["loss"]
+    assert np.isfinite(model.theta).all() and loss[-1] < loss[0] - 1
+    own = model.params(X)[:, model.observation.columns(D)[2]]
+    assert model.observation.log_prob(X[:, [2]], own).mean() > -0.02  # of which uniform = 0.01 takes 0.0075
+    X[0, 2] = 1 / 3 if level != 1 / 3 else 1
+    assert np.log(0.01 / 4) - 1e-4 < model.observation.log_prob(X[:1, [2]], own[:1])[0] < -2
+
+
+def test_levels_resume_and_old_files(tmp_path):
+    X = grey(30, D)
+
+    def trained(epochs, path=None):
+        model = made.MADE(D, (8,), 2, observation=LEVELS(), rng=rng(1))
+        sv.fit(model, X, epochs=epochs, batch_size=10, rng=rng(2), checkpoint=path)
+        return model
+    trained(2, tmp_path / "run.npz")
+    assert trained(4, tmp_path / "run.npz").theta.tobytes() == trained(4).theta.tobytes()
+    for kind in ("FVBN", "MADE"):  # from before there was a choice
+        model = build(kind)
+        config = {name: value for name, value in model.config().items() if name != "observation"}
+        checkpoint.write_arrays(tmp_path / "old.npz", {"class": type(model).__name__, "config": config}, model.arrays())
+        again = sv.load(tmp_path / "old.npz")
+        assert repr(again.observation) == repr(sv.Bernoulli())
+        np.testing.assert_array_equal(again.log_prob(binary(7, D)), model.log_prob(binary(7, D)))
+
+
+class Joint(sv.Observation):
+    """Neighbours' product enters: features are not independent."""
+
+    measure = "lebesgue"
+
+    def value_and_grad(self, x, params):
+        return -((x - params * np.roll(x, 1, axis=1)) ** 2).sum(axis=1), 0 * params
+
+    def sample(self, params, rng):
+        return rng.standard_normal(params.shape)
+
+
+class Interleaved(sv.Gaussian):
+    """m_1, s_1, m_2, s_2, ..., of which `columns` says nothing."""
+
+    def __init__(self):
+        super().__init__("diagonal")
+
+    def value_and_grad(self, x, params, need_grad=True):
+        return super().value_and_grad(x, np.concatenate([params[..., ::2], params[..., 1::2]], axis=-1), need_grad)
+
+
+class Covariance(sv.Observation):
+    """More params than features have of their own."""
+
+    measure = "lebesgue"
+
+    def n_params(self, n_features):
+        return n_features + n_features * (n_features + 1) // 2
+
+    def value_and_grad(self, x, params):
+        return x[:, 0] * params[:, 0], 0 * params
+
+    def sample(self, params, rng):
+        return rng.standard_normal((len(params), 4))
+
+
+@pytest.mark.parametrize("observation, error, message", [
+    (sv.CrossEntropy(), ValueError, "want a distribution"), (sv.Categorical(), TypeError, "want an observation model"),
+    ("logistic", TypeError, "want an observation model"), (Joint(), ValueError, "a sum over features"),
+    (Interleaved(), ValueError, "a sum over features"), (Covariance(), ValueError, "a sum over features")])
+@pytest.mark.parametrize("cls", [sv.FVBN, sv.MADE])
+def test_what_is_no_distribution_of_single_pixels_is_refused(cls, observation, error, message):
+    with pytest.raises(error, match=f"^observation: .*{message}"):
+        cls(4, observation=observation, rng=rng())
+
+
+def test_levels_off_the_grid_are_refused_by_name():
+    model = build("grey MADE")
+    with pytest.raises(ValueError, match="^X: DiscretizedLogistic wants one of 4 levels, k / 3, got 0.5"):
+        sv.fit(model, np.full((9, D), 0.5), epochs=1, rng=rng())
+    with pytest.raises(ValueError, match="^X: .*standardise"):
+        sv.fit(sv.MADE(D, observation=sv.Gaussian(), rng=rng()), 100 + normals(0, 90, D), epochs=1, rng=rng())
+
+
 # ---- MADE and FVBN --------------------------------------------------------------------------------------------------
 
 def check_contains_the_fvbn(X):
@@ -661,7 +865,7 @@ def test_a_made_contains_the_fvbn():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_data_is_left_alone(kind):
-    model, X = build(kind), binary(7, D)
+    model, X = build(kind), data(kind, 7, D)
     kept, theta = X.copy(), model.theta.copy()
     model.log_prob(X), model.logits(X), model.loss_and_grad(X, rng=rng()), model.sample(3, rng=rng())
     model.complete(X, np.arange(D) < 2, rng=rng())

@@ -192,11 +192,11 @@ def density_doors(name, make):
             f"{name}.score_samples": method(make, "score_samples", X=reals(N, D))}
 
 
-def autoregressive_doors(name, make):
-    X, known = binary(), np.arange(D) < 2
-    return {**{f"{name}.{door}": method(make, door, X=X) for door in ("accept", "log_prob", "logits")},
-            f"{name}.loss_and_grad": batch(make, X), f"{name}.sample": method(make, "sample", n=3, rng=RNG),
-            f"{name}.complete": method(make, "complete", ("X", "known"), X=X, known=known, n_draws=2, rng=RNG)}
+def autoregressive_doors(name, make, X=binary(), kind=""):
+    doors = {**{door: method(make, door, X=X) for door in ("accept", "log_prob", "logits", "params")},
+             "loss_and_grad": batch(make, X), "sample": method(make, "sample", n=3, rng=RNG),
+             "complete": method(make, "complete", ("X", "known"), X=X, known=np.arange(D) < 2, n_draws=2, rng=RNG)}
+    return {f"{name}.{door}{kind}": test for door, test in doors.items()}
 
 
 NETWORK = {"n_features": D, "hidden": (4,), "activation": "relu", "rng": RNG, "dtype": np.float32}
@@ -334,10 +334,13 @@ DOORS = {
     **{f"Classifier.{name}": method(lambda: sv.Classifier(D, (4,), C, rng=rng(), dtype=np.float64), name,
                                     ("X", "labels"),
                                     X=reals(N, D), labels=LABELS) for name in ("accept", "loss_and_grad", "score")},
-    "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], rng=RNG, dtype=np.float32),
-    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, gain=0.5, l2=0.01, order=np.stack([np.arange(D), np.arange(D)[::-1]])),
+    "FVBN": function(sv.FVBN, n_features=D, l2=0.1, order=np.arange(D)[::-1], observation=sv.Bernoulli(), rng=RNG, dtype=np.float32),
+    "MADE": function(sv.MADE, **NETWORK, n_orders=2, direct=True, gain=0.5, l2=0.01, order=np.stack([np.arange(D), np.arange(D)[::-1]]),
+                     observation=sv.Bernoulli()),
     **autoregressive_doors("FVBN", lambda: sv.FVBN(D, rng=rng(), dtype=np.float64)),
     **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, rng=rng())),
+    **autoregressive_doors("MADE", lambda: sv.MADE(D, (7,), 2, observation=sv.DiscretizedLogistic(5), rng=rng()),
+                           np.round(4 * rng(4).random((N, D))) / 4, " of levels"),
     # what a trained model is worth
     "log_evidence": function(sv.log_evidence, ("X",), progress=None, vae=REAL, X=reals(N, D), method="defensive", **SMALL),
     "multi_sample_bound": function(sv.multi_sample_bound, ("X",), progress=None, vae=VAE, X=X, k=3, n_repeats=2, rng=RNG,
@@ -426,10 +429,10 @@ DOORS = {
 }
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|through_z|through_kl)":
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|draw|update|start|through_z|through_kl)":
         "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
-    r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features)": "takes nothing, or a number of features from a model",
+    r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features|columns)": "takes nothing, or a number of features from a model",
     r".*\.(get_params|get_covariance|get_precision)": "takes nothing that counts",
     r"(?!PCA).*\.set_params": "the constructor's door, as PCA.set_params shows",
     r".*\.(load_arrays|load_state|from_config)":

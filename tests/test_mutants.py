@@ -61,9 +61,9 @@ def idx_loads(tmp_path):
     test_data.check_idx_loads(tmp_path)
 
 
-def autoregressive(check, kinds, X=test_autoregressive.binary(9, 6)):
+def autoregressive(check, kinds, n=9):
     for kind in kinds:
-        model = test_autoregressive.build(kind)
+        model, X = test_autoregressive.build(kind), test_autoregressive.data(kind, n, 6)
         for k in range(len(model.orders)):
             check(*(model, X, k)[:len(inspect.signature(check).parameters)])
 
@@ -161,9 +161,12 @@ CALLS = {
     "test_autoregressive.check_sees_only_the_past": lambda check: autoregressive(check, test_autoregressive.KINDS),
     "test_autoregressive.check_probability_is_the_average": lambda check: autoregressive(check, ["orders"]),
     "test_autoregressive.check_masked_gradient_is_zero": lambda check: autoregressive(
-        check, test_autoregressive.KINDS, test_autoregressive.binary(40, 6)),
+        check, test_autoregressive.KINDS, 40),
     **{f"test_autoregressive.{name}": lambda check: autoregressive(check, test_autoregressive.KINDS)
        for name in ("check_jacobian", "check_drawing_keeps_up", "check_gradients")},
+    "test_autoregressive.check_start_of_levels": lambda check: [
+        check(test_autoregressive.build(kind, moved=False), test_autoregressive.grey(50, 6))
+        for kind in test_autoregressive.GREY],
     "test_autoregressive.check_penalty": lambda check: autoregressive(check, ["deep", "orders"]),
     "test_autoregressive.check_samples": lambda check: check(test_autoregressive.build("deep", 0, n_features=4)),
     "test_autoregressive.check_completion": lambda check: check(*completed()),
@@ -196,6 +199,8 @@ GRADIENT_CHECKS = {
         test_autoregressive.build("FVBN", 3), test_autoregressive.binary(5, 6)),
     "MADE": lambda: test_autoregressive.check_gradients(
         test_autoregressive.build("deep", 3), test_autoregressive.binary(5, 6)),
+    "MADE, levels": lambda: test_autoregressive.check_gradients(
+        test_autoregressive.build("one scale", 3), test_autoregressive.grey(5, 6)),
 }
 
 

@@ -190,9 +190,9 @@ STEPS = {  # where the library's line needs no comment: the way there, in words
     "order_mask": ("turn the order round: at which position does each pixel come?",
                    "compare every position with every other: strictly before"),
     "degree_masks": ("positions of the pixels, degrees of the units of each layer",),
-    "Autoregressive.forward_backward": ("one order's network gives the logits",
+    "Autoregressive.forward_backward": ("one order's network gives the params (logits)",
                                         "the loss is minus the mean of log p over the examples",
-                                        "its derivative by the logits goes into the network's backward"),
+                                        "its derivative by them goes into the network's backward"),
     "compress": ("the sign apart, the size by the logarithm", "log(1 + mu) is what |x| = 1 gives: divide by it"),
     "expand": ("the sign apart; (1 + mu)^|y| is an exponential",),
     "expectation": ("the log of each weight times each Gaussian density, (N, C)",),
@@ -219,7 +219,7 @@ UNITS = (
     Unit("components", "Which flat subspace lies closest to the data?", (
         Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
               "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.",
-              ("threads_for", "row_blocks", "from_triangle")),
+              ("one_thread", "row_blocks", "from_triangle")),
         Blank("models.pca:PCA.transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(), what whitened codes are divided "
               "by: (k,), or 1; X (N, D).", ("row_blocks",)),
         Blank("models.pca:PCA.inverse_transform",
@@ -276,7 +276,7 @@ UNITS = (
               "the cache (x, W * mask), self.mask. Fill self.dW and self.db; "
               "return dx, or None if not need_dx."),
         Blank("models.autoregressive:Autoregressive.forward_backward", "self._index(rng, order), "
-              "self.forward(x, k), self.observation.value_and_grad(x, logits), self.backward(dlogits, caches, k). Return Terms."),
+              "self.forward(x, k), self.observation.value_and_grad(x, params), self.backward(dparams, caches, k). Return Terms."),
     )),
     Unit("sound", "How can eight bits hold both a whisper and a shout?", (
         Blank("data.mu_law:compress", "x in [-1, 1], of any shape."),

@@ -13,6 +13,9 @@ the last pixel's two probabilities add up to 1, then the last but one's, and so 
 one pass of the network, since x is known. Drawing x is slow: pixel o_t can only be drawn when those before it have
 been, so it takes D steps, for one image or for a whole batch.
 
+Nothing in this asks for two values. Any observation model is a conditional, if the network gives each pixel's params,
+all of them from the pixels before it alone: of a grey level a mean and a scale, in place of one logit.
+
 "From the pixels before j alone" is made true by masks on the weights (models/masked.py).
 
 With K orders the model's probability is p(x) = 1/K sum_k p_k(x), an average of distributions and so a distribution. The
@@ -23,13 +26,16 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import class_labels, entry, generator, integer, numeric_array, row_blocks, shaped
+from scratchvae.checking import (class_labels, entry, generator, integer, numeric_array, order_of_one, row_blocks,
+                                 shaped)
+from scratchvae.extending import built
 from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import share_out, start_outputs
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
+from scratchvae.probability.gaussian import moments
 from scratchvae.probability.log_space import log_mean_exp
-from scratchvae.probability.observation import Bernoulli
+from scratchvae.probability.observation import Observation
 
 Terms = namedtuple("Terms", "loss log_prob")
 
@@ -48,17 +54,19 @@ def known_pixels(name, value, X):
 
 
 class Autoregressive(Model):
-    """Binary x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
+    """x (N, D) with an exact log p(x), for one order of the pixels or an average over several.
 
     orders : (K, D)        each row a permutation: orders[k, t] is the pixel that comes t-th in order k
-    by_order               K tuples of networks x -> (N, D), masked for the order, whose sum is the logits: the first,
-                           of the same theta in all, and perhaps direct connections, of each order's own
+    by_order               K tuples of networks x -> (N, n_params), masked for the order, whose sum is the params: the
+                           first, of the same theta in all, and perhaps direct connections, of each order's own
+    observation            p(x_j given the pixels before j), of a pixel's params
     """
 
-    terms, observation = Terms, Bernoulli()
+    terms = Terms
 
-    def __init__(self, orders, by_order, dtype):
+    def __init__(self, orders, by_order, observation, dtype):
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
+        self.observation = observation
         direct = {f"direct_{k}": network for k, (_, *own) in enumerate(by_order) for network in own}
         super().__init__(dtype, network=by_order[0][0], **direct)
 
@@ -68,25 +76,27 @@ class Autoregressive(Model):
             share_out(self.theta, self.grad, [network, *direct])
 
     def accept(self, X, name="X"):
-        """The door: X as (N, n_features) of 0 and 1 in the model's dtype."""
+        """The door: X as (N, n_features) of the model's dtype, inside the observation model's support."""
         return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
-        """Start at independent pixels, each with its share of ones: weights to the logits are 0, biases the log-odds."""
-        log_odds, spread = self.observation.start(x.mean(axis=0, dtype=np.float64))
-        start_outputs(self.network, log_odds, 0 * spread)
+        """Start at independent pixels: weights to the params are 0, biases what fits each, as log-odds of its ones."""
+        mean, variance = moments(x)
+        order_of_one("X", x, mean, variance, self.observation.bounded)
+        params, spread = self.observation.start(mean, variance)
+        start_outputs(self.network, params, 0 * spread)
 
     def forward(self, x, k):
         # a = f_k(x) + x (A_k * mask_k)
         outputs, caches = zip(*(network.forward(x) for network in self.by_order[k]))
         return sum(outputs), caches
 
-    def backward(self, dlogits, caches, k, need_dx=True):
+    def backward(self, dparams, caches, k, need_dx=True):
         # a sum hands on its derivative as it is:  df_k = da        dx = J_k^T da + da (A_k * mask_k)^T
         for _, *direct in self.by_order:  # those of the other orders have no part in it
             for network in direct:
                 network.grad[:] = 0
-        dx = [network.backward(dlogits, cache, need_dx) for network, cache in zip(self.by_order[k], caches)]
+        dx = [network.backward(dparams, cache, need_dx) for network, cache in zip(self.by_order[k], caches)]
         return sum(dx) if need_dx else None
 
     def forward_backward(self, x, *, rng=None, order=None):
@@ -98,10 +108,10 @@ class Autoregressive(Model):
         -1/K sum_k log p_k(x), never below -log p(x) by Jensen's inequality.
         """
         N, k = len(x), self._index(rng, order)
-        logits, caches = self.forward(x, k)
-        log_p, dlogits = self.observation.value_and_grad(x, logits)
-        dlogits *= -1 / N
-        self.backward(dlogits, caches, k, need_dx=False)
+        params, caches = self.forward(x, k)
+        log_p, dparams = self.observation.value_and_grad(x, params)
+        dparams *= -1 / N
+        self.backward(dparams, caches, k, need_dx=False)
         log_prob = log_p.mean()
         return Terms(-log_prob, log_prob)
 
@@ -111,8 +121,8 @@ class Autoregressive(Model):
         direct = [part for network in self.by_order[0][1:] for box in network.flow()[1:-1]
                   for part in (y._replace(name="f(x)"), Node("+", box._replace(text=f"x\n{box.text}")))]
         several = [Node(f"1/K sum_k p_k(x)\nK = {len(self.orders)} orders")] * (len(self.orders) > 1)
-        return [x, *hidden, *direct, Array("logits", ("N", self.n_features)),
-                Node("Bernoulli\np(x_j given the\npixels before j)", kind="result"), *several]
+        return [x, *hidden, *direct, Array(self.observation.params, y.shape),
+                Node(f"{type(self.observation).__name__}\np(x_j given the\npixels before j)", kind="result"), *several]
 
     def _index(self, rng, order):
         if order is not None:
@@ -132,9 +142,11 @@ class Autoregressive(Model):
         return log_mean_exp(np.stack(by_order))
 
     @entry(X=accepted, order=lambda name, value, self: integer(name, value, low=0, high=len(self.orders) - 1))
-    def logits(self, X, order=0):
-        """The logits a_j of p(x_j = 1 given the pixels before j) : (N, D), in the order with index `order`."""
+    def params(self, X, order=0):
+        """The params of p(x_j given the pixels before j) for all j : (N, n_params), in the order with index `order`."""
         return self.forward(X, order)[0]
+
+    logits = params  # what they are under a Bernoulli : (N, D)
 
     @entry(n=new_rows, rng=generator)
     def sample(self, n, *, rng):
@@ -165,19 +177,20 @@ class Autoregressive(Model):
         for k in range(len(self.orders)):
             for _ in range(n_draws):
                 proposals.append(self._draw(x.copy(), known, k, rng))
-                # log w = sum_(j known) log p(x_j given before) = sum_(j known) -log(1 + e^-(2 x_j - 1) a_j)
-                log_p = -np.logaddexp(0, (1 - 2 * proposals[-1]) * self.forward(proposals[-1], k)[0])
+                # log w = sum_(j known) log p(x_j given before)
+                params = self.forward(proposals[-1], k)[0][:, self.observation.columns(self.n_features)]
+                log_p = self.observation.value(proposals[-1][..., None], params)
                 log_w.append(np.sum(log_p * known, axis=1))
         # argmax_s (log w_s + Gumbel noise) is s with probability w_s / sum w
         chosen = np.argmax(log_w + rng.gumbel(size=np.shape(log_w)), axis=0)
         return np.stack(proposals)[chosen, np.arange(len(x))]
 
-    @threads_for(0)
+    @one_thread()
     def _draw(self, x, known, k, rng):
         """x (N, D), in place, with the pixels that are not `known`, 0 until then, drawn one after another in order k.
 
-        A new pixel adds a matrix of rank one to what the first hidden layer hears, a += x_j (W * mask)_j; and of the D
-        logits only its own is computed.
+        A new pixel adds a matrix of rank one to what the first hidden layer hears, a += x_j (W * mask)_j; and of the
+        params only its own are computed.
         """
         network, *direct = self.by_order[k]
         *hidden, last = network.layers
@@ -185,18 +198,25 @@ class Autoregressive(Model):
         columns = [np.ascontiguousarray((layer.W * layer.mask).T) for layer in ends]
         W = hidden[0].W * hidden[0].mask if hidden else None
         a = hidden[0].forward(x)[0] if hidden else x
+        own = self.observation.columns(self.n_features)
         for j in self.orders[k]:
             h = a
             for layer in hidden[1:]:
                 h = layer.forward(h)[0]
-            # logit_j = h . W_j + x . A_j + b_j
-            logit = sum(v @ column[j] for v, column in zip((h, x), columns)) + last.b[j]
-            drawn = self.observation.sample(logit[:, None], rng)[:, 0]
+            # param_c = h . W_c + x . A_c + b_c        for the columns c of pixel j
+            params = [sum(v @ column[c] for v, column in zip((h, x), columns)) + last.b[c] for c in own[j]]
+            drawn = self.observation.sample(np.stack(params, axis=1), rng)[:, 0]
             dx = np.where(known[:, j], 0, drawn)
             x[:, j] += dx
             if hidden:
                 a += dx[:, None] * W[j]
         return x
+
+    @classmethod
+    def from_config(cls, config):
+        """A model of this `config`; a file from before there was a choice of observation model has binary pixels."""
+        return super().from_config({**config, "observation": built(config.get("observation", ["Bernoulli", {}]),
+                                                                   Observation)})
 
 
 def pixel_order(name, value, n_features):

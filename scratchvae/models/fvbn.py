@@ -13,24 +13,28 @@ Source: Frey 1998; Goodfellow et al. 2016, section 20.10.8.
 import numpy as np
 
 from scratchvae.checking import entry, float_type, generator, number, size
+from scratchvae.extending import described
 from scratchvae.models.autoregressive import Autoregressive, Terms, pixel_order, positions
 from scratchvae.models.masked import MaskedDense
+from scratchvae.models.pixel_params import for_params, of_pixels
 from scratchvae.nn.network import Network
+from scratchvae.probability.observation import Bernoulli
 
 
 class FVBN(Autoregressive):
-    """Binary x (N, D), each pixel a logistic regression on those before it, trained by `fit`.
+    """x (N, D), binary by default, each pixel a logistic regression on those before it, trained by `fit`.
 
     l2 : weight of the penalty l2 sum_ij (W_ij mask_ij)^2 in the loss; biases are free
     order : (D,)        the pixels in the order in which they are generated; by default the raster order
+    observation         p(x_j given the pixels before j); each of its params is a regression, then (see `MADE`)
     """
 
-    @entry(n_features=size, l2=number, order=pixel_order, rng=generator, dtype=float_type)
-    def __init__(self, n_features, *, l2=0.0, order=None, rng, dtype=np.float32):
+    @entry(n_features=size, l2=number, order=pixel_order, observation=of_pixels, rng=generator, dtype=float_type)
+    def __init__(self, n_features, *, l2=0.0, order=None, observation=Bernoulli(), rng, dtype=np.float32):
         self.l2 = l2
-        self.layer = MaskedDense(order_mask(order), rng=rng, dtype=dtype)
+        self.layer = MaskedDense(for_params(order_mask(order), observation), rng=rng, dtype=dtype)
         self.layer.b[:] = 0  # until `start`
-        super().__init__(order[None], [(Network([self.layer]),)], dtype)
+        super().__init__(order[None], [(Network([self.layer]),)], observation, dtype)
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`. Nothing is random.
@@ -53,7 +57,7 @@ class FVBN(Autoregressive):
 
     def config(self):
         return {"n_features": self.n_features, "l2": self.l2, "order": self.orders[0].tolist(),
-                "dtype": np.dtype(self.dtype).name}
+                "observation": described(self.observation), "dtype": np.dtype(self.dtype).name}
 
 
 def order_mask(order):

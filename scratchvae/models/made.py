@@ -31,10 +31,13 @@ import numpy as np
 
 from scratchvae.checking import (a_bool, entry, float_type, generator, integer, number, optional, real_array, size,
                                  sizes)
+from scratchvae.extending import described
 from scratchvae.models.autoregressive import Autoregressive, Terms, pixel_order, positions
 from scratchvae.models.fvbn import order_mask
 from scratchvae.models.masked import Direct, MaskedDense
+from scratchvae.models.pixel_params import for_params, of_pixels
 from scratchvae.nn.network import Network, activation_class, activation_name
+from scratchvae.probability.observation import Bernoulli
 
 
 def hidden_layers(name, value):
@@ -58,7 +61,7 @@ def pixel_orders(name, value, n_features, n_orders):
 
 
 class MADE(Autoregressive):
-    """Binary x (N, D) -> the logit of each pixel given those before it, by masked hidden layers; trained by `fit`.
+    """x (N, D) -> the params of each pixel given those before it, by masked hidden layers, trained by `fit`.
 
     hidden      sizes of the hidden layers, at least one (without any, see `FVBN`)
     n_orders    over how many orders p(x) is averaged: `log_prob` takes as many passes
@@ -70,14 +73,16 @@ class MADE(Autoregressive):
                 which share the hidden layers, hold them back enough: there the defaults are 1 and 0
     order       (D,) for one order, (n_orders, D) for several; by default all drawn at random: validation prefers that
                 to the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
+    observation p(x_j given the pixels before j), each of its params an output: the logit of a binary pixel, or mean and
+                scale of a grey one, `DiscretizedLogistic(n_levels)`
     """
 
     @entry(n_features=size, hidden=hidden_layers, n_orders=integer, direct=a_bool, gain=optional(damping),
-           l2=optional(number), activation=activation_class, order=optional(pixel_orders), rng=generator,
-           dtype=float_type)
+           l2=optional(number), activation=activation_class, order=optional(pixel_orders), observation=of_pixels,
+           rng=generator, dtype=float_type)
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, gain=None, l2=None, activation="relu",
-                 order=None, rng, dtype=np.float32):
-        self.hidden, self.activation, self.direct = hidden, activation, direct
+                 order=None, observation=Bernoulli(), rng, dtype=np.float32):
+        self.hidden, self.activation, self.direct, self.observation = hidden, activation, direct, observation
         self.gain = gain or (min(1.0, 2 / float(np.sqrt(hidden[-1]))) if direct and n_orders == 1 else 1.0)
         self.l2 = l2 if l2 is not None or n_orders == 1 else 0.0
         self.penalty = self.l2 or 0.0  # until `start` knows how many rows there are
@@ -87,17 +92,17 @@ class MADE(Autoregressive):
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every "
                  f"pixel to hear all before it, got {min(hidden)}", stacklevel=3)
         # Only the first hidden layers' start is kept; the others take over their theta.
-        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype)
+        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], observation, dtype)
 
     def _masked_networks(self, order, rng, dtype):
         *masks, last = degree_masks(order, self.hidden)
         layers = []
-        for mask in (*masks, self.gain * last):
+        for mask in (*masks, self.gain * for_params(last, self.observation)):
             layers += [self.activation()] if layers else []
             layers.append(MaskedDense(mask, rng=rng, dtype=dtype))
         layers[-1].b[:] = 0  # until `start`
-        direct = [Network([Direct(order_mask(order), dtype=dtype)])] if self.direct else []
-        return (Network(layers), *direct)
+        before = for_params(order_mask(order), self.observation)
+        return (Network(layers), *([Network([Direct(before, dtype=dtype)])] if self.direct else []))
 
     def start(self, x):
         """Start at independent pixels, and with the penalty that a prior is worth among so many rows."""
@@ -129,7 +134,8 @@ class MADE(Autoregressive):
     def config(self):
         return {"n_features": self.n_features, "hidden": list(self.hidden), "n_orders": len(self.orders),
                 "direct": self.direct, "gain": self.gain, "l2": self.l2, "order": self.orders.tolist(),
-                "activation": activation_name(self.activation), "dtype": np.dtype(self.dtype).name}
+                "activation": activation_name(self.activation), "observation": described(self.observation),
+                "dtype": np.dtype(self.dtype).name}
 
     def arrays(self):
         return {**super().arrays(), "penalty": np.array(self.penalty)}

@@ -36,7 +36,7 @@ class MaskedDense(Dense):
 
 
 class Direct(Layer):
-    """y = x (W * mask), straight from the pixels to the logits.        x : (N, D)      mask : (D, D)      y : (N, D)
+    """y = x (W * mask), straight from pixels to params.        x (N, D), mask (D, n_params), y (N, n_params)
 
     W starts at 0: what pairs of pixels say is learned from nothing.
     """

@@ -48,6 +48,11 @@ class Observation(Saveable):
         """How many numbers describe p(x) for x of `n_features` features."""
         return n_features
 
+    def columns(self, n_features):
+        """Which of params describe each feature : (D, n_params(1)). They come in blocks of D, those shared last."""
+        own = np.arange(self.n_params(n_features) - self.n_shared).reshape(-1, n_features).T
+        return np.hstack([own, own.size + np.arange(self.n_shared) + 0 * own[:, :1]])
+
     def start(self, mean, variance=None):
         """Where a network that puts out params should start, given the mean and variance of each feature of x (D,).
 
