@@ -39,8 +39,11 @@ def legible(vae, seen, unseen, told, rng, epochs=30):
 
     z is drawn from q, as the decoder gets it: of mu a network may read what no decoder can, for it drowns in the noise.
     """
-    z, z_unseen = (sv.gaussian.reparameterize(mu, log_var, rng.standard_normal(mu.shape, dtype=mu.dtype))
-                   for mu, log_var in (codes(vae, *faces, told) for faces in (seen, unseen)))
+    def draw(mu, log_var):
+        eps = rng.standard_normal(mu.shape, dtype=mu.dtype)
+        return sv.gaussian.reparameterize(mu, log_var, eps)
+
+    z, z_unseen = (draw(*codes(vae, *faces, told)) for faces in (seen, unseen))
     shares = []
     for y, y_unseen in zip(fifth(seen[1]).T, fifth(unseen[1]).T):
         network = sv.Classifier(vae.n_latent, hidden=(64,), n_classes=FIFTHS, rng=rng)

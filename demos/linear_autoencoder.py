@@ -82,7 +82,8 @@ def run(lesson):
                        colours={f"k = {k}, {schedule}": colour for (k, schedule), colour in COLOURS.items()}, ax=ax)
     for ax in axes:
         ax.get_legend().remove()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    with plotting.house_style():
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     lesson.save(figure, "linear_autoencoder_training")
 
     figure, axes = plotting.panels(1, "Angle and loss, late in training: while the excess falls to a hundredth, the "
