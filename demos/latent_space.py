@@ -214,7 +214,7 @@ def draw(lesson, images, first, generation, titles, judge):
     figure.get_layout_engine().set(rect=(0.01, 0.02, 0.98, 0.97))
     for ax, (name, (model, _)) in zip(axes, first.items()):
         plotting.image_grid(model.decode(plotting.manifold_grid(9)), "", n_columns=9, shape=images.shape, ax=ax)
-        ax.set_title(plane(name, share[name], images.names), fontsize=20, color=plotting.COLOURS[name], weight="bold")
+        ax.set_title(plane(name, share[name], images.names), fontsize=18, color=plotting.COLOURS[name], weight="bold")
     lesson.save(figure, "latent_space_planes")
 
     figure, axes = plotting.panels(2, titles["codes"], size=(5, 4.8))
