@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density,
-                   kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
+from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, grey_levels,
+                   kernel_density, kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
                    reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
@@ -131,6 +131,7 @@ def three(sentence):
         "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
     (lambda f: autoregressive.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
+    (lambda f: grey_levels.winner("MADE", "VAE", f, 5, 4.09), ["MADE is the best", "no clear lead", "MADE is the best"]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
                                             "takes off another part"]),
     (lambda f: mu_law.next_sample(f, DOWN), ["costs bits", "brings no clear gain", "takes off bits"]),

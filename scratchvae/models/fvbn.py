@@ -34,7 +34,7 @@ class FVBN(Autoregressive):
         self.l2 = l2
         self.layer = MaskedDense(for_params(order_mask(order), observation), rng=rng, dtype=dtype)
         self.layer.b[:] = 0  # until `start`
-        super().__init__(order[None], [(Network([self.layer]),)], observation, dtype)
+        super().__init__(order[None], [(Network([self.layer]),)], dtype, observation)
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`. Nothing is random.
