@@ -52,7 +52,7 @@ def grey_levels(lesson):
     lesson.table("Grey levels, paired differences on the same images, in nats", ["models", "difference", "verdict"],
                  [(name, d, d.words("the first is better", "the second is better")) for name, d in apart.items()])
     lesson.say(f"Of the {n_samples} draws for an image, as a median {np.median([e.ess for e in evidence]):.0f} count "
-               "(effective sample size).")
+               "(effective sample size); what they miss can only make the VAE look worse than it is.")
     first, second = sorted(models, key=lambda name: -models[name].mean())[:2]
     lesson.say(winner(first, second, Finding.of(models[first] - models[second]), len(models), np.log2(n_levels)))
 

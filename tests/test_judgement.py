@@ -291,6 +291,14 @@ def test_how_often_neighbouring_pixels_are_alike():
     assert autoregressive.alike(checkered, (4, 4)) == 0 and autoregressive.alike(np.ones((2, 16)), (4, 4)) == 1
 
 
+def test_grey_levels_are_counted():
+    digits, bytes_ = np.arange(17)[None] / np.float32(16), np.arange(256)[None] / np.float32(255)
+    assert (grey_levels.levels_of(digits), grey_levels.levels_of(bytes_)) == (17, 256)
+    np.testing.assert_array_equal(grey_levels.level(bytes_, 256)[0], np.arange(256))
+    shares = grey_levels.level_shares(np.array([[0, 1], [0, 0.5]]), 3)
+    np.testing.assert_allclose(shares, [[3 / 5, 1 / 5], [1 / 5, 2 / 5], [1 / 5, 2 / 5]])
+
+
 def test_what_wrong_code_claims_and_what_is_true_of_it():
     assert mistakes.claimed_gains({"a": (1, -1), "b": (1, 1), "c": (-1, -1)}) == (
         "Above the right code's ELBO report: a and b. Truly above it are, judged by the right code: b")

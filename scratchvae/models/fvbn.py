@@ -7,7 +7,7 @@ The fully visible belief network: no latent variable, no hidden layer. All D reg
     a = x (W * mask) + b            mask_ij = [position of i < position of j]
 
 and with the raster order the mask is the strict upper triangle. -log p(x) is convex in W and b, so there is one best
-fit; on few images it learns pairs of pixels by heart, which an L2 penalty on the weights discourages.
+fit to binary pixels; on few images it learns pairs of pixels by heart, which an L2 penalty on the weights discourages.
 Source: Frey 1998; Goodfellow et al. 2016, section 20.10.8.
 """
 import numpy as np
