@@ -21,8 +21,12 @@ class Described:
     """Base of what keeps its constructor's arguments as attributes of the same names."""
 
     def config(self):
-        """The constructor's arguments by name, as JSON can hold them."""
-        return arguments(self)
+        """The constructor's arguments by name (but `rng`), as JSON can hold them; TypeError if one is held by none."""
+        names = _parameters(type(self))
+        if missing := [name for name in names if not hasattr(self, name)]:
+            raise TypeError(f"{type(self).__name__}: its constructor takes {missing[0]}, which no attribute holds; "
+                            f"want self.{missing[0]} = {missing[0]} there, or a `config` of its own")
+        return {name: getattr(self, name) for name in names}
 
     def __repr__(self):
         return in_one_line(self)
@@ -50,18 +54,6 @@ def class_named(name, kind=object):
     if not issubclass(CLASSES[name], kind):
         raise ValueError(f"{name} is no {kind.__name__}")
     return CLASSES[name]
-
-
-def arguments(thing):
-    """The constructor's arguments by name (but `rng`), as the attributes of the same names hold them.
-
-    TypeError if one is held by none.
-    """
-    missing = [name for name in _parameters(type(thing)) if not hasattr(thing, name)]
-    if missing:
-        raise TypeError(f"{type(thing).__name__}: its constructor takes {missing[0]}, which no attribute holds; "
-                        f"want self.{missing[0]} = {missing[0]} there, or a `config` of its own")
-    return {name: getattr(thing, name) for name in _parameters(type(thing))}
 
 
 def described(thing):

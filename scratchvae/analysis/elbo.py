@@ -60,8 +60,7 @@ def times_q_over_q(p):
 
 def three_terms(p):
     """E_q[log p(x|z)] - E_q[log q(z)/p(z)] + E_q[log q(z)/p(z|x)]"""
-    return (p.expect(p.log_likelihood) - p.expect(p.log_q - p.log_prior)
-            + p.expect(p.log_q - p.log_posterior))
+    return p.expect(p.log_likelihood) - p.expect(p.log_q - p.log_prior) + p.expect(p.log_q - p.log_posterior)
 
 
 def two_divergences(p):
@@ -101,10 +100,7 @@ def on_grid(vae, X, q=None, grid=None):
                          f"give a smaller step (sigma is in [{np.exp(0.5 * log_var.min()):.3g}, "
                          f"{np.exp(0.5 * log_var.max()):.3g}]) or a larger half_width (|mu| to {np.abs(mu).max():.3g})")
     weight /= mass[:, None]
-
-    def expect(f):
-        return np.sum(weight * f, axis=1)
-
+    expect = lambda f: np.sum(weight * f, axis=1)
     return Pieces(expect, posterior.log_evidence[:, None], posterior.log_likelihood, posterior.log_prior, log_q,
                   posterior.log_posterior, posterior.log_evidence, kl_prior=gaussian.kl_standard(mu, log_var),
                   kl_posterior=expect(log_q - posterior.log_posterior))
@@ -112,17 +108,14 @@ def on_grid(vae, X, q=None, grid=None):
 
 # ---- in closed form -------------------------------------------------------------------------------------------------
 
-class Quadratic:
+class Quadratic(namedtuple("Quadratic", "c b A")):
     """c + b z - 1/2 z A z for each example, as the logarithm of a Gaussian is: c (N,), b (N, K), A (N, K, K)."""
 
-    def __init__(self, c, b, A):
-        self.c, self.b, self.A = c, b, A
-
     def __add__(self, other):
-        return Quadratic(self.c + other.c, self.b + other.b, self.A + other.A)
+        return Quadratic(*map(np.add, self, other))
 
     def __sub__(self, other):
-        return Quadratic(self.c - other.c, self.b - other.b, self.A - other.A)
+        return Quadratic(*map(np.subtract, self, other))
 
     def expect(self, mu, variance):
         """E[c + b z - 1/2 z A z] under N(mu, diag variance) : (N,); E[z A z] = mu A mu + sum_j A_jj variance_j."""
@@ -158,12 +151,8 @@ def in_closed_form(vae, X, q=None):
     mu, log_var = (a.astype(np.float64) for a in q)
     x, (N, K) = X.astype(np.float64), mu.shape
     m, covariance = linear_posterior(x, W, mean, variance)
-    log_evidence = linear_log_prob(x, W, mean, variance)
-
-    def all_rows(A):
-        return np.broadcast_to(A, (N, K, K))
-
-    sigma2 = np.exp(log_var)
+    log_evidence, sigma2 = linear_log_prob(x, W, mean, variance), np.exp(log_var)
+    all_rows = lambda A: np.broadcast_to(A, (N, K, K))
     return Pieces(
         expect=lambda f: f.expect(mu, sigma2),
         log_evidence_at_z=Quadratic(log_evidence, np.zeros((N, K)), np.zeros((N, K, K))),

@@ -87,10 +87,9 @@ def multi_sample_bound(vae, X, labels=None, *, k, n_repeats=20, rng, method="imp
     return Bound(value, error)
 
 
-def effective_sizes(name, value, n_samples):
-    """A check: `value` as effective sizes of n_samples."""
-    return every(name, reals(name, value), lambda ess: (ess >= 1) & (ess <= n_samples * (1 + 1e-6)),  # but for rounding
-                 f"want effective sample sizes from 1 to {n_samples}, got {{}}")
+effective_sizes = lambda name, value, n_samples: every(
+    name, reals(name, value), lambda ess: (ess >= 1) & (ess <= n_samples * (1 + 1e-6)),  # but for rounding
+    f"want effective sample sizes from 1 to {n_samples}, got {{}}")
 
 
 @entry(n_samples=integer, ess=effective_sizes)

@@ -14,16 +14,14 @@ Source: Dempster, Laird & Rubin 1977; Bishop 2006, section 9.2.
 """
 import numpy as np
 
-from scratchvae.checking import door, entry, generator, integer, matrix, not_too_large, number, positive
+from scratchvae.checking import door, entry, generator, integer, not_too_large, number, positive, real_matrix
 from scratchvae.checking.analysis import fittable
 from scratchvae.models.fit_once import FitOnce, fitted, options
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
-
-
-_codes = lambda name, value, self: matrix(name, value, self.means_.shape[1], np.float64)  # (N, K)
+_codes = lambda name, value, self: real_matrix(name, value, self.n_features_in_)  # (N, K)
 
 
 class GaussianMixture(FitOnce):
@@ -35,16 +33,12 @@ class GaussianMixture(FitOnce):
     nats at each E step, that of the start first (not in files).
     """
 
-    FITTED = ("weights_", "means_", "covariances_")
+    FITTED = {"weights_": "C", "means_": "CK", "covariances_": "CKK"}
+    n_features_in_ = property(lambda self: self.means_.shape[1])
 
     @options(n_components=integer, floor=positive, max_iter=integer, tol=number)
     def __init__(self, n_components=1, *, floor=1e-3, max_iter=200, tol=1e-5):
         self.n_components, self.floor, self.max_iter, self.tol = n_components, floor, max_iter, tol
-
-    @property
-    def n_features_in_(self):
-        """The number of columns that `fit` saw."""
-        return self.means_.shape[1]
 
     @classmethod
     @entry(K=lambda name, value: integer(name, value, high=10_000))  # the covariance has K x K numbers
@@ -54,7 +48,7 @@ class GaussianMixture(FitOnce):
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
-    @threads_for(0)
+    @one_thread()
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, y=None, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
@@ -73,7 +67,7 @@ class GaussianMixture(FitOnce):
         self.log_likelihood_ = log_likelihood
         return self
 
-    @threads_for(0)
+    @one_thread()
     @door("Z", self=fitted, Z=_codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
@@ -85,7 +79,7 @@ class GaussianMixture(FitOnce):
         """The mean of log s(z), in nats per code."""
         return float(self.log_prob(Z).mean())
 
-    @threads_for(0)
+    @one_thread()
     @door("Z", self=fitted, Z=_codes)
     def predict_proba(self, Z):
         """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""
@@ -102,10 +96,6 @@ class GaussianMixture(FitOnce):
         eps = rng.standard_normal((n, self.means_.shape[1]))
         # z = m_c + L_c eps
         return self.means_[c] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances_)[c], eps)
-
-    def _shapes(self, arrays):
-        C, K = matrix("means_", arrays["means_"]).shape
-        return {"weights_": (C,), "means_": (C, K), "covariances_": (C, K, K)}
 
     @entry(self=fitted, n_nodes=lambda name, value: integer(name, value, each=2))
     def grid(self, n_nodes=40000):

@@ -23,7 +23,7 @@ Source: Kingma & Welling 2014, section 2.2; Williams 1992 (score function, basel
 """
 import numpy as np
 
-from scratchvae.checking import door, real_array
+from scratchvae.checking import door, only, real_array
 from scratchvae.checking.analysis import data, likelihood_vae, noise, q_of, rows_of_codes
 from scratchvae.models.vae import repeat
 from scratchvae.probability.gaussian import kl_standard_grad, reparameterize, reparameterize_grad
@@ -64,12 +64,9 @@ def pathwise_gradient(vae, X, eps, q=None):
     return dmu - kl_dmu, dlog_var - kl_dlog_var
 
 
-def baseline_for(name, value, vae, X):
-    """A check: `value` as a number, or (N,), one for each of X."""
-    baseline = real_array(name, value, vae.dtype)
-    if baseline.shape not in ((), (len(X),)):
-        raise ValueError(f"{name}: want a number or shape ({len(X)},), got {baseline.shape}")
-    return baseline
+baseline_for = lambda name, value, vae, X: only(  # all, or one for each of X
+    name, real_array(name, value, vae.dtype), lambda b: b.shape in ((), (len(X),)),
+    f"want a number or shape ({len(X)},), got {{0.shape}}")
 
 
 @door(vae=likelihood_vae, X=data, eps=noise, baseline=baseline_for, q=q_of)

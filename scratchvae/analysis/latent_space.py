@@ -14,12 +14,14 @@ that it can be measured, and perhaps found not to hold.
 The last four depend on a sampler, the density s(z) from which codes are drawn: N(0, I), or a `GaussianMixture` that was
 fitted to the codes. A gap does no harm to one who never samples there.
 """
+from math import lgamma
+
 import numpy as np
 
 from scratchvae.checking import class_labels, door, entry, integer, not_too_large, number, real_matrix
 from scratchvae.checking.analysis import (beside_codes, beside_features, decoder_of_logits, labels_of_many,
                                           labels_of_several, sampler_with_grid, two_rows)
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 
 
 @door(z=real_matrix)
@@ -43,17 +45,14 @@ def class_log_areas(z, labels):
     z : (N, K), more than K codes a class, not all in one hyperplane      labels : (N,)      returns : (C,)
     """
     K, logs = z.shape[1], []
-    # V_0 = 1, V_1 = 2, V_K = V_(K-2) 2 pi / K
-    log_ball = [0.0, np.log(2)]
-    for k in range(2, K + 1):
-        log_ball.append(log_ball[k - 2] + np.log(2 * np.pi / k))
+    log_ball = 0.5 * K * np.log(np.pi) - lgamma(0.5 * K + 1)  # the volume is pi^(K/2) / G(K/2 + 1)
     for c in np.unique(labels):
         codes = z[labels == c]
         # det cov = (product of the singular values of the centred codes)^2 / (N - 1)^K
         S = np.linalg.svd(codes - codes.mean(axis=0), compute_uv=False)
         if S[-1] <= S[0] * len(codes) * np.finfo(np.float64).eps:
             raise ValueError(f"z: the codes of class {c} lie in a hyperplane, and their area is 0")
-        logs.append(np.log(S).sum() - 0.5 * K * np.log(len(codes) - 1) + log_ball[K])
+        logs.append(np.log(S).sum() - 0.5 * K * np.log(len(codes) - 1) + log_ball)
     return np.array(logs)
 
 
@@ -90,7 +89,7 @@ def isolated_share(z, codes, quantile=0.99):
     return float((nearest_distances(z, codes) > limit).mean())
 
 
-@threads_for(0)
+@one_thread()
 @door("model", "X", "sampler", model=decoder_of_logits, sampler=sampler_with_grid, n_nodes=integer,
       X=lambda name, value, model: model.accept(value, name=name)[0])
 def grid_log_prob(model, X, sampler, n_nodes=40000):
@@ -127,7 +126,7 @@ def label_entropy(labels, n_classes=10):
     return float(-(f * np.log(f)).sum() / np.log(n_classes)) + 0.0  # + 0.0 turns -0 into 0
 
 
-@threads_for(0)
+@one_thread()
 @door(features=two_rows, others=beside_features)
 def frechet_distance(features, others):
     """Squared Wasserstein distance between the Gaussians that have the means and covariances of two sets of features.

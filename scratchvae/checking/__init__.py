@@ -97,28 +97,6 @@ def real_array(name, value, dtype=None, shape=(...,)):
     return shaped(name, array, shape)
 
 
-def matrix(name, value, n_columns=None, dtype=None):
-    """`value` as a finite (N, D) array, N and D at least 1, with D = `n_columns` if given."""
-    return real_array(name, value, dtype, ("N", n_columns or "D"))
-
-
-def float_matrix(name, value, n_columns=None):
-    """`value` as a finite (N, D) array of floats: float32 as it is, else float64."""
-    array = matrix(name, value, n_columns)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-
-
-def binary(name, array, wants="want", hint=""):
-    """`array`, if it holds nothing but 0 and 1."""
-    return every(name, array, lambda x: (x == 0) | (x == 1), f"{wants} every value 0 or 1, got {{}}{hint}")
-
-
-def unit_interval(name, array, wants="want", hint=""):
-    """`array`, if all its numbers are in [0, 1]."""
-    return every(name, array, lambda x: (x >= 0) & (x <= 1),
-                 f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255{hint}")
-
-
 def order_of_one(name, x, mean, variance, bounded=False):
     """Nothing, if a network can learn on every column of x (N, D), whose means and variances (D,) are given.
 
@@ -171,13 +149,6 @@ def integer(name, value, low=1, high=None, *, each=0):
     return int(value)
 
 
-def sizes(name, value):
-    """`value` as a tuple of integers >= 1, which may be empty."""
-    if not isinstance(value, (tuple, list, range, np.ndarray)) or getattr(value, "ndim", 1) != 1:
-        raise TypeError(f"{name}: want a tuple of integers, as (128,) or (), got {value!r}")
-    return tuple(size(name, n) for n in value)
-
-
 def number(name, value, low=0.0, high=np.inf, *, open_low=False, open_high=False):
     """`value` as a finite float in [low, high]; an open end is left out."""
     if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, (int, float, np.number)):
@@ -210,29 +181,11 @@ def fields(kind, **checks):
     return check
 
 
-def instance(name, value, kind, example):
-    """`value` if it is a `kind`; the error names an `example`."""
-    return only(name, value, lambda v: isinstance(v, kind), f"want {example}, got {{0!r}}", TypeError)
-
-
-def path(name, value):
-    """`value` as it is, if it can name a file."""
-    only(name, value, lambda v: isinstance(v, (str, PathLike)) and str(v), "want a path, got {0!r}", TypeError)
-    return only(name, value, lambda v: "\0" not in str(v) and Path(v).name, "want the path of a file, got {0!r}")
-
-
 def not_too_large(result):
     """An intermediate `result`, if it is finite; else FloatingPointError; a `door` adds the arguments to blame."""
     if not np.isfinite(result).all():
         raise FloatingPointError("an intermediate result is not finite")
     return result
-
-
-def choice(name, value, options):
-    """`value` if it is one of the `options`, texts."""
-    if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name}: want one of {', '.join(options)}, got {value!r}")
-    return value
 
 
 def float_type(name, value):
@@ -246,40 +199,52 @@ def float_type(name, value):
     return dtype.type
 
 
-def floats(name, value):
-    """`value` if it is an array of floats already."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        raise TypeError(f"{name}: want an array of floats, got {type(value).__name__}")
-    return value
-
-
-def like(name, value, other, what):
-    """`value`, an array, if it has the shape and dtype of the `other`, which is `what`."""
-    if (np.shape(value), value.dtype) != (other.shape, other.dtype):
-        raise ValueError(f"{name}: want {other.dtype} {other.shape} as {what}, got {value.dtype} {np.shape(value)}")
-    return value
-
-
 # ---- the same in a line ---------------------------------------------------------------------------------------------
 
-reals = lambda name, value, shape=(...,): real_array(name, value, np.float64, shape)
+matrix = lambda name, value, n_columns=None, dtype=None: real_array(name, value, dtype, ("N", n_columns or "D"))
 real_matrix = partial(matrix, dtype=np.float64)
-vector = lambda name, value, n=None: reals(name, value, shape=(n or "N",))
+float_matrix = lambda name, value, n_columns=None: as_floats(matrix(name, value, n_columns))
+as_floats = lambda array: array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+reals = lambda name, value, shape=(...,): real_array(name, value, np.float64, shape)
+vector = lambda name, value, n=None: reals(name, value, (n or "N",))
+binary = lambda name, array, wants="want", hint="": every(
+    name, array, lambda x: (x == 0) | (x == 1), f"{wants} every value 0 or 1, got {{}}{hint}")
+unit_interval = lambda name, array, wants="want", hint="": every(
+    name, array, lambda x: (x >= 0) & (x <= 1),
+    f"{wants} values in [0, 1], got {{}}; divide by the largest possible, as X / 255{hint}")
+floats = lambda name, value: only(  # already, as what is changed in place must be
+    name, value, lambda v: isinstance(v, np.ndarray) and v.dtype.kind == "f",
+    f"want an array of floats, got {type(value).__name__}", TypeError)
 writeable = lambda name, value: only(
     name, floats(name, value), lambda a: a.flags.writeable, "it is changed in place, and is read-only")
-any_number = partial(number, low=-np.inf)
-whole = partial(integer, low=0)
-size = partial(integer, each=1)                            # a number of numbers that are held at once
-positive = partial(number, open_low=True)
-share = partial(number, high=1, open_high=True)            # from 0 to below 1
+like = lambda name, array, other, what: only(  # in shape and dtype
+    name, array, lambda a: (a.shape, a.dtype) == (other.shape, other.dtype),
+    f"want {other.dtype} {other.shape} as {what}, got {{0.dtype}} {{0.shape}}")
 doubles = lambda name, value, n="P": only(  # already
     name, shaped(name, instance(name, value, np.ndarray, "a vector (P,)"), (n,)), lambda v: v.dtype == np.float64,
     "want float64, in which a central difference has ten digits, got {0.dtype}", TypeError)
-a_bool = partial(instance, kind=bool, example="True or False")
-function = partial(only, good=callable, complaint="want a function, got {0!r}", error=TypeError)
 tensors = lambda name, value, theta: {"theta": theta} if value is None else only(  # by name; all of theta for None
     name, value, lambda views: isinstance(views, dict) and all(isinstance(view, np.ndarray) for view in views.values()),
     "want tensor name -> array, as model.named_parameters() gives, got {0!r}", TypeError)
+
+any_number = partial(number, low=-np.inf)
+positive = partial(number, open_low=True)
+share = partial(number, high=1, open_high=True)            # from 0 to below 1
+whole = partial(integer, low=0)
+size = partial(integer, each=1)                            # a number of numbers that are held at once
+sizes = lambda name, value: tuple(size(name, n) for n in only(  # perhaps none
+    name, value, lambda v: isinstance(v, (tuple, list, range, np.ndarray)) and getattr(v, "ndim", 1) == 1,
+    "want a tuple of integers, as (128,) or (), got {0!r}", TypeError))
+
+instance = lambda name, value, kind, example: only(
+    name, value, lambda v: isinstance(v, kind), f"want {example}, got {{0!r}}", TypeError)
+a_bool = partial(instance, kind=bool, example="True or False")
 # Nothing here draws from a global state.
 generator = partial(
     instance, kind=np.random.Generator, example="a numpy.random.Generator, as numpy.random.default_rng(0)")
+function = partial(only, good=callable, complaint="want a function, got {0!r}", error=TypeError)
+choice = lambda name, value, options: only(
+    name, value, lambda v: isinstance(v, str) and v in options, f"want one of {', '.join(options)}, got {{0!r}}")
+path = lambda name, value: only(  # of a file, as it is
+    name, only(name, value, lambda v: isinstance(v, (str, PathLike)) and str(v), "want a path, got {0!r}", TypeError),
+    lambda v: "\0" not in str(v) and Path(v).name, "want the path of a file, got {0!r}")

@@ -8,18 +8,12 @@ from scratchvae.models.labels import classes_of, without_labels
 from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
-
-# ---- a VAE and what belongs to it -----------------------------------------------------------------------------------
-
-def likelihood_of_classes(name, value):
-    """`value`, if it is a VAE, with labels or without, whose observation model is a likelihood."""
-    if not isinstance(value, VAE):
-        raise TypeError(f"{name}: want a VAE, got {type(value).__name__}")
-    if value.observation.measure is None:
-        raise ValueError(f"{name}: {value.observation!r} is a loss, not a likelihood; it gives x no probability")
-    return value
-
-
+# A VAE and what belongs to it:
+a_vae = lambda name, value: only(
+    name, value, lambda v: isinstance(v, VAE), f"want a VAE, got {type(value).__name__}", TypeError)
+likelihood_of_classes = lambda name, value: only(  # with labels or without
+    name, a_vae(name, value), lambda vae: vae.observation.measure is not None,
+    "{0.observation!r} is a loss, not a likelihood; it gives x no probability")
 likelihood_vae = lambda name, value: without_labels(name, likelihood_of_classes(name, value))
 
 
@@ -39,9 +33,7 @@ prior_of_classes = lambda name, value, vae: vector(
     name, distribution(name, vae.class_shares if value is None else value), vae.n_classes)
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
-
-# ---- codes and samples ----------------------------------------------------------------------------------------------
-
+# Codes and samples:
 two_rows = lambda name, value, n_columns=None: only(
     name, real_matrix(name, value, n_columns), lambda rows: len(rows) > 1, "want at least 2 rows, got {0.shape}")
 beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
@@ -52,26 +44,23 @@ def labels_of_many(name, value, z, n_classes=1):
     """`value` as the labels (N,) of codes z (N, K), more than K of each class, of n_classes or more."""
     labels, K = class_labels(name, value, len(z)), z.shape[1]
     classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() <= K:
-        raise ValueError(f"{name}: want more than {K} codes of each class, got {counts.min()} of class "
-                         f"{classes[counts.argmin()]}")
-    if len(classes) < n_classes:
-        raise ValueError(f"{name}: want two classes or more to compare, got {len(classes)}")
+    only(name, counts.min(), lambda least: least > K,
+         f"want more than {K} codes of each class, got {{0}} of class {classes[counts.argmin()]}")
+    only(name, len(classes), lambda n: n >= n_classes, "want two classes or more to compare, got {0}")
     return labels
+
+
+labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_classes=2)
 
 
 def fittable(name, value, self):
     """`value` as codes (N, K) with more rows than columns and components, not all equal."""
     Z = real_matrix(name, value)
     (N, K), C = Z.shape, self.n_components
-    if N <= K or N < C:
-        raise ValueError(f"{name}: want more rows than its {K} columns and at least {C}, one a component, got {N}")
-    if np.trace(np.cov(Z.T).reshape(K, K)) == 0:
-        raise ValueError(f"{name}: all codes are equal; a Gaussian needs codes that differ")
-    return Z
-
-
-labels_of_several = lambda name, value, z: labels_of_many(name, value, z, n_classes=2)
+    only(name, N, lambda N: N > K and N >= C,
+         f"want more rows than its {K} columns and at least {C}, one a component, got {{0}}")
+    return only(name, Z, lambda Z: np.trace(np.cov(Z.T).reshape(K, K)) != 0,
+                "all codes are equal; a Gaussian needs codes that differ")
 
 
 # ---- a decoder of logits, and a sampler for its codes ---------------------------------------------------------------
@@ -90,8 +79,7 @@ sampler_with_grid = lambda name, value: only(
     name, value, lambda sampler: callable(getattr(sampler, "grid", None)) and not isinstance(sampler, type),
     "want a GaussianMixture, got {0!r}", TypeError)
 
-# ---- codes and what is known of their images ------------------------------------------------------------------------
-
+# Codes and what is known of their images:
 several_latents = lambda name, value: only(
     name, real_matrix(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
 rows_of_factors = lambda name, value, z: only(

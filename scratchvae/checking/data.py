@@ -1,8 +1,8 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
 import numpy as np
 
-from scratchvae.checking import (any_number, class_labels, every, integer, only, real_array, real_matrix, reals,
-                                 unit_interval)
+from scratchvae.checking import (any_number, as_floats, class_labels, every, integer, only, real_array, real_matrix,
+                                 reals, unit_interval)
 
 
 def signal(name, value):
@@ -10,12 +10,6 @@ def signal(name, value):
     array = real_array(name, value)
     array = array if array.dtype in (np.float16, np.float32, np.float64) else reals(name, array)
     return every(name, array, lambda x: np.abs(x) <= 1, "want values in [-1, 1], got {}")
-
-
-def grey(name, value):
-    """`value` as floats in [0, 1], float32 as it is, else float64."""
-    array = real_array(name, value)
-    return unit_interval(name, array if array.dtype == np.float32 else array.astype(np.float64, copy=False))
 
 
 def codes(name, value, n_codes):
@@ -26,11 +20,10 @@ def codes(name, value, n_codes):
 
 def part_sizes(name, value, labels):
     """`value` as a list of sizes >= 1, no more in all than labels."""
-    if not isinstance(value, (tuple, list, range)) and getattr(value, "ndim", 0) != 1:
-        raise TypeError(f"{name}: want a tuple of integers, got {value!r}")
+    only(name, value, lambda v: isinstance(v, (tuple, list, range)) or getattr(v, "ndim", 0) == 1,
+         "want a tuple of integers, got {0!r}", TypeError)
     sizes = [integer(f"{name}[{k}]", size) for k, size in enumerate(value)]
-    if sum(sizes) > len(labels):
-        raise ValueError(f"{name}: want at most {len(labels)} examples in all, got {sum(sizes)}")
+    only(name, sum(sizes), lambda n: n <= len(labels), f"want at most {len(labels)} examples in all, got {{0}}")
     return sizes
 
 
@@ -42,6 +35,7 @@ def threshold_for(name, value, X):
     return 0.5
 
 
+grey = lambda name, value: unit_interval(name, as_floats(real_array(name, value)))
 even = lambda name, value: only(name, integer(name, value, low=2), lambda n: n % 2 == 0, "want an even number, got {0}")
 longer_than_width = lambda name, value, width: only(
     name, real_array(name, value), lambda x: x.ndim == 1 and len(x) > width,

@@ -5,34 +5,26 @@ from inspect import signature
 import numpy as np
 
 
-def admission(function, checks):
-    """(arguments, named) -> the call's arguments bound to the function's parameters, those of `checks` checked."""
-    parameters = signature(function)
+def decorator(checks, call):
+    """What hands a function's arguments to the checks, and it and the call's checked arguments to `call`."""
     others = {argument: [p.name for p in list(signature(check).parameters.values())[2:] if p.default is p.empty]
               for argument, check in checks.items()}
 
-    def admit(arguments, named):
-        try:
-            bound = parameters.bind(*arguments, **named)
-        except TypeError as error:
-            raise TypeError(f"{function.__qualname__}: {error}") from None
-        bound.apply_defaults()
-        values = bound.arguments
-        with np.errstate(all="ignore"):
-            for name, check in checks.items():
-                values[name] = check(name, values[name], **{other: values[other] for other in others[name]})
-        return bound
-    return admit
-
-
-def decorator(checks, call):
-    """What hands a function's arguments to the checks, and it and the call's checked arguments to `call`."""
     def decorate(function):
-        admit = admission(function, checks)
+        parameters = signature(function)
 
         @wraps(function)
         def checked(*arguments, **named):
-            return call(function, admit(arguments, named))
+            try:
+                bound = parameters.bind(*arguments, **named)
+            except TypeError as error:
+                raise TypeError(f"{function.__qualname__}: {error}") from None
+            bound.apply_defaults()
+            values = bound.arguments
+            with np.errstate(all="ignore"):
+                for name, check in checks.items():
+                    values[name] = check(name, values[name], **{other: values[other] for other in others[name]})
+            return call(function, bound)
         return checked
     return decorate
 

@@ -46,7 +46,10 @@ def blaming(path, what):
 def read_members(path):
     """Name -> array, of all `.npy` members of an uncompressed zip file."""
     with zipfile.ZipFile(path) as archive:
-        _refuse_expansion(archive, os.path.getsize(path))
+        # Stored members cannot promise more bytes than the file has; compressed ones could, and are not ours.
+        members, size = archive.infolist(), os.path.getsize(path)
+        if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
+            raise ValueError("it is compressed, or promises more bytes than it has")
         return {name.removesuffix(".npy"): _read_array(archive, name) for name in archive.namelist()}
 
 
@@ -62,13 +65,6 @@ def refuse_promise(cls, config, arrays):
             raise ValueError(f"its networks want at least {promised} parameters, it holds {arrays['theta'].size}")
     if "n_orders" in config and config["n_orders"] != len(config["order"]):
         raise ValueError(f"it promises {config['n_orders']} orders and holds {len(config['order'])}")
-
-
-def _refuse_expansion(archive, file_size):
-    """Stored members cannot promise more bytes than the file has; compressed ones could, and are not ours."""
-    members = archive.infolist()
-    if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > file_size:
-        raise ValueError("it is compressed, or promises more bytes than it has")
 
 
 def _read_array(archive, name):

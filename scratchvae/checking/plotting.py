@@ -11,32 +11,22 @@ MOST_CLIPPED = 0.2  # of a pixel's range on average: what noise of standard devi
 
 def labels_of(name, value, n=None):
     """`value` as a list of texts, at least one, or n of them."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
-        raise TypeError(f"{name}: want a list of texts, got {value!r}")
-    if len(value) != (n or max(1, len(value))):
-        raise ValueError(f"{name}: want {n or 'one or more'}, got {len(value)}")
+    only(name, value, lambda v: isinstance(v, (list, tuple)) and all(isinstance(text, str) for text in v),
+         "want a list of texts, got {0!r}", TypeError)
+    only(name, len(value), lambda got: got == (n or max(1, got)), f"want {n or 'one or more'}, got {{0}}")
     return list(value)
 
 
-def vector(name, value, n=None, positive=False):
-    """`value` as a finite (n,) array, of positive numbers if a logarithmic axis wants them."""
-    array = finite_vector(name, value, n)
-    return every(name, array, lambda a: a > 0, "want numbers > 0 for a logarithmic axis, got {}") if positive else array
-
-
-def with_flow(name, value):
-    """`value` if it says what it is made of."""
-    if not callable(getattr(value, "flow", None)) or isinstance(value, type):
-        raise TypeError(f"{name}: want a network or a model, which say in flow() what they are made of, got {value!r}")
-    return value
-
-
+vector = lambda name, value, n=None, positive=False: every(  # positive for a logarithmic axis
+    name, finite_vector(name, value, n), lambda a: a > (0 if positive else -np.inf),
+    "want numbers > 0 for a logarithmic axis, got {}")
+with_flow = lambda name, value: only(
+    name, value, lambda v: callable(getattr(v, "flow", None)) and not isinstance(v, type),
+    "want a network or a model, which say in flow() what they are made of, got {0!r}", TypeError)
 text = lambda name, value: instance(name, value, str, "a text")
 labels_of_points = lambda name, value, z, names: class_labels(name, value, len(z), names and len(names))
 
-
-# ---- images ---------------------------------------------------------------------------------------------------------
-
+# Images:
 height_and_width = lambda name, value: only(
     name, sizes(name, value), lambda shape: len(shape) == 2, "want (h, w), got {0}")
 

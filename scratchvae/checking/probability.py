@@ -3,8 +3,7 @@ import numpy as np
 
 from scratchvae.checking import binary, broadcastable, every, only, positive, real_matrix, reals, vector
 
-# ---- tables of probabilities, and numbers of a kind -----------------------------------------------------------------
-
+# Tables of probabilities, and numbers of a kind:
 distribution = lambda name, value: only(
     name, reals(name, value, (..., "C")),
     lambda p: p.min() >= 0 and p.max() <= 2 and np.abs(p.sum(axis=-1) - 1).max() <= 1e-9,
@@ -29,8 +28,7 @@ counts_up_to_n = lambda name, value, n: every(
 peaked = lambda name, beta: only(name, beta, lambda beta: min(beta) >= 1 and sum(beta) > 2,
                                  "want a, b >= 1 and not both 1, for a single finite mode, got {0}")
 
-# ---- densities on a grid, or at samples -----------------------------------------------------------------------------
-
+# Densities on a grid, or at samples:
 several = lambda name, value: only(
     name, vector(name, value), lambda x: len(x) > 1, "want shape (S,), S >= 2, got {0.shape}")
 beside_log_p = lambda name, value, log_p: reals(name, value, log_p.shape)
@@ -42,13 +40,12 @@ even_grid = lambda name, value, log_p: only(
 
 def normalising(name, value, log_p):
     """`value` as the size of a grid's cell with which log_p is that of a density."""
-    only("log_p", np.exp(log_p).sum() * positive(name, value), lambda total: abs(total - 1) <= 1e-6,
+    cell = positive(name, value)
+    only("log_p", np.exp(log_p).sum() * cell, lambda total: abs(total - 1) <= 1e-6,
          "want a density that sums to 1 on the grid, got {0}")
-    return float(value)
+    return cell
 
-
-# ---- Gaussians with full covariances --------------------------------------------------------------------------------
-
+# Gaussians with full covariances:
 points = lambda name, value: reals(name, value, (..., "K"))
 points_beside_mean = lambda name, value, mean: reals(name, value, (..., mean.shape[-1]))
 
@@ -69,8 +66,7 @@ def covariances(name, value, mean):
 covariances_beside = lambda name, value, mean, covariance, other_mean: broadcastable(
     name, covariances(name, value, mean), mean=mean[..., None], covariance=covariance, other_mean=other_mean[..., None])
 
-# ---- an observation model and its data ------------------------------------------------------------------------------
-
+# An observation model and its data:
 an_observation = lambda name, value: only(
     name, value, lambda o: hasattr(o, "log_prob_and_grad") and not isinstance(o, type),
     "want an observation model such as Bernoulli(), got {0!r}", TypeError)

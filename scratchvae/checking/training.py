@@ -62,18 +62,10 @@ def is_by_row(X):
 
 def list_of_callbacks(name, callbacks):
     """The callbacks as a list, plain functions made into callbacks."""
-    if not isinstance(callbacks, (list, tuple)) or not all(
-            isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in callbacks):
-        raise TypeError(f"{name}: want a list of callbacks, such as Progress(), or functions, got {callbacks!r}")
+    only(name, callbacks, lambda v: isinstance(v, (list, tuple)) and all(
+        isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in v),
+        "want a list of callbacks, such as Progress(), or functions, got {0!r}", TypeError)
     return [c if isinstance(c, Callback) else Function(c) for c in callbacks]
-
-
-def names_of_settings(name, value, checkpoint):
-    """A list of names; which there are, the checkpoint knows."""
-    if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name}: want a list of settings' names, as ['lr'], got {value!r}")
-    return only(name, value, lambda names: checkpoint is not None or not names,
-                "want nothing without a checkpoint, from which a run could differ, got {0}")
 
 
 def optimizer_for(name, optimizer, model):
@@ -87,6 +79,10 @@ def optimizer_for(name, optimizer, model):
     return optimizer
 
 
+names_of_settings = lambda name, value, checkpoint: only(  # which there are, the checkpoint knows
+    name, only(name, value, lambda v: isinstance(v, (list, tuple)), "want a list of settings' names, as ['lr'], "
+               "got {0!r}", TypeError), lambda names: checkpoint is not None or not names,
+    "want nothing without a checkpoint, from which a run could differ, got {0}")
 path_in_a_folder = lambda name, value: only(
     name, path(name, value), lambda v: Path(v).parent.is_dir(), "want a path in a folder that is there, got {0!r}")
 

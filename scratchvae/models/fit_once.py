@@ -3,42 +3,40 @@
 Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attributes that end in _ and that `fit`
 sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes its steps (`benchmarks/pipeline.py`).
 """
-from functools import wraps
 from types import SimpleNamespace
 
 import numpy as np
 
-from scratchvae.checking import entry, real_array
-from scratchvae.extending import Saveable, arguments
+from scratchvae.checking import entry, float_matrix, real_array
+from scratchvae.extending import Saveable
 
 
 def fitted(name, value):
     """A check of self: `value` once its `fit` has been called."""
-    if not hasattr(value, value.FITTED[0]):
+    if not hasattr(value, next(iter(value.FITTED))):
         raise ValueError(f"this {type(value).__name__} is not fitted yet; call fit(X) first")
     return value
 
 
 def options(**checks):
     """An `entry` whose arguments are kept as they were given: scikit-learn's `clone` wants the very same back."""
-    def looked_at(check):
-        @wraps(check)
-        def as_given(name, value):
-            check(name, value)
-            return value
-        return as_given
-    return entry(**{name: looked_at(check) for name, check in checks.items()})
+    as_given = lambda check: lambda name, value: (check(name, value), value)[1]
+    return entry(**{name: as_given(check) for name, check in checks.items()})
+
+
+points = lambda name, value, self: float_matrix(name, value, self.n_features_in_)  # (N, D), once `fit` knows D
 
 
 class FitOnce(Saveable):
     """A model that `fit` makes whole. A subclass keeps its constructor's arguments as attributes of the same names,
-    which nothing but `set_params` changes, names its fitted attributes, and knows their shapes."""
+    which nothing but `set_params` changes, and names its fitted attributes with their shapes."""
 
-    FITTED = ()   # what `fit` sets
+    FITTED = {}   # what `fit` sets -> its axes, a letter each: of one letter, one length
+    n_features_in_ = property(lambda self: len(self.mean_))  # the number of columns that `fit` saw
 
     def get_params(self, deep=True):
         """The constructor's arguments, as given: type(model)(**model.get_params()) is its unfitted twin."""
-        return arguments(self)
+        return Saveable.config(self)
 
     def set_params(self, **params):
         """Change some of the constructor's arguments, for the next `fit`; returns self. ValueError for another name."""
@@ -56,11 +54,6 @@ class FitOnce(Saveable):
             **none, requires_fit=True, non_deterministic=False, no_validation=False, array_api_support=False,
             target_tags=SimpleNamespace(required=False), input_tags=SimpleNamespace(sparse=False, pairwise=False))
 
-    @property
-    def n_features_in_(self):
-        """The number of columns that `fit` saw."""
-        return len(self.mean_)
-
     def config(self):
         """The constructor's arguments, as JSON can hold them; with `arrays` they are the whole model."""
         return {name: v.item() if isinstance(v, np.generic) else v for name, v in self.get_params().items()}
@@ -76,13 +69,11 @@ class FitOnce(Saveable):
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them. ValueError if their shapes do not fit together."""
-        for name, shape in self._shapes(arrays).items():
-            array = real_array(name, arrays[name], shape=shape)
+        lengths = {}
+        for name, axes in self.FITTED.items():
+            array = real_array(name, arrays[name], shape=[lengths.get(axis, axis) for axis in axes])
+            lengths.update(zip(axes, array.shape))
             setattr(self, name, array[()])  # a number, where the shape is ()
-
-    def _shapes(self, arrays):
-        """Fitted attribute -> the shape that it must have beside the others."""
-        raise NotImplementedError
 
 
 class Transformer(FitOnce):

@@ -26,7 +26,7 @@ import numpy as np
 from scratchvae.checking import (choice, door, integer, matrix, not_too_large, number, optional, positive, real_array,
                                  row_blocks)
 from scratchvae.models.fit_once import Transformer, fitted, options
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -95,8 +95,8 @@ class KernelPCA(Transformer):
     for x and not for codes, the way back has the linear one.
     """
 
-    FITTED = ("eigenvalues_", "eigenvectors_", "X_fit_", "X_transformed_fit_", "dual_coef_", "gamma_", "mean_",
-              "K_fit_rows_", "K_fit_all_")
+    FITTED = {"eigenvalues_": "k", "eigenvectors_": "Nk", "X_fit_": "ND", "X_transformed_fit_": "Nk",
+              "dual_coef_": "ND", "gamma_": "", "mean_": "D", "K_fit_rows_": "N", "K_fit_all_": ""}
 
     @options(n_components=optional(integer), gamma=optional(positive), degree=integer, coef0=number, alpha=positive,
              kernel=lambda name, value: callable(value) or choice(name, value, ("linear", "poly", "rbf")))
@@ -104,7 +104,7 @@ class KernelPCA(Transformer):
         self.n_components, self.kernel, self.gamma = n_components, kernel, gamma
         self.degree, self.coef0, self.alpha = degree, coef0, alpha
 
-    @threads_for(0)
+    @one_thread()
     @door(X=few_rows)
     def fit(self, X, y=None):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
@@ -140,27 +140,25 @@ class KernelPCA(Transformer):
     def _kernel_of_codes(self):
         return "linear" if callable(self.kernel) else self.kernel
 
-    def _k(self, X, Y, kernel):
-        return kernel_matrix(X, Y, kernel, self.gamma_, self.degree, self.coef0)
+    def _rows(self, X, Y, kernel):
+        """k(x_n, y_m) of some rows of X after others, so that no more than about 2^20 values are held at a time."""
+        for rows in row_blocks(X, width=len(Y)):
+            yield kernel_matrix(X[rows], Y, kernel, self.gamma_, self.degree, self.coef0)
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=lambda name, value, self: matrix(name, value, self.X_fit_.shape[1], np.float64))
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
         a = self.eigenvectors_ / np.sqrt(self.eigenvalues_)
-        K = (self._k(X[rows], self.X_fit_, self.kernel) for rows in self._blocks(X))
-        return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a for K_rows in K])
+        return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a
+                               for K_rows in self._rows(X, self.X_fit_, self.kernel)])
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""
-        K = (self._k(Z[rows], self.X_transformed_fit_, self._kernel_of_codes()) for rows in self._blocks(Z))
-        return np.concatenate([self.mean_ + K_rows @ self.dual_coef_ for K_rows in K])
-
-    def _blocks(self, X):
-        """Slices of X's rows, so that no more than about 2^20 kernel values are held at a time."""
-        return row_blocks(np.broadcast_to(0, (len(X), len(self.X_fit_))))
+        return np.concatenate([self.mean_ + K_rows @ self.dual_coef_
+                               for K_rows in self._rows(Z, self.X_transformed_fit_, self._kernel_of_codes())])
 
     def fit_transform(self, X, y=None):
         """`fit(X)`, then the codes of X."""
@@ -171,8 +169,3 @@ class KernelPCA(Transformer):
         if callable(self.kernel):
             raise TypeError(f"kernel: a file holds no functions; got {self.kernel!r}")
         return super().config()
-
-    def _shapes(self, arrays):
-        (N, D), (_, k) = (matrix(name, arrays[name]).shape for name in ("X_fit_", "eigenvectors_"))
-        return {"eigenvalues_": (k,), "eigenvectors_": (N, k), "X_fit_": (N, D), "X_transformed_fit_": (N, k),
-                "dual_coef_": (N, D), "gamma_": (), "mean_": (D,), "K_fit_rows_": (N,), "K_fit_all_": ()}

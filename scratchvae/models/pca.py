@@ -26,21 +26,19 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, optional, reals,
+from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, only, optional, reals,
                                  row_blocks)
-from scratchvae.models.fit_once import fitted, options
-from scratchvae.models.linear_gaussian import SpikedGaussian, points
-from scratchvae.nn.threads import threads_for
+from scratchvae.models.fit_once import fitted, options, points
+from scratchvae.models.linear_gaussian import SpikedGaussian
+from scratchvae.nn.threads import by_two, halves, one_thread
 
 EPS = np.finfo(np.float64).eps
 Seen = namedtuple("Seen", "n mean root")  # of rows: how many, their mean (D,), S V^T (r, D), in float64
 
 
-def several_rows(name, value):
-    """`value` as floats with two rows or more: one point has no variance."""
-    if len(X := float_matrix(name, value)) < 2:
-        raise ValueError(f"{name}: want at least 2 rows, for one point has no variance, got {len(X)}")
-    return X
+several_rows = lambda name, value: only(
+    name, float_matrix(name, value), lambda X: len(X) > 1,
+    "want at least 2 rows, for one point has no variance, got {0.shape[0]}")
 
 
 def more_rows(name, value, self):
@@ -80,19 +78,15 @@ class PCA(SpikedGaussian):
     array([[0.70710678, 0.70710678]])
     """
 
-    FITTED = ("mean_", "components_", "singular_values_", "explained_variance_", "explained_variance_ratio_",
-              "noise_variance_", "n_samples_")
+    FITTED = {"mean_": "D", "components_": "kD", "singular_values_": "k", "explained_variance_": "k",
+              "explained_variance_ratio_": "k", "noise_variance_": "", "n_samples_": ""}
     _seen = None  # by `partial_fit`
+    n_components_ = property(lambda self: len(self.components_))  # k, however it was asked for
 
     @options(n_components=optional(count_or_share), whiten=a_bool,
              solver=lambda name, value: choice(name, value, list(SOLVERS)))
     def __init__(self, n_components=None, *, whiten=False, solver="svd"):
         self.n_components, self.whiten, self.solver = n_components, whiten, solver
-
-    @property
-    def n_components_(self):
-        """k, however it was asked for."""
-        return len(self.components_)
 
     @door(X=several_rows)
     def fit(self, X, y=None):
@@ -137,21 +131,18 @@ class PCA(SpikedGaussian):
         S = self.singular_values_
         return np.where(S > S[0] * np.finfo(S.dtype).eps, np.sqrt(self.explained_variance_), 1) if self.whiten else 1
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=points)
     def transform(self, X):
         """The codes z = (x - mean) V, divided by their deviations if whitened : (N, k)."""
         # in blocks of rows, which spares a centred copy of X; X V - mean V would cancel far from the origin
         return np.concatenate([(X[rows] - self.mean_) @ self.components_.T for rows in row_blocks(X)]) / self._scale()
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, Z=codes)
     def inverse_transform(self, Z):
         """The points x = mean + z V^T of the subspace, z times its deviations if whitened : (N, D)."""
         return Z * self._scale() @ self.components_ + self.mean_
-
-    def _points(self, name, value):
-        return float_matrix(name, value, self.components_.shape[1])
 
     def arrays(self):
         """What a file must hold besides `config`: the fitted attributes, and what `partial_fit` goes on from."""
@@ -164,11 +155,6 @@ class PCA(SpikedGaussian):
             D = self.n_features_in_
             self._seen = Seen(integer("seen_n", int(arrays["seen_n"])), reals("seen_mean", arrays["seen_mean"], (D,)),
                               matrix("seen_root", arrays["seen_root"], D, np.float64))
-
-    def _shapes(self, arrays):
-        k, D = matrix("components_", arrays["components_"]).shape
-        shapes = {"mean_": (D,), "components_": (k, D), "noise_variance_": (), "n_samples_": ()}
-        return {name: shapes.get(name, (k,)) for name in self.FITTED}
 
 
 def upright(V):
@@ -193,7 +179,7 @@ def joined(seen, X, solver):
     return Seen(n, seen.mean + m / n * d, S[:, None] * Vt), S, Vt
 
 
-@threads_for(0)
+@one_thread()
 def from_triangle(root, X, mean):
     """S (r,) and V^T (r, D) of [root; X - mean], (n, D) and (N, D), in float64, r = min(n + N, D), by QR factorisation.
 
@@ -214,13 +200,17 @@ def from_covariance(root, X, mean):
     D = X.shape[1]
     if len(root) + len(X) < D:  # then the scatter matrix is larger than they, and most of it is null space
         return from_triangle(root, X, mean)
-    scatter = root.T @ root
-    with threads_for(X.size * D):
-        for rows in row_blocks(X):
-            centred = X[rows] - mean
+
+    def scatter_of(half):
+        scatter = np.zeros((D, D))
+        for rows in row_blocks(X[half]):
+            centred = X[half][rows] - mean
             scatter += centred.T @ centred
+        return scatter
+
+    with one_thread():
+        scatter = sum(by_two(scatter_of, halves(len(X), X.size * D)), start=root.T @ root)
     # X_c^T X_c = V S^2 V^T, eigenvalues ascending; what rounding leaves of a zero, also below it, is zero
-    with threads_for(0):
         squares, V = np.linalg.eigh(scatter)
     S = np.sqrt(np.where(squares > D * EPS * squares[-1], squares, 0))
     return S[::-1], V.T[::-1]

@@ -20,14 +20,14 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array
+from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array, only
 from scratchvae.models.fit_once import fitted, options
 from scratchvae.models.labels import without_labels
-from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior, points
+from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior
 from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
 from scratchvae.models.pca import PCA, upright
 from scratchvae.models.vae import VAE
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
 
@@ -39,14 +39,17 @@ def with_gaps(name, value, n_columns=None):
     return X
 
 
+points = lambda name, value, self: with_gaps(name, value, self.n_features_in_)
+
+
 def several_columns(name, value):
     """`value` as (N, D) in float64, D at least 2, with NaN where a value is missing, but nowhere a whole column."""
     X = with_gaps(name, value)
-    if X.shape[1] < 2:
-        raise ValueError(f"{name}: want at least 2 features, for n_components must be less than their number, got 1")
-    if (empty := np.isnan(X).all(axis=0)).any():
-        raise ValueError(f"{name}: column {empty.argmax()} holds nothing but NaN, which marks what is missing")
-    return X
+    only(name, X.shape[1], lambda n: n > 1,
+         "want at least 2 features, for n_components must be less than their number, got {0}")
+    empty = np.isnan(X).all(axis=0)
+    return only(name, X, lambda _: not empty.any(),
+                f"column {empty.argmax()} holds nothing but NaN, which marks what is missing")
 
 
 class ProbabilisticPCA(SpikedGaussian):
@@ -62,13 +65,14 @@ class ProbabilisticPCA(SpikedGaussian):
         log_likelihood_ : the mean of log p(x) in nats, in closed form; where values are missing, before each turn of EM
     """
 
-    FITTED = ("mean_", "components_", "explained_variance_", "noise_variance_", "W_", "log_likelihood_")
+    FITTED = {"mean_": "D", "components_": "KD", "explained_variance_": "K", "noise_variance_": "", "W_": "KD",
+              "log_likelihood_": "T"}
 
     @options(n_components=integer, max_iter=integer, tol=number)
     def __init__(self, n_components, *, max_iter=1000, tol=1e-6):
         self.n_components, self.max_iter, self.tol = n_components, max_iter, tol
 
-    @threads_for(0)
+    @one_thread()
     @door(X=several_columns)
     def fit(self, X, y=None):
         """Fit to X (N, D), NaN where a value is missing; returns self.
@@ -123,7 +127,7 @@ class ProbabilisticPCA(SpikedGaussian):
             m, log_p, covariance = observed_posterior(rows, self.W_, self.mean_, self.noise_variance_)
             yield m, log_p, covariance[rows.pattern]
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=points)
     def log_prob(self, X):
         """log p(x) of each row, a density in nats : (N,); of rows with gaps that of what they have, or 0."""
@@ -133,7 +137,7 @@ class ProbabilisticPCA(SpikedGaussian):
 
     score_samples = log_prob
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=points)
     def posterior(self, X):
         """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all.
@@ -144,7 +148,7 @@ class ProbabilisticPCA(SpikedGaussian):
             return tuple(map(np.concatenate, zip(*((m, covariance) for m, _, covariance in self._of_observed(X)))))
         return linear_posterior(X, self.W_, self.mean_, self.noise_variance_)
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=points)
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
@@ -152,13 +156,13 @@ class ProbabilisticPCA(SpikedGaussian):
             return np.concatenate([m for m, _, _ in self._of_observed(X)])
         return self.posterior(X)[0]
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.W_), np.float64))
     def inverse_transform(self, Z):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
         return Z @ self.W_ + self.mean_
 
-    @threads_for(0)
+    @one_thread()
     @door(self=fitted, X=points)
     def impute(self, X):
         """X (N, D) with its NaN filled by what is expected there given the row's observed values, E[x_m given x_o]."""
@@ -170,14 +174,6 @@ class ProbabilisticPCA(SpikedGaussian):
         K, D = self.W_.shape
         z = rng.standard_normal((n, K))
         return z @ self.W_ + self.mean_ + np.sqrt(self.noise_variance_) * rng.standard_normal((n, D))
-
-    def _points(self, name, value):
-        return with_gaps(name, value, self.W_.shape[1])
-
-    def _shapes(self, arrays):
-        K, D = matrix("W_", arrays["W_"]).shape
-        return {"mean_": (D,), "components_": (K, D), "explained_variance_": (K,), "noise_variance_": (), "W_": (K, D),
-                "log_likelihood_": np.shape(arrays["log_likelihood_"])[:1]}
 
 
 def no_noise(want, K):

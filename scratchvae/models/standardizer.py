@@ -9,12 +9,9 @@ one learning rate fits all columns only if their units do. A density changes wit
 """
 import numpy as np
 
-from scratchvae.checking import door, entry, float_matrix, matrix, not_too_large
-from scratchvae.models.fit_once import Transformer, fitted
+from scratchvae.checking import door, entry, matrix, not_too_large
+from scratchvae.models.fit_once import Transformer, fitted, points
 from scratchvae.probability.gaussian import moments
-
-
-columns = lambda name, value, self: float_matrix(name, value, len(self.mean_))  # (N, D)
 
 
 class Standardizer(Transformer):
@@ -23,7 +20,7 @@ class Standardizer(Transformer):
     After `fit(X)`: mean_ (D,), scale_ (D,), float64; what is transformed keeps its dtype if that is float32.
     """
 
-    FITTED = ("mean_", "scale_")
+    FITTED = {"mean_": "D", "scale_": "D"}
 
     @door(X=matrix)
     def fit(self, X, y=None):
@@ -33,12 +30,12 @@ class Standardizer(Transformer):
         self.scale_[variance == 0] = 1
         return self
 
-    @door(self=fitted, X=columns)
+    @door(self=fitted, X=points)
     def transform(self, X):
         """(X - mean) / scale : (N, D)."""
         return ((X - self.mean_) / self.scale_).astype(X.dtype)
 
-    @door(self=fitted, Z=columns)
+    @door(self=fitted, Z=points)
     def inverse_transform(self, Z):
         """Z * scale + mean : (N, D)."""
         return (Z * self.scale_ + self.mean_).astype(Z.dtype)
@@ -48,7 +45,3 @@ class Standardizer(Transformer):
     def log_volume(self):
         """sum_j log scale_j, in nats: subtract it from log p(x_standard) for log p(x) in the data's own units."""
         return float(np.log(self.scale_).sum())
-
-    def _shapes(self, arrays):
-        D = np.shape(arrays["mean_"])
-        return {"mean_": D, "scale_": D}

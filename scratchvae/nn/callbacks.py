@@ -9,7 +9,7 @@ from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import choice, entry, integer, like, optional, real_array
+from scratchvae.checking import choice, entry, integer, like, only, optional, real_array
 from scratchvae.extending import Described, class_name, function_name
 from scratchvae.nn.model import Model
 
@@ -88,25 +88,17 @@ class Function(Callback):
 
 
 RISE, FALL = ("elbo", "bound", "log_prob", "reconstruction", "accuracy"), ("loss", "kl")
-
-
-def term_name(name, value):
-    """`value` if it can name a loss term."""
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{name}: want the name of a loss term, got {value!r}")
-    return value
+term_name = lambda name, value: only(
+    name, value, lambda v: isinstance(v, str) and v, "want the name of a loss term, got {0!r}", TypeError)
 
 
 def better(name, value, monitor):
     """Whether the monitored term should "rise" or "fall": known of some terms, of others `value` must say it."""
     given = optional(choice)(name, value, ("rise", "fall"))
     known = "rise" if monitor in RISE else "fall" if monitor in FALL else None
-    if known is None and given is None:
-        raise ValueError(f"{name}: want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
-                         f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
-    if known and given not in (None, known):
-        raise ValueError(f"{name}: {monitor} should {known}, got {given!r}")
-    return known or given
+    only(name, given or known, bool, f"want 'rise' or 'fall', whichever is better for {monitor!r}; known are only "
+                                     f"{', '.join(RISE)} (rise) and {', '.join(FALL)} (fall)")
+    return only(name, given or known, lambda way: known in (None, way), f"{monitor} should {known}, got {{0!r}}")
 
 
 class EarlyStopping(Callback):

@@ -16,13 +16,26 @@ from scratchvae.extending import function_name
 SAMPLE = 1 << 22  # numbers from which a run starts that cannot look at all of them
 
 
-class Held:
+class Examples:
+    """What is the same wherever they come from, if nothing else is said."""
+
+    form = None
+
+    def of_epoch(self, run):
+        return self
+
+    def fingerprint(self):
+        return fingerprint(self.some())
+
+    def watch(self):
+        """Nothing: they are looked at whenever they are drawn or read, and only `fit` holds them."""
+
+
+class Held(Examples):
     """Arrays in memory, looked at once: (x,) or (x, labels) as the model accepted them.
 
     given : the caller's, of which they are copies or which they are, as the dtypes have it
     """
-
-    form = None
 
     def __init__(self, name, arrays, given):
         self.name, self.arrays, self.given = name, arrays, [a for a in given if isinstance(a, np.ndarray)]
@@ -34,14 +47,8 @@ class Held:
     def some(self):
         return self.arrays
 
-    def of_epoch(self, run):
-        return self
-
     def take(self, rows):
         return [array.take(rows, axis=0) for array in self.arrays]
-
-    def fingerprint(self):
-        return fingerprint(self.arrays)
 
     def watch(self):
         """ValueError if the caller's arrays changed since the last call: 0.1 s for 60,000 x 784 in float32."""
@@ -52,7 +59,7 @@ class Held:
                              "sv.stochastic_binarization(X)")
 
 
-class Drawn:
+class Drawn(Examples):
     """What a function of the generator gives, once an epoch, and looked at every time.
 
     look : X -> Held or ByRow, with the labels, which stay
@@ -91,9 +98,6 @@ class Drawn:
         held = getattr(self.function, "drawn_from", None)  # an array, if the function says so
         return fingerprint([*([] if held is None else [np.asarray(held)]), *self.some()[1:]])
 
-    def watch(self):
-        """Nothing: only `fit` holds what was drawn."""
-
 
 def state_of(rng):
     """The generator's state as a text, from which it can be set again."""
@@ -109,7 +113,7 @@ def called(name, function, rng):
         raise TypeError(f"{name}: {function_name(function)}, called with a generator, raised: {error}") from error
 
 
-class ByRow:
+class ByRow(Examples):
     """Rows that are read when their batch comes, and looked at then: for data that are larger than memory.
 
     look : (rows of X, and of labels if any; their numbers) -> what the model accepts
@@ -133,19 +137,10 @@ class ByRow:
         x, *labels = self.take(rows)
         return [x, *(self.labels if self.of_classes else labels)]
 
-    def of_epoch(self, run):
-        return self
-
     def take(self, rows):
         order = np.argsort(rows)  # forwards through the file, as disks like it and HDF5 wants it
         data = self.look(self.X[rows[order]], *(labels[rows[order]] for labels in self.labels), rows=rows[order])
         return [array.take(np.argsort(order), axis=0) for array in data]
-
-    def fingerprint(self):
-        return fingerprint(self.some())
-
-    def watch(self):
-        """Nothing: rows are looked at whenever they are read."""
 
 
 def fingerprint(arrays):

@@ -3,7 +3,6 @@
 The file is written after every epoch. A run takes it up as a whole or refuses it and stays as it was.
 """
 import json
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -81,10 +80,16 @@ class Checkpoint:
         # Optimizer and generator are tried as copies, callbacks are put back, the model comes last: a refused file
         # changes nothing.
         optimizer, rng = deepcopy((run.optimizer, run.rng))
-        with blaming(self.path, "checkpoint of another run"), put_back(run.callbacks):
-            run.history.changes = [*header.get("changes", ()), *changes]
-            left = {name: any_number(name, value) for name, value in header.get("left", {}).items()}
-            self._take_up(header, arrays, optimizer, rng)
+        kept = [dict(vars(callback)) for callback in run.callbacks]
+        try:
+            with blaming(self.path, "checkpoint of another run"):
+                run.history.changes = [*header.get("changes", ()), *changes]
+                left = {name: any_number(name, value) for name, value in header.get("left", {}).items()}
+                self._take_up(header, arrays, optimizer, rng)
+        except BaseException:
+            for callback, attributes in zip(run.callbacks, kept):
+                callback.__dict__ = attributes
+            raise
         vars(run.optimizer).update(vars(optimizer))
         run.rng.bit_generator.state = rng.bit_generator.state
         for name, thing in left_by_functions(run).items():
@@ -122,19 +127,6 @@ def left_by_functions(run):
     scheduled = [c.name for c in run.callbacks if isinstance(c, Schedule)]
     things = {"lr": run.optimizer, "beta": run.model}
     return {name: thing for name, thing in things.items() if hasattr(thing, name) and name not in scheduled}
-
-
-@contextmanager
-def put_back(things):
-    """A context: if it fails, the things' attributes are again what they were."""
-    kept = [dict(vars(thing)) for thing in things]
-    try:
-        yield
-    except BaseException:
-        for thing, attributes in zip(things, kept):
-            vars(thing).clear()
-            vars(thing).update(attributes)
-        raise
 
 
 def one_by_one(setup):

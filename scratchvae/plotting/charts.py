@@ -1,11 +1,12 @@
 """What do the numbers say? Codes by label, curves, bars."""
+from functools import partial
 from textwrap import fill
 
 import numpy as np
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.patches import Circle
 
-from scratchvae.checking import entry, every, matrix, number, optional
+from scratchvae.checking import entry, every, matrix, number, only, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
 from scratchvae.plotting.labels import label
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of, house_style,
@@ -44,6 +45,9 @@ def named(name, value, known=None):
     return value
 
 
+colour_of = partial(only, good=is_color_like, complaint="want a colour such as '#0072B2', got {0!r}")
+
+
 def _colours(names, given):
     """The colour of each name: the one given, or else the table's, or else one that is not in the table."""
     for name, colour in named("colours", given or {}, known=names).items():
@@ -52,11 +56,6 @@ def _colours(names, given):
     strangers = [name for name in names if name not in table]
     free = [colour for colour in OTHER_COLOURS if colour not in (given or {}).values()] or OTHER_COLOURS
     return {**table, **{name: free[i % len(free)] for i, name in enumerate(strangers)}}
-
-
-def colour_of(name, value):
-    if not is_color_like(value):
-        raise ValueError(f"{name}: want a colour such as '#0072B2', got {value!r}")
 
 
 def _plain_numbers(axis):

@@ -16,6 +16,8 @@ from scratchvae.checking import broadcastable, door, entry, number, reals
 from scratchvae.checking.probability import positives
 from scratchvae.probability.gaussian import standardize
 
+_erfc = np.vectorize(erfc, otypes=[float])
+
 
 @entry(z=reals)
 def normal_cdf(z):
@@ -50,6 +52,3 @@ def normal_interval(low, high, mu, sigma):
         raise ValueError(f"low, high: want low <= high, got {low} and {high}")
     a, b = np.where(a > 0, -b, a), np.where(a > 0, -a, b)
     return normal_cdf(b) - normal_cdf(a)
-
-
-_erfc = np.vectorize(erfc, otypes=[float])
