@@ -205,7 +205,7 @@ class Autoregressive(Model):
                 h = layer.forward(h)[0]
             # param_c = h . W_c + x . A_c + b_c        for the columns c of pixel j
             params = [sum(v @ column[c] for v, column in zip((h, x), columns)) + last.b[c] for c in own[j]]
-            drawn = self.observation.sample(np.stack(params, axis=1), rng)[:, 0]
+            drawn = self.observation.sample(np.array(params).T, rng)[:, 0]
             dx = np.where(known[:, j], 0, drawn)
             x[:, j] += dx
             if hidden:
