@@ -94,7 +94,8 @@ class Door:
         parameters = inspect.signature(called).parameters.values()
         self.defaults = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         if inspect.isclass(called) and any(p.kind is p.VAR_KEYWORD for p in parameters):  # which are a base's
-            self.defaults = {p.name: p.default for p in inspect.signature(called.__base__).parameters.values()} | self.defaults
+            base = inspect.signature(called.__base__).parameters.values()
+            self.defaults = {p.name: p.default for p in base} | self.defaults
         unsaid = set() if inspect.isclass(called) else UNSAID | ({"rng"} if "eps" in self.defaults else set())
         self.values = {name: said.get(name, GOOD.get(name, default)) for name, default in self.defaults.items()
                        if name in said or name not in ANYTHING | unsaid}

@@ -157,7 +157,8 @@ def never_served(name, argument, good, what):
     if isinstance(good, bool):
         return what != "True"
     if is_number(good):
-        return what in NEVER_NUMBERS or isinstance(good, int) and what in ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list")
+        no_integers = ("True", "0.0", "-1.5", "1e300", "1e-300", "deep list")
+        return what in NEVER_NUMBERS or isinstance(good, int) and what in no_integers
     return isinstance(good, (np.random.Generator, sv.nn.model.Model))
 
 
@@ -233,7 +234,8 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
         except (ValueError, TypeError, FloatingPointError) as error:
             names = {argument, *(door.partners if argument not in ("rng", "vae") else ())}
             message = f"{name}({argument}={what}): {type(error).__name__}: {error}"
-            is_path = argument in ("path", "directory", "checkpoint") and (str(value) in str(error) or repr(value) in str(error))
+            is_path = argument in ("path", "directory", "checkpoint") and any(
+                text in str(error) for text in (str(value), repr(value)))
             assert is_path or any(re.search(rf"\b{n}\b", str(error)) for n in names), f"not named: {message}"
             has_trained = isinstance(error, FloatingPointError) and "at epoch" in str(error)  # before it diverged
             assert look() == before or has_trained, f"changed, though refused: {message}"
@@ -249,7 +251,8 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
     if not name.endswith(".step"):  # which changes theta: that is its service
         assert look()[1] == before[1], f"{name}({argument}={what}) changed its input"
     got = numbers_in(result)
-    assert name in INFINITE or all(np.isfinite(a).all() for a in got if a.dtype.kind == "f"), f"{name}({argument}={what}) gave {result!r}"
+    finite = name in INFINITE or all(np.isfinite(a).all() for a in got if a.dtype.kind == "f")
+    assert finite, f"{name}({argument}={what}) gave {result!r}"
     if isinstance(door.good()[argument], np.ndarray) and isinstance(value, (np.ndarray, list, memoryview)):
         want = numbers_in(door.make()[1](**{**door.good(), argument: plain(value)}))
         assert len(got) == len(want)
@@ -262,7 +265,8 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
 
 
 def arguments(kind=object):
-    return [(name, argument) for name, door in DOORS.items() for argument, good in door.good().items() if isinstance(good, kind)]
+    return [(name, argument) for name, door in DOORS.items()
+            for argument, good in door.good().items() if isinstance(good, kind)]
 
 
 ARRAYS = arguments(np.ndarray)
@@ -366,14 +370,15 @@ def fit(model, *data, **how):
 
 
 @pytest.mark.parametrize("error, words, call", [
-    (TypeError, "^valid: want X or .X, labels., got 3 things", lambda vae, c: fit(c, BITS, LABELS, valid=(BITS, LABELS, LABELS))),
+    (TypeError, "^valid: want X or .X, labels., got 3 things", lambda vae, c: fit(
+        c, BITS, LABELS, valid=(BITS, LABELS, LABELS))),
     (TypeError, "^labels, valid: VAE learns from X alone", lambda vae, c: fit(vae, BITS, valid=(BITS, BITS, BITS))),
     (TypeError, "^valid: ", lambda vae, c: fit(c, BITS, LABELS, valid=())),
     (ValueError, "^valid: a classifier needs labels", lambda vae, c: fit(c, BITS, LABELS, valid=BITS)),
     (ValueError, "^model: KLWarmup raises a VAE's beta, Classifier has none", lambda vae, c: fit(
         c, BITS, LABELS, callbacks=[sv.KLWarmup(3)])),
-    (ValueError, "^monitor: want one of loss, elbo, reconstruction, kl, the `terms` of VAE, got 'accuracy'", lambda vae, c: fit(
-        vae, BITS, valid=BITS, callbacks=[sv.EarlyStopping(monitor="accuracy")])),
+    (ValueError, "^monitor: want one of loss, elbo, reconstruction, kl, the `terms` of VAE, got 'accuracy'",
+     lambda vae, c: fit(vae, BITS, valid=BITS, callbacks=[sv.EarlyStopping(monitor="accuracy")])),
     (TypeError, "^layers: ", lambda vae, c: sv.Network([sv.Tanh(), np.tanh])),
     (TypeError, "^layers: ", lambda vae, c: sv.Network([vae])), (TypeError, "^layers: ", lambda vae, c: sv.Network([])),
     (ValueError, "^layers: want each layer with parameters once", lambda vae, c: sv.Network(
