@@ -39,8 +39,8 @@ class Numpy:
 
     def context(self):
         """As `sv.fit` chooses the number of threads; nothing where the environment chose."""
-        from scratchvae.nn.threads import threads_for
-        return threads_for(self.config["batch"] * self.model.theta.size)
+        from scratchvae.nn.threads import one_thread
+        return one_thread()
 
     def check(self, theta, x, eps):
         self.begin(theta)

@@ -130,6 +130,7 @@ GAUSSIAN = "probability.observation.gaussian:Gaussian"
 GREY = "probability.observation.continuous_bernoulli:ContinuousBernoulli"
 LEVELS = "probability.observation.discretized_logistic:DiscretizedLogistic.value_and_grad"
 ADAM, EPOCH = "nn.optimizers:Adam.update", "nn.training:train_epoch"
+HALVES = "nn.halves:in_halves"
 
 MISTAKES = (
     # ---- Gaussian
@@ -310,6 +311,18 @@ MISTAKES = (
          "ends = np.cumsum([view.size for view in model.named_parameters().values()])\n"
          "                [clip(part, run.clip_norm) for part in np.split(model.grad, ends[:-1])]"),
     ], "test_training.check_clipping_against_a_loop_by_hand", "VAE", "nothing: steps longer than was asked, and bent"),
+    Mistake("training", "halves of an odd batch that weigh the same", [
+        (HALVES, "(rows.stop - rows.start) / len(data[0])", "0.5"),
+    ], "test_halves.check_two_halves", None, "nothing, in even batches"),
+    Mistake("training", "the second half's gradient left out", [
+        (HALVES, "model.grad[rows] += twin.grad[rows]", "0"),
+    ], "test_halves.check_two_halves", None, "it learns as from half of the batch, with half of the step"),
+    Mistake("training", "the same noise for both halves", [
+        (HALVES, "eps[..., rows, :]", "eps[..., :rows.stop - rows.start, :]"),
+    ], "test_halves.check_two_halves", None, "nothing: only the noise of the gradient grows"),
+    Mistake("training", "a second thread that keeps the weight of the KL with which it began", [
+        ("nn.halves:twin_of", "name not in model.bound", "name not in {*model.bound, *vars(twin)}"),
+    ], "test_halves.check_twin_follows", None, "a warm-up that half of the examples never see"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),
     ], "test_training.check_epochs", "VAE", "nothing, if the data come shuffled"),
@@ -353,7 +366,7 @@ MISTAKES = (
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),
     ], "test_pca.check_centred", None, "the first component points at the mean"),
     Mistake("PCA", "data that are not centred, in the covariance's route", [
-        ("models.pca:from_covariance", "centred = X[rows] - mean", "centred = X[rows]"),
+        ("models.pca:from_covariance", "X[half][rows] - mean", "X[half][rows]"),
     ], "test_pca.check_covariance_agrees", None, "nothing, where the other solver is what is tested"),
     Mistake("PCA", "variances with the denominator N", [
         ("models.pca:PCA._described", "S**2 / (seen.n - 1)", "S**2 / seen.n"),

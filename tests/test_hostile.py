@@ -30,7 +30,7 @@ from scratchvae import plotting
 matplotlib.use("Agg")
 
 TRUSTING = {  # a pattern of names -> why they are no doors
-    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|update|start|"
+    r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|draw|update|start|"
     r"through_z|through_kl)": "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features|columns)": "takes nothing, or a model's number",

@@ -10,7 +10,7 @@ import pytest
 
 import scratchvae as sv
 from scratchvae.nn import threads
-from scratchvae.nn.threads import LARGE, OneThread, threads_for
+from scratchvae.nn.threads import OneThread, one_thread
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,21 +27,16 @@ def fake(monkeypatch):
 
 
 def test_one_thread_inside_and_the_number_put_back(fake):
-    with threads_for(0):
+    with one_thread():
         assert fake.get() == 1
-        with threads_for(LARGE - 1):
+        with one_thread():
             assert fake.get() == 1
         assert fake.get() == 1
     assert fake == [4, 1, 4]
 
 
-def test_large_products_keep_their_threads(fake):
-    with threads_for(LARGE):
-        assert fake == [4]
-
-
 def test_an_error_puts_the_number_back(fake):
-    @threads_for(0)
+    @one_thread()
     def fails():
         raise RuntimeError(fake.get())
 
@@ -53,14 +48,14 @@ def test_an_error_puts_the_number_back(fake):
 
 def test_a_number_that_is_one_already_is_never_raised(fake):
     fake[:] = [1]
-    with threads_for(0):
+    with one_thread():
         pass
     assert fake == [1]
 
 
 def test_a_blas_that_is_not_known_is_left_alone(monkeypatch):
     monkeypatch.setattr(threads, "blas", lambda: None)
-    with threads_for(0), threads_for(LARGE):
+    with one_thread():
         pass
 
 
@@ -69,12 +64,12 @@ def test_python_threads_that_overlap_leave_the_number_as_it_was(fake):
     inside, leave = threading.Event(), threading.Event()
 
     def other():
-        with threads_for(0):
+        with one_thread():
             inside.set()
             leave.wait(10)
 
     thread = threading.Thread(target=other)
-    with threads_for(0):
+    with one_thread():
         thread.start()
         assert inside.wait(10)
     assert fake.get() == 1
@@ -107,19 +102,20 @@ def test_the_environment_s_number_is_the_user_s(name, monkeypatch):
     assert threads.blas.__wrapped__() is None
 
 
-@pytest.mark.parametrize("width, n_threads", [(6, 1), (LARGE, 4)])
-def test_fit_holds_one_thread_only_for_small_steps(width, n_threads, fake, monkeypatch):
-    monkeypatch.setattr(threads, "LARGE", threads.LARGE if width == 6 else 0)
+@pytest.mark.parametrize("large", [1, threads.LARGE])
+def test_fit_holds_one_thread_in_steps_small_and_large(large, fake, monkeypatch):
+    monkeypatch.setattr(threads, "LARGE", large)
     model = sv.VAE(6, hidden=(5,), n_latent=2, rng=np.random.default_rng(0))
-    seen, forward_backward = [], model.forward_backward
+    seen, layer = [], model.encoder.layers[0]
+    forward = layer.forward
 
-    def spied(*data, **randomness):
+    def spied(x):
         seen.append(fake.get())
-        return forward_backward(*data, **randomness)
+        return forward(x)
 
-    model.forward_backward = spied
+    layer.forward = spied
     sv.fit(model, np.eye(6), epochs=2, rng=np.random.default_rng(0), valid=np.eye(6))
-    assert set(seen) == {n_threads} and fake.get() == 4
+    assert set(seen) == {1} and fake.get() == 4
 
 
 def test_fit_puts_the_number_back_when_it_fails(fake):
@@ -152,7 +148,7 @@ vae = sv.VAE(64, hidden=(96,), n_latent=4, rng=np.random.default_rng(0))
 seen = [threads.blas()[0]()] if threads.blas() else [0]
 sv.fit(vae, X, epochs=1, batch_size=128, rng=np.random.default_rng(0),
        callbacks=[lambda run: seen.append(threads.blas()[0]() if threads.blas() else 0)])
-with threads.threads_for(0):
+with threads.one_thread():
     inside = threads.blas()[0]() if threads.blas() else 0
 print(*seen, inside, zlib.crc32(vae.theta.tobytes()))
 """

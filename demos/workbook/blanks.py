@@ -219,7 +219,7 @@ UNITS = (
     Unit("components", "Which flat subspace lies closest to the data?", (
         Blank("models.pca:from_covariance", "X (N, D), its mean (D,), and root (n, D), rows that are centred already: none, (0, D), "
               "in a first fit. Return S and V^T, the largest first; the signs of the rows of V^T are free.",
-              ("threads_for", "row_blocks", "from_triangle")),
+              ("one_thread", "row_blocks", "from_triangle")),
         Blank("models.pca:PCA.transform", "self.mean_ (D,), self.components_ (k, D), and self._scale(), what whitened codes are divided "
               "by: (k,), or 1; X (N, D).", ("row_blocks",)),
         Blank("models.pca:PCA.inverse_transform",

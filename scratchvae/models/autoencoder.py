@@ -17,8 +17,10 @@ from scratchvae.checking import (choice, door, entry, float_type, generator, lik
                                  order_of_one, real_array, row_blocks, size, sizes)
 from scratchvae.extending import built, described
 from scratchvae.nn.flow import Array, Node, through
+from scratchvae.nn.halves import by_halves
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
+from scratchvae.nn.threads import by_two
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.observation import Bernoulli, Categorical, Gaussian, Observation
 
@@ -131,6 +133,7 @@ class Autoencoder(CodeModel):
         """The mean of p(x given encode(X)) : (N, D)."""
         return self.decode(self.encode(X))
 
+    @by_halves(lambda self, x, rng=None, eps=None: {"eps": self.draw(x, rng, eps)} if self.noise else {})
     def forward_backward(self, x, *, rng=None, eps=None):
         """The loss terms of a batch; fills `grad`.
 
@@ -155,19 +158,21 @@ class Autoencoder(CodeModel):
         return super().flow(x, *damage * (self.noise > 0), *through(self.encoder)[0])
 
     def damage(self, x, rng=None, eps=None):
-        """x with Gaussian noise added, or with features masked; eps (N, D) is normal, or uniform for masking."""
-        masking = self.corruption == "masking"
+        """x with Gaussian noise added, or with features masked; eps as `draw` makes it."""
+        eps = self.draw(x, rng, eps)
+        return x * (eps >= self.noise) if self.corruption == "masking" else x + self.noise * eps
+
+    def draw(self, x, rng, eps=None):
+        """eps (N, D), normal, or uniform for masking; or what is given as such."""
         if eps is None:
             rng = generator("rng", rng)
-            eps = (rng.random if masking else rng.standard_normal)(x.shape, dtype=self.dtype)
-        eps = like("eps", real_array("eps", eps, self.dtype), x, "x")
-        return x * (eps >= self.noise) if masking else x + self.noise * eps
+            eps = (rng.random if self.corruption == "masking" else rng.standard_normal)(x.shape, dtype=self.dtype)
+        return like("eps", real_array("eps", eps, self.dtype), x, "x")
 
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient, on undamaged x, in blocks."""
-        log_px = np.concatenate([self.observation.value_and_grad(
-            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0]
-            for rows in row_blocks(x, width=self.width)])
+        log_px = np.concatenate(by_two(lambda rows: self.observation.value_and_grad(
+            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0], row_blocks(x, width=self.width)))
         reconstruction = log_px.mean()
         return Terms(-reconstruction, reconstruction)
 

@@ -22,6 +22,7 @@ from scratchvae.checking import (class_labels, door, entry, float_type, generato
 from scratchvae.models.autoencoder import CodeModel
 from scratchvae.models.labels import without_labels
 from scratchvae.nn.flow import Array, Node
+from scratchvae.nn.halves import by_halves
 from scratchvae.nn.model import Model, rows
 from scratchvae.nn.network import activation_class, activation_name, mlp, start_outputs
 from scratchvae.probability.gaussian import moments
@@ -101,6 +102,7 @@ class Classifier(Model):
         share = np.bincount(labels, minlength=self.n_classes) / len(labels)
         start_outputs(self.network, *self.observation.start(share))
 
+    @by_halves(lambda self, x, rng=None: {})
     def forward_backward(self, x, labels, *, rng=None):
         """The loss terms of a batch; fills `grad`. Nothing here is random: `rng` is `fit`'s, and not used.
 

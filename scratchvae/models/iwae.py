@@ -6,6 +6,8 @@ import numpy as np
 from scratchvae.checking import BLOCK, row_blocks
 from scratchvae.models.vae import VAE
 from scratchvae.nn.flow import Node
+from scratchvae.nn.halves import by_halves
+from scratchvae.nn.threads import by_two
 from scratchvae.probability.gaussian import reparameterize_grad
 from scratchvae.probability.log_space import log_mean_exp, shares
 
@@ -28,6 +30,7 @@ class IWAE(VAE):
     def __init__(self, n_features, hidden=(128,), n_latent=2, *, n_samples=5, **arguments):
         super().__init__(n_features, hidden, n_latent, n_samples=n_samples, **arguments)
 
+    @by_halves(lambda self, x, rng=None, eps=None: {"eps": self.noise(len(x), rng, self.n_samples, eps)})
     def forward_backward(self, x, labels=None, *, rng=None, eps=None):
         """The loss terms of a batch; fills `grad` with dloss/dtheta.
 
@@ -66,9 +69,12 @@ class IWAE(VAE):
         """The loss terms without a gradient, the bound with n_samples samples."""
         eps = self.noise(len(x), rng, self.n_samples)
         log_px, log_ratio = np.empty((2, *eps.shape[:2]), self.dtype)
-        for block in row_blocks(x, BLOCK // len(eps), self.width):
+
+        def of_rows(block):
             made = self.forward(x[block], eps[:, block], None if labels is None else labels[block])
             log_px[:, block], log_ratio[:, block] = made.log_px, _log_prior_over_q(made.z, made.log_var, eps[:, block])
+
+        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width))
         return self._bound_terms(log_px, log_ratio)
 
     def _bound_terms(self, log_px, log_ratio):

@@ -26,7 +26,9 @@ from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel, codes
 from scratchvae.models.labels import beside_x, beside_z, classes_of, for_one_class, joined
 from scratchvae.nn.flow import Array, Node, through
+from scratchvae.nn.halves import by_halves
 from scratchvae.nn.model import new_rows, rows
+from scratchvae.nn.threads import by_two
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
 from scratchvae.probability.observation import Bernoulli
 
@@ -100,6 +102,7 @@ class VAE(CodeModel):
         log_px, dparams = self.observation.value_and_grad(repeat(x, S), params)
         return Pass(mu, log_var, z, log_px.reshape(S, N), dparams, encoder_cache, decoder_cache)
 
+    @by_halves(lambda self, x, rng=None, eps=None: {"eps": self.noise(len(x), rng, self.n_samples, eps)})
     def forward_backward(self, x, labels=None, *, rng=None, eps=None):
         """The loss terms of a batch; fills `grad` with dloss/dtheta.
 
@@ -155,9 +158,12 @@ class VAE(CodeModel):
     def reconstruction_and_kl(self, x, eps, labels=None):
         """The ELBO's two terms, each (N,), for x (N, D) and eps (S, N, K), in blocks of rows."""
         reconstruction, kl = np.empty((2, len(x)), self.dtype)
-        for block in row_blocks(x, BLOCK // len(eps), self.width):
+
+        def of_rows(block):
             made = self.forward(x[block], eps[:, block], None if labels is None else labels[block])
             reconstruction[block], kl[block] = made.log_px.mean(axis=0), kl_standard(made.mu, made.log_var)
+
+        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width))
         return reconstruction, kl
 
     def flow(self):

@@ -12,6 +12,7 @@ from scratchvae.checking import door, entry, float_type, instance, integer, like
 from scratchvae.extending import Saveable, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
+from scratchvae.nn.threads import by_two
 
 
 # What a model's methods take: (N, n_features) in its dtype; the array that its `accept` makes; a number of new rows.
@@ -100,7 +101,7 @@ class Model(Bound, Saveable):
 
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
-        return np.concatenate([network.forward(x[rows])[0] for rows in row_blocks(x, width=self.width)])
+        return np.concatenate(by_two(lambda rows: network.forward(x[rows])[0], row_blocks(x, width=self.width)))
 
     def flow(self):
         """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks, and what comes out of each."""

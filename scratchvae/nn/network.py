@@ -12,7 +12,7 @@ from scratchvae.checking import entry, integer, sizes
 from scratchvae.extending import class_name, class_named
 from scratchvae.nn.flow import Array, through, width_in
 from scratchvae.nn.layers import ACTIVATIONS, Append, Dense, Layer
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 
 
 def layers_once(name, value):
@@ -76,14 +76,14 @@ class Network(Layer):
 
     def forward(self, x):
         caches = []
-        with threads_for(len(x) * self.theta.size):
+        with one_thread():
             for layer in self.layers:
                 x, cache = layer.forward(x)
                 caches.append(cache)
         return x, caches
 
     def backward(self, dy, caches, need_dx=True):
-        with threads_for(len(dy) * self.theta.size):
+        with one_thread():
             for i in reversed(range(len(self.layers))):
                 dy = self.layers[i].backward(dy, caches[i], need_dx=need_dx or i > 0)
         return dy

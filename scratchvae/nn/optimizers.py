@@ -3,10 +3,15 @@
 Weight decay is decoupled: every step also shrinks theta by the factor 1 - lr * weight_decay, instead of adding
 weight_decay * theta to the gradient, which Adam would rescale (Loshchilov & Hutter 2019).
 """
+from copy import copy
+
 import numpy as np
 
 from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
 from scratchvae.extending import Described, not_given
+from scratchvae.nn.threads import by_two, halves
+
+PASSES = 256  # multiply-adds that take about as long as an update of one number
 
 
 class Optimizer(Described):
@@ -31,7 +36,18 @@ class Optimizer(Described):
         self.t += 1
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay
-        self.update(theta, grad)
+        both = halves(theta.size, PASSES * theta.size) if type(self).update.__module__ == __name__ else ()
+        if len(both) == 2:  # ours work on each number by itself; another's update may not
+            by_two(lambda part: self.of(part).update(theta[part], grad[part]), both)
+        else:
+            self.update(theta, grad)
+
+    def of(self, part):
+        """The optimizer for a slice of theta: its moments are views of this one's."""
+        other = copy(self)
+        for name in (*self.moments, "scratch"):
+            setattr(other, name, getattr(self, name)[part])
+        return other
 
     def update(self, theta, grad):
         """The formula: changes theta and the moments in place; t counts this step already, grad is left as it is."""

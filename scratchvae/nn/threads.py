@@ -1,21 +1,25 @@
-"""How many threads should a product have? One, unless it is large.
+"""How many threads should compute? One; two, each with half of the rows, where the work is large.
 
 NumPy's BLAS shares every product out among all cores and waits, spinning, for the last of them: beside another busy
-program every product waits for the scheduler. Milliseconds a training step on two cores, with two threads and with one:
+program every product waits for the scheduler. Milliseconds a training step on two cores, with the BLAS at two threads,
+at one, and as it is done here:
 
-                                     idle            beside one busy process    at a load of six
-    64-128-8, batch 64               0.35   0.25     45     1.3                 110    5
-    784-400-20, batch 128            5.8    7.6      230    27
-    784-1024-512-32, batch 256       34     49       840    150
+                                     idle                  beside one busy process
+    64-128-8, batch 64               0.35   0.25   0.25    45     1.3    1.3
+    784-400-20, batch 128            5.8    7.6    7.6     230    27     27
+    784-1024-512-32, batch 256       31     49     31      83     49     53
 
-So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving. A network's pass of
-at least LARGE multiply-adds, rows times parameters, keeps its threads; a decomposition, many small products, does not.
-The choice follows from sizes alone, never from the clock: the same seed gives the same bits. Nothing is done where the
-BLAS is not known, where it has one thread already, or where the environment says how many to use (OMP_NUM_THREADS).
+So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving; and where a step or
+the rows of `apply` are work enough, two Python threads take half each: they wait for one another once in a step and not
+at each product (`by_two`, and `halves.py`). What is halved follows from sizes alone, never from the clock: the same
+seed gives the same bits. The BLAS is left alone where it is not known or the environment says how many threads it is to
+use (OMP_NUM_THREADS); where that is one, or there is one core, all is done by one.
 """
 import ctypes
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ContextDecorator, nullcontext
+from contextvars import copy_context
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +27,7 @@ from threading import Lock, local
 
 import numpy as np
 
-LARGE = 1 << 29
+LARGE = 1 << 29  # multiply-adds: some 10 ms
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 # How each is asked for its number of threads, and told: OpenBLAS, by names of NumPy's wheels and its own, MKL, BLIS.
 NAMES = [(f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
@@ -88,6 +92,51 @@ class OneThread(ContextDecorator):
 here, ONE_THREAD, AS_IT_IS = Here(), OneThread(), nullcontext()
 
 
-def threads_for(work):
-    """A context (for a small `work` also a decorator) in which `work` multiply-adds have the threads they merit."""
-    return ONE_THREAD if work < LARGE and not here.inside else AS_IT_IS
+def one_thread():
+    """A context, also a decorator, in which every product has one thread."""
+    return AS_IT_IS if here.inside else ONE_THREAD
+
+
+def halves(n, work):
+    """range(n) as two slices, where `work` multiply-adds are LARGE and there are two threads; else as one."""
+    if work < LARGE or n < 2 or not blas() or (ONE_THREAD.kept if ONE_THREAD.inside else blas()[0]()) == 1:
+        return [slice(0, n)]
+    return [slice(0, n // 2), slice(n // 2, n)]
+
+
+class Second:
+    """The second thread. It stays, for a new one's memory is cold: 10 percent of a step; a forked process makes its own."""
+
+    def __init__(self):
+        self.thread, self.taken = ThreadPoolExecutor(1), Lock()
+
+
+second = Second()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=second.__init__)
+
+
+def by_two(f, items):
+    """[f(item) for item in items], by two Python threads where there are two and both free, in turn by whoever is."""
+    items = list(items)
+    with ONE_THREAD if len(items) > 1 else AS_IT_IS:
+        if len(items) < 2 or ONE_THREAD.kept == 1 or not second.taken.acquire(blocking=False):
+            return list(map(f, items))
+        results, left = [None] * len(items), iter(range(len(items)))
+
+        def work():
+            try:
+                for i in left:
+                    results[i] = f(items[i])
+            except BaseException:
+                list(left)  # the other need not go on
+                raise
+
+        done = second.thread.submit(copy_context().run, work)  # with NumPy's errstate as it is here
+        try:
+            work()
+        finally:
+            wait([done])
+            second.taken.release()
+        done.result()
+        return results

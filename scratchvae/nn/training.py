@@ -18,7 +18,7 @@ from scratchvae.nn.callbacks import begun, is_foreign
 from scratchvae.nn.examples import state_of
 from scratchvae.nn.optimizers import clip
 from scratchvae.nn.resume import Checkpoint
-from scratchvae.nn.threads import threads_for
+from scratchvae.nn.threads import one_thread
 
 
 @entry(model=trainable, rng=generator, X=training_data, valid=optional(validation_data),
@@ -82,7 +82,7 @@ def train_epoch(run, data, batch_size):
     order = run.rng.permutation(n)
     sums = 0.0
     # A diverging step overflows before its loss is found not to be finite, below.
-    with threads_for(min(n, batch_size) * model.theta.size), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         for batch, start in enumerate(range(0, n, batch_size)):
             rows = order[start:start + batch_size]
             terms = model.forward_backward(*data.take(rows), rng=run.rng)
