@@ -1,9 +1,17 @@
 """What is wrong with a figure? Texts that overprint or are cut off, legends that hide points: by their boxes."""
+import re
+
 import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 SLACK = 2.0  # pixels by which boxes may touch: they are larger than their letters
+
+
+def announced(lesson):
+    """The names of the figures that a lesson's docstring says it writes: "Writes a and b (.png), c (.gif)."."""
+    parts = re.findall(r"([^()]*)\((\.\w+)\)", re.split("[Ww]rites ", lesson.__doc__)[1])
+    return {f"{stem}{suffix}" for stems, suffix in parts for stem in re.findall(r"\w+", stems) if stem != "and"}
 
 
 def boxes_of_texts(figure):

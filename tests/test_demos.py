@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from figures import faults
+from figures import announced, faults
 from demos import LESSONS, race
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
@@ -65,9 +65,7 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, 
     printed = capsys.readouterr().out
     assert first_line(name) in " ".join(printed.split())
     assert all(line in printed for line in (tmp_path / f"{name}.txt").read_text().splitlines())
-    announced, suffix = re.search(r"[Ww]rites ([^()]*)\((\.\w+)\)", lesson_module(name).__doc__).groups()
-    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.txt"} | {
-        f"{stem}{suffix}" for stem in re.findall(r"\w+", announced) if stem != "and"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.txt"} | announced(lesson_module(name))
     assert all(path.stat().st_size < {".png": 200_000, ".gif": 1_500_000,
                                       ".txt": 25_000}[path.suffix] for path in tmp_path.iterdir())
 
@@ -251,8 +249,8 @@ def test_images_without_a_grid_are_left_out_aloud(tmp_path):
     with pytest.raises(ValueError, match="no posterior is wide enough for a grid"):
         on_own_grids(lesson, vae, X, 2)
     (told,) = lesson.transcript
-    assert " ".join(told.split()) == ("9 of the first 9 test images are left out: their posterior is too narrow or too "
-                                      "long for 281 x 281 points.")
+    assert " ".join(told.split()) == ("Left out of the first 9 test images, for a posterior too narrow or too long for 281 "
+                                      "x 281 points: 9.")
 
 
 def test_a_table_fits_a_page(tmp_path):

@@ -69,6 +69,8 @@ def test_the_parts_are_the_model_s():
     boxes = [part.text for part in vae.flow() if isinstance(part, Box)]
     assert boxes[0] == "Dense\nW (9, 7)\nReLU" and boxes[-1] == "Dense\nW (7, 9)\nAppend"
     noise, end = [part for part in vae.flow() if isinstance(part, Node)]
+    labelled = sv.VAE(6, hidden=(), n_classes=3, rng=rng())
+    assert labelled.flow()[-1].text == "Bernoulli\np(x given z, y)" and labelled.given(2).flow()[-1].text.endswith("z)")
     assert noise.source == "eps ~ N(0, I)\n(N, 3)" and end.text == "Gaussian\np(x given z)"
     iwae = sv.IWAE(9, hidden=(7,), n_samples=6, rng=rng())
     assert Array("z", ("6, N", 2)) in iwae.flow() and iwae.flow()[-1].text == "log 1/S sum_s w_s"

@@ -314,8 +314,8 @@ def test_where_the_codes_end(radius, told):
 def test_conditional_says_what_was_recognised_and_what_stays():
     assert "97.0% are recognised as the class that was asked for, by a network that recognises\n95.0%" in (
         conditional.on_demand(Mean(0.97, 0.01), Mean(0.95, 0.01)))
-    assert "slant and ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
-    assert "slant of the original stays but no ink" in conditional.kept({"slant": UP, "ink": NONE})
+    assert "the slant and the ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
+    assert "the slant of the original stays, but no ink" in conditional.kept({"slant": UP, "ink": NONE})
     assert "no slant or ink" in conditional.kept({"slant": NONE, "ink": DOWN})
 
 
@@ -324,7 +324,7 @@ def test_conditional_compares_bayes_with_those_who_learned_it():
     assert "as often as the network, as far as can be told" in conditional.told(UP, NONE)
     assert "less often right than logistic regression" in conditional.told(DOWN, UP)
     assert conditional.calibrated({"a": UP, "b": NONE, "c": DOWN}) == (
-        "Of its answers, a is 100.0 points too sure, b is as sure as it is right, c is 100.0 points not sure enough.")
+        "a: 100.0 points too sure; b: as sure as it is right; c: 100.0 points not sure enough")
 
 
 def test_conditional_measures_a_slant_and_how_far_two_agree():
