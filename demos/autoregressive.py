@@ -17,7 +17,7 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
 With --data DIR it does the same on MNIST-format files, on 10,000 of them and with the same settings.
-Takes about 170 s, on 60,000 images about 6 min. Writes autoregressive_machine, autoregressive_masks,
+Takes about 170 s, on 60,000 images about 13 min. Writes autoregressive_machine, autoregressive_masks,
 autoregressive_log_prob, autoregressive_samples, autoregressive_completions, autoregressive_grey,
 autoregressive_pixels, autoregressive_time (.png).
 """
