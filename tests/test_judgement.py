@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density,
-                   kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
+from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, grey_levels,
+                   kernel_density, kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
                    reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
@@ -131,6 +131,7 @@ def three(sentence):
         "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
     (lambda f: autoregressive.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
+    (lambda f: grey_levels.winner("MADE", "VAE", f, 5, 4.09), ["MADE is the best", "no clear lead", "MADE is the best"]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
                                             "takes off another part"]),
     (lambda f: mu_law.next_sample(f, DOWN), ["costs bits", "brings no clear gain", "takes off bits"]),
@@ -288,6 +289,14 @@ def test_among_six_pairs_of_orders_a_difference_must_be_larger():
 def test_how_often_neighbouring_pixels_are_alike():
     checkered = (np.indices((4, 4)).sum(axis=0) % 2).reshape(1, 16)
     assert autoregressive.alike(checkered, (4, 4)) == 0 and autoregressive.alike(np.ones((2, 16)), (4, 4)) == 1
+
+
+def test_grey_levels_are_counted():
+    digits, bytes_ = np.arange(17)[None] / np.float32(16), np.arange(256)[None] / np.float32(255)
+    assert (grey_levels.levels_of(digits), grey_levels.levels_of(bytes_)) == (17, 256)
+    np.testing.assert_array_equal(grey_levels.level(bytes_, 256)[0], np.arange(256))
+    shares = grey_levels.level_shares(np.array([[0, 1], [0, 0.5]]), 3)
+    np.testing.assert_allclose(shares, [[3 / 5, 1 / 5], [1 / 5, 2 / 5], [1 / 5, 2 / 5]])
 
 
 def test_what_wrong_code_claims_and_what_is_true_of_it():

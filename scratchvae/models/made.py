@@ -92,7 +92,7 @@ class MADE(Autoregressive):
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every "
                  f"pixel to hear all before it, got {min(hidden)}", stacklevel=3)
         # Only the first hidden layers' start is kept; the others take over their theta.
-        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], observation, dtype)
+        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype, observation)
 
     def _masked_networks(self, order, rng, dtype):
         *masks, last = degree_masks(order, self.hidden)
