@@ -249,6 +249,16 @@ def test_forty_seven_classes_at_one_place_have_forty_seven_places_and_lines_to_t
     assert len(colours) == 47
 
 
+@pytest.mark.parametrize("style, place, found", [("-", "center", ["of a line"]), ("o", "upper right", ["1 points"]),
+                                                 ("-", "upper left", [])])
+def test_a_legend_over_points_or_a_line_is_a_fault(style, place, found):
+    figure, (ax,) = plotting.panels(1, "t")
+    ax.plot([0, 1], [0, 1], style, label="a")
+    ax.legend(loc=place)
+    assert [any(words in told for told in faults(figure)) for words in found] == [True] * len(found)
+    assert bool(faults(figure)) == bool(found)
+
+
 def test_names_too_long_to_stand_among_the_points_stand_beside_them(rng):
     z, names = rng.normal(size=(400, 2)), [f"a class with a long name, {c}" for c in range(40)]
     figure = plotting.latent_scatter(z, np.arange(400) % 40, "t", names=names)
