@@ -44,12 +44,9 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-# Those of 4 s and more with --quick.
-SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
-def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def found(monkeypatch):
+    """Name -> what is wrong with each figure that is saved."""
     save, found = plotting.save, {}
 
     def looked_at(figure, path):
@@ -58,6 +55,15 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, 
         return save(figure, path)
 
     monkeypatch.setattr(plotting, "save", looked_at)
+    return found
+
+
+# Those of 4 s and more with --quick.
+SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
+def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, found):
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
     assert {name: wrong for name, wrong in found.items() if wrong} == {}     # nothing overprints or is cut off
@@ -154,10 +160,11 @@ def test_a_lesson_may_look_at_both_bundled_sets(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
                                   for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
-def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys):
+def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys, found):
     with Lesson(name, quick=True, out=tmp_path, data=odd, names="eins,vier,sieben") as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
         images = lesson.images()
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     assert images.shape == (7, 16) and images.names == ("eins", "vier", "sieben")
     assert "7 x 16 pixels. Classes: 3 (eins, vier, sieben)" in " ".join(capsys.readouterr().out.split())
