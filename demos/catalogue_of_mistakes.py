@@ -621,7 +621,7 @@ MISTAKES = (
         ("models.made:MADE.__init__", "*= 0.01", "*= 1"),
     ], "test_autoregressive.check_hidden_start", "MADE", "small tables learned by heart, below an FVBN"),
     Mistake("MADE", "one order drawn at random beside an FVBN in the raster's", [
-        ("models.made:MADE.__init__", "if beside_fvbn else rng", "if False else rng"),
+        ("models.made:MADE.__init__", "if raster else rng", "if False else rng"),
     ], "test_autoregressive.check_default_orders", "MADE", "an FVBN that it does not contain, and may be below"),
     Mistake("MADE", "a gain that is forgotten when pixels are drawn", [
         ("models.autoregressive:Autoregressive._draw", "(layer.W * layer.mask).T", "(layer.W * (layer.mask > 0)).T"),

@@ -241,11 +241,11 @@ def test_degrees_come_in_equal_shares():
 
 
 def check_default_orders():
-    """Drawn with the generator, all different; of an FVBN, and of one order that contains an FVBN, the raster."""
-    for one in (fvbn.FVBN(9, rng=rng()), made.MADE(9, (4,), rng=rng())):
+    """Drawn with the generator, all different; the raster of an FVBN, and of one order beside it with units enough."""
+    for one in (fvbn.FVBN(9, rng=rng()), made.MADE(9, (8, 9), rng=rng())):
         assert one.orders.tolist() == [list(range(9))]
-    for how in ({"direct": False}, {"n_orders": 5}):
-        orders, again, other = (made.MADE(9, (14,), rng=rng(seed), **how).orders for seed in (1, 1, 2))
+    for how in ({"direct": False}, {"n_orders": 5}, {"hidden": (9, 7)}):
+        orders, again, other = (made.MADE(9, **{"hidden": (14,), **how}, rng=rng(seed)).orders for seed in (1, 1, 2))
         assert (np.sort(orders, axis=1) == np.arange(9)).all() and (orders != np.arange(9)).any(axis=1).all()
         assert len(np.unique(orders, axis=0)) == len(orders)
         assert (again == orders).all() and (other != orders).any(axis=1).all()

@@ -79,8 +79,9 @@ class MADE(Autoregressive):
                 and more rows also mean fewer passes until A has learned). Biases and direct connections are free.
                 Several orders, which share the hidden layers, hold them back enough: there the defaults are 1 and 0,
                 and no weight starts smaller
-    order       (D,) for one order, (n_orders, D) for several; by default drawn at random, but for one order beside
-                direct connections the raster, an FVBN's
+    order       (D,) for one order, (n_orders, D) for several; by default the raster, an FVBN's, for one order beside
+                direct connections if each hidden layer has D - 1 units or more, otherwise drawn at random: with fewer,
+                few units hear the pixel before another and not that one, and at random each hears some neighbours
     observation p(x_j given the pixels before j), each of its params an output: the logit of a binary pixel, or mean and
                 scale of a grey one, `DiscretizedLogistic(n_levels)`
     """
@@ -96,7 +97,8 @@ class MADE(Autoregressive):
         self.l2 = l2 if l2 is not None or n_orders == 1 else 0.0
         self.penalty = self.l2 or 0.0  # until `start` knows how many rows there are
         if order is None:
-            order = np.stack([np.arange(n_features) if beside_fvbn else rng.permutation(n_features)
+            raster = beside_fvbn and min(hidden) >= n_features - 1
+            order = np.stack([np.arange(n_features) if raster else rng.permutation(n_features)
                               for _ in range(n_orders)])
         if min(hidden) < n_features - 1 and not direct:
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every "
