@@ -169,7 +169,8 @@ def with_a_prior(lesson, images):
                f"the MLE. For a pixel\n{worth_of_the_prior(gains)}.")
     figure, axes = plotting.panels(len(gains), "A prior that expects one half: " + "; ".join(
         f"better at {sum(g.sign() > 0 for g in row.values())} of {len(sizes)} sizes, worse at "
-        f"{sum(g.sign() < 0 for g in row.values())}, where {name}" for name, row in gains.items()), size=(4.4, 3.5))
+        f"{sum(g.sign() < 0 for g in row.values())} for a pixel {name}" for name, row in gains.items()),
+        size=(4.4, 3.5))
     for ax, (name, drawn) in zip(axes, curves.items()):
         plotting.lines(np.array(sizes), drawn, name, "images seen n", "mean squared error of p", logx=True, logy=True,
                        ax=ax)

@@ -39,13 +39,13 @@ def run(lesson):
                  [("real test images", own), ("decoded, of the class asked for, z ~ N(0, I)", asked),
                   ("decoded, z of a test image, each other class", changed)])
     lesson.table("What stays when z is kept and the class is changed: correlations with the original, classes apart",
-                 ["of the writing", "correlation"], [("slant", slanted), ("ink", inked)])
+                 ["of the image", "correlation"], [("slant", slanted), ("ink", inked)])
     lesson.say(on_demand(asked, own) + "\n" + kept({"slant": slanted, "amount of ink": inked}) + "\n")
     lesson.table("Which class is it? (test images)", ["by", "accuracy", "log p(label), nats", "said p of the answer"],
                  [(name, Finding.of(right[name]), Finding.of(nats[name]), Finding.of(sure[name])) for name in right])
     excess = {name: Finding.of(sure[name] - right[name]) for name in right}
     lesson.say(told(Finding.of(right[BAYES] - right[LOGISTIC]), Finding.of(right[BAYES] - right[NETWORK])) + "\n"
-               + calibrated(excess) + "\n")
+               + calibrated(excess) + ".\n")
 
     draw(lesson, images, runs[0]["vae"], test, labels, asked, slanted)
     lesson.save(plotting.diagram(runs[0]["vae"]), "conditional_machine")
@@ -117,12 +117,12 @@ def on_demand(asked, own):
 
 
 def kept(measures):
-    """What of the handwriting stays; name -> Finding of a correlation."""
-    stays = [name for name, each in measures.items() if each.sign() > 0]
-    lost = [name for name in measures if name not in stays]
+    """What of the style stays; name -> Finding of a correlation."""
+    stays = ["the " + name for name, each in measures.items() if each.sign() > 0]
+    lost = [name for name in measures if "the " + name not in stays]
     return ("y says the class, so z need not: "
             + (f"with y changed, {' and '.join(stays)} of the original stay" + "s" * (len(stays) == 1) if stays else "")
-            + (" but " if stays and lost else "")
+            + (", but " if stays and lost else "")
             + (f"no {' or '.join(lost)} of the original can be found again" if lost else "") + ".")
 
 
@@ -146,7 +146,7 @@ def calibrated(excess):
     def judged(each):
         return each.words(f"{100 * each.value:.1f} points too sure", f"{-100 * each.value:.1f} points not sure enough",
                           "as sure as it is right")
-    return "Of its answers, " + ", ".join(f"{name} is {judged(each)}" for name, each in excess.items()) + "."
+    return "; ".join(f"{name}: {judged(each)}" for name, each in excess.items())
 
 
 # ---- what is drawn --------------------------------------------------------------------------------------------------
@@ -154,9 +154,10 @@ def calibrated(excess):
 def draw(lesson, images, vae, test, labels, asked, slanted):
     """Digits on demand; and one handwriting a row, its own digit first."""
     C = min(len(images.names), 10)
+    shown = "all classes" if C == len(images.names) else f"{C} of the {len(images.names)} classes"
     y = np.repeat(np.arange(C), 10)
     lesson.save(plotting.image_grid(
-        vae.sample(len(y), y, rng=lesson.rng(99), mean=True), f"Drawn to order, a row a class, z ~ N(0, I): "
+        vae.sample(len(y), y, rng=lesson.rng(99), mean=True), f"Drawn to order, {shown} in rows, z ~ N(0, I): "
         f"{asked.value:.0%} are recognised as what was asked for", row_labels=list(images.names[:C]),
         shape=images.shape), "conditional_digits")
     rows = images.one_of_each(8)
@@ -165,7 +166,7 @@ def draw(lesson, images, vae, test, labels, asked, slanted):
     drawn = vae.decode(np.repeat(z, C, axis=0), np.tile(np.arange(C), len(rows))).reshape(len(rows), C, -1)
     tiles = np.concatenate([test[rows][:, None], drawn], axis=1).reshape(-1, test.shape[1])
     lesson.save(plotting.image_grid(
-        tiles, "A real image, and all classes in its handwriting: z kept, y changed (slant correlates by "
+        tiles, f"A real image, and {shown} in its style: z kept, y changed (slant correlates by "
         f"{slanted.value:.2f})", n_columns=C + 1, row_labels=[images.names[c] for c in labels[rows]],
         shape=images.shape), "conditional_handwriting")
 
@@ -184,7 +185,7 @@ def reliability(sure, right, excess):
     ax.set(xscale="log", yscale="log", xlabel=f"probability of being wrong that it states (at least {low:g} is shown)",
            ylabel="share of wrong answers (and one of each kind more)")
     ax.grid(color=plotting.PALE, linewidth=0.6)
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

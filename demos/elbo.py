@@ -92,10 +92,11 @@ def bars(lesson, pieces):
                      ("ELBO", 0, bound),
                      ("KL(q || posterior)", bound, evidence), ("log p(x)", 0, evidence)]
             low, high = (pick(v for _, *ends in steps for v in ends) for pick in (min, max))
+            digits = 2 if max(high, -low) < 100 else 0                      # five numbers fit side by side
             for i, (label, start, stop) in enumerate(steps):
                 ax.bar(i, stop - start, 0.7, bottom=start, color=COLOURS[label])
                 top = max(start, stop) + 0.02 * (high - low)
-                ax.text(i, top, f"{stop - start:+.2f}".replace("-", "\N{MINUS SIGN}"), ha="center", va="bottom",
+                ax.text(i, top, f"{stop - start:+.{digits}f}".replace("-", "\N{MINUS SIGN}"), ha="center", va="bottom",
                         size=8.5)
             for i, level in ((0, reconstruction), (1, bound), (3, evidence)):
                 ax.plot([i - 0.35, i + 1.35], [level, level], color=plotting.INK, linewidth=0.8)
@@ -123,14 +124,19 @@ def raised(lesson, exact, x):
     figure, axes = plotting.panels(2, "Raising the ELBO in q moves only q: what the bound gains, KL(q || posterior) "
                                       "loses", size=(4.3, 3.5))
     curves = {"log p(x)": np.array(evidence), "ELBO": np.array(bound)}, {"KL(q || posterior)": np.array(gap)}
-    for ax, drawn, title in zip(axes, curves, (f"The bound: {evidence[-1] - bound[-1]:.0e} short in the end",
-                                                 f"The gap: from {gap[0]:.2g} to {gap[-1]:.0e}")):
+    for ax, drawn, title in zip(axes, curves, (f"The bound: {amount(evidence[-1] - bound[-1])} nats short in the end",
+                                              f"The gap: from {amount(gap[0])} to {amount(gap[-1])} nats")):
         plotting.lines(steps, drawn, title, "gradient steps in q", "nats per image", logy=ax is axes[1],
                        colours={name: COLOURS[name] for name in drawn}, ax=ax)
     lesson.save(figure, "elbo_raised")
     lesson.say(f"Raising the ELBO in q alone, in {20 * (rounds - 1)} steps: ELBO {bound[0]:.2f} to {bound[-1]:.4f}, "
                f"KL(q || posterior) {gap[0]:.2f} to {gap[-1]:.4f},\nlog p(x) {evidence[0]:.4f} throughout.\n")
     return {"elbo": (bound[0], bound[-1]), "kl posterior": (gap[0], gap[-1]), "log p(x)": (evidence[0], evidence[-1])}
+
+
+def amount(nats):
+    """Two digits of a number, and a whole number where that has more."""
+    return f"{nats:,.0f}" if nats >= 10 else f"{nats:.2g}"
 
 
 def race(lesson, X):

@@ -88,9 +88,9 @@ def estimators(lesson, X, references, unsure, n_samples):
     apart = {(model, method): Finding.of(sizes[model, method] - sizes[model, "importance"])
              for model in references for method in ("defensive", "widened")}
     lost = bool(large["ess, median"] < n_samples / 20)
-    lesson.say(f"The prior: in 2 dimensions {small['ess, median']:.0f} of {n_samples} blind samples count as a "
+    lesson.say(f"The prior: of {n_samples} blind samples in 2 dimensions {small['ess, median']:.1f} count, as a "
                f"median, and the mean |error| is {small['|off|'].value:.2f} nats.\n"
-               f"In 16 dimensions {large['ess, median']:.1f} count and the mean |error| is "
+               f"In 16 dimensions it is {large['ess, median']:.1f}, and the mean |error| is "
                f"{large['|off|'].value:.1f} nats{': for nearly every z p(x given z) is next to nothing' * lost}.\n"
                f"The encoder, 2 latents: mean |error| {plain['|off|'].value:.3f} nats with q as it is, worst 1 % from "
                f"{plain['|off|, worst 1 %']:.2f} up; with a tenth of the samples\n"

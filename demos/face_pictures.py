@@ -3,6 +3,8 @@ import numpy as np
 
 import scratchvae as sv
 from demos.explore import Explorer
+from demos.face_labels import FIFTHS, codes
+from demos.face_sliders import ENDS, code_of
 from scratchvae import plotting
 
 SHAPE = 24, 24
@@ -48,6 +50,30 @@ def sliders_figure(vae, middle, steps, n):
     figure = plotting.traversal(faces, values, f"A smile and a pose on sliders: the directions that {n} labelled faces "
                                 "give", list(COLOURS), shape=SHAPE)
     figure.axes[0].set_xlabel("value of the slider")
+    return figure
+
+
+def labels_figure(told, vae, steps, k, by_label, along):
+    """Five heads, one a row, their factor k moved: under each label of a VAE told it, and by steps[k] (K,) of z.
+
+    by_label, along : (runs, 3), what was `moved` from end to end of a slider
+    """
+    name, other = list(COLOURS)[k], list(COLOURS)[1 - k]
+    values = np.linspace(*ENDS, FIFTHS)
+    factors = np.stack([values[[4, 1, 3, 0, 2]], values], axis=1)[:, ::1 - 2 * k]        # the other in order, by rows
+    X, n = sv.draw_faces(factors), len(factors)
+    kept = np.repeat(codes(told, X, factors, k)[0], FIFTHS, axis=0)
+    moved = code_of(vae, X)[:, None] + (values - factors[:, [k]])[..., None] * steps[k]               # (n, FIFTHS, K)
+    rows = told.decode(kept, np.tile(np.arange(FIFTHS), n)), vae.decode(moved.reshape(-1, vae.n_latent))
+    says = ["moves {0:.2f} and the {3} {1:.2f}, of whose differences {2:.2f} stay".format(*each.mean(axis=0), other)
+            for each in (by_label, along)]
+    figure, axes = plotting.panels(2, f"A {name} that should move by {np.ptp(ENDS):g}, a head a row: by its label it "
+                                   f"{says[0]}; along the labelled direction it {says[1]}", size=(4.4, 4.5))
+    for ax, decoded, title in zip(axes, rows, ("z kept, label moved", "z moved along the labelled direction")):
+        tiles = np.concatenate([X[:, None], decoded.reshape(n, FIFTHS, -1)], axis=1).reshape(-1, X.shape[1])
+        plotting.image_grid(tiles, title, n_columns=FIFTHS + 1, shape=SHAPE, ax=ax)
+        ax.set_xticks(np.arange(FIFTHS + 1) + 0.5, ["drawn", *(f"{value:.1f}" for value in values)])
+        ax.set_xlabel(f"{name} asked for")
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import scratchvae as sv
 from scratchvae.analysis import factors as known
 
-ENDS = -0.7, 0.7                             # where a slider begins, and where it should end
+ENDS = -0.8, 0.8                             # where a slider begins, and where it should end
 SIDE = 41                                    # of the grid of faces that what is decoded is held against
 STEPS = np.linspace(-6, 6, 61)               # how far a slider is tried to be moved, in the latent space
 
@@ -39,19 +39,31 @@ def face_grid():
     return grid, sv.draw_faces(grid).astype(np.float32)
 
 
-def slide(vae, way, k):
-    """Faces with factor k at the slider's beginning, moved along `way` (K,): how far k moves; how far the other.
+def starts(k):
+    """Nine faces' factors (9, 2): factor k at the slider's beginning, the other from -0.7 to 0.7."""
+    factors = np.full((9, 2), ENDS[0])
+    factors[:, 1 - k] = np.linspace(-0.7, 0.7, 9)
+    return factors
 
-    Each way is moved as far as brings the mean of factor k closest to the slider's end.
+
+def moved(start, end, k):
+    """From factors (9, 2) to others: how far k moves on average; how far the other factor; and what stays of the
+    other's differences: the slope of its end on its start, 1 where all stays, -1 where it is turned over.
     """
-    start = np.zeros((9, 2))
-    start[:, k], start[:, 1 - k] = ENDS[0], np.linspace(-0.7, 0.7, 9)
+    own, other = (end - start)[:, k].mean(), np.abs(end - start)[:, 1 - k].mean()
+    slope = np.polyfit(start[:, 1 - k], end[:, 1 - k], 1)[0]
+    return float(own), float(other), round(float(slope), 9) + 0.0           # where nothing stays, rounding has no sign
+
+
+def slide(vae, way, k):
+    """What is `moved` when factor k is taken from the slider's beginning along `way` (K,), as far as brings its mean
+    closest to the slider's end.
+    """
+    start = starts(k)
     z, unit = code_of(vae, sv.draw_faces(start)), way / np.linalg.norm(way)
-    moved = z + STEPS[:, None, None] * unit                                                   # (steps, 9, K)
-    change = read_face(vae.decode(moved.reshape(-1, vae.n_latent))).reshape(len(STEPS), 9, 2) - start
-    mean = change[:, :, k].mean(axis=1)
-    best = np.abs(mean - (ENDS[1] - ENDS[0])).argmin()
-    return float(mean[best]), float(np.abs(change[best, :, 1 - k]).mean())
+    along = z + STEPS[:, None, None] * unit                                                   # (steps, 9, K)
+    ends = read_face(vae.decode(along.reshape(-1, vae.n_latent))).reshape(len(STEPS), 9, 2)
+    return moved(start, ends[np.abs(ends[:, :, k].mean(axis=1) - ENDS[1]).argmin()], k)
 
 
 def turned_cost(vae, X, rng, steps):

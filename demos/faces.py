@@ -3,17 +3,19 @@
 Faces are drawn with a smile and a pose, uniform and independent; nobody tells the VAE. Measured is how much of each
 factor can be read off the code, linearly and from the nearest face, and whether it lies on an axis (mutual information
 gap), for 2, 4 and 8 latents, beta 1, 4 and 16, several runs; and with position and ink disturbed. Then why a factor
-need not lie on an axis, and what does put it on a slider: a direction that a few labelled faces give.
+need not lie on an axis, and what does put it on a slider: a direction that a few labelled faces give, or a VAE that is
+told the factor, whose label is moved while z is kept.
 
-Takes about 100 s. With --show the last window is
-to play with. Writes faces_machine, faces_drawn, faces_gap, faces_axes, faces_sliders, faces_explore (.png).
+Takes about 110 s. With --show the last window is to play with. Writes faces_machine, faces_drawn, faces_gap,
+faces_axes, faces_sliders, faces_told, faces_labels, faces_pose_labels, faces_explore (.png).
 """
 import numpy as np
 
 import scratchvae as sv
-from demos import face_sliders, run_as_command
-from demos.face_pictures import axes_figure, drawn_figure, explorer, gap_figure, sliders_figure
-from demos.face_sliders import along, code_of, slide, turned_cost
+from demos import run_as_command
+from demos.face_labels import FIFTHS, fifth, legible, relabel, same_pixels
+from demos.face_pictures import axes_figure, drawn_figure, explorer, gap_figure, labels_figure, sliders_figure
+from demos.face_sliders import ENDS, along, code_of, slide, turned_cost
 from demos.judgement import Finding
 from demos.lesson import Mean
 from scratchvae import plotting
@@ -22,6 +24,7 @@ from scratchvae.analysis import factors as known
 FACTORS = "smile", "pose"
 DISTURBED = {"position": 0.05, "brightness": 0.2}
 LABELLED = 50                                # faces with labels, for the sliders
+SLIDERS = "best axis", f"{LABELLED} labelled faces", "label of a VAE told it"
 MEASURES = [f"{what}, {factor}" for what in ("linear R^2", "nearest R^2", "gap") for factor in FACTORS]
 
 
@@ -49,17 +52,24 @@ def run(lesson):
 
     chosen = models[latents[-1], betas[0], False]      # the most latents, and the bound itself
     numbers["turned"] = turned(lesson, chosen[0])
-    numbers["sliders"] = sliders(lesson, chosen)
+    told_a_factor = [[trained(lesson, latents[-1], betas[0], False, lesson.rng(100 * (len(settings) + k) + n), given=k)
+                      for n in range(n_runs)] for k in range(len(FACTORS))]
+    numbers["sliders"] = sliders(lesson, chosen, told_a_factor)
+    numbers["legible"] = left_in_z(lesson, {"nothing": chosen, **dict(zip(FACTORS, told_a_factor))})
     return numbers
 
 
-def trained(lesson, K, beta, disturbed, rng):
-    """A VAE of K latents on faces, and those: vae, (X, factors) it learned from, (X, factors) it has not seen."""
+def trained(lesson, K, beta, disturbed, rng, given=None):
+    """A VAE of K latents on faces, and those: vae, (X, factors) it learned from, (X, factors) it has not seen.
+
+    given : the factor whose fifth it is told as a label, or None
+    """
     how = DISTURBED if disturbed else {}
     seen, unseen = (sv.faces(n, rng=rng, **how) for n in lesson.pick((2000, 1000), (300, 200)))
-    vae = sv.VAE(576, hidden=(128,), n_latent=K, observation=sv.Gaussian(0.05), beta=beta, rng=rng)
-    sv.fit(vae, seen[0], epochs=lesson.pick(30, 6), batch_size=100, optimizer=sv.Adam(2e-3), rng=rng,
-           callbacks=[sv.LearningRateDecay(0)])
+    vae = sv.VAE(576, hidden=(128,), n_latent=K, observation=sv.Gaussian(0.05), beta=beta,
+                 n_classes=1 if given is None else FIFTHS, rng=rng)
+    sv.fit(vae, seen[0], None if given is None else fifth(seen[1][:, given]), epochs=lesson.pick(30, 6),
+           batch_size=100, optimizer=sv.Adam(2e-3), rng=rng, callbacks=[sv.LearningRateDecay(0)])
     return vae, seen, unseen
 
 
@@ -94,37 +104,49 @@ def turned(lesson, model):
     return {"decoded": cost.decoded, "prior": cost.prior, "gaps": gaps, "lost": lost}
 
 
-def sliders(lesson, models):
-    """For each factor: the best axis, and the direction of a few labelled faces, moved; what the decoded faces show."""
-    found = {name: [] for name in ("best axis", f"{LABELLED} labelled faces")}
-    for vae, seen, (X, factors) in models:
+def sliders(lesson, models, given):
+    """For each factor: the best axis and the direction of a few labelled faces, moved, and the label of a VAE that is
+    told the factor, given[k]; what the decoded faces show.
+    """
+    found = {name: [] for name in SLIDERS}
+    for (vae, seen, (X, factors)), *labelled in zip(models, *given):
         z = code_of(vae, X)
         information = known.mutual_information(z, factors)[0]
         few = known.directions(code_of(vae, seen[0][:LABELLED]), seen[1][:LABELLED])[1]
-        for name, ways in zip(found, (np.eye(z.shape[1])[information.argmax(axis=0)], few)):
+        for name, ways in zip(SLIDERS, (np.eye(z.shape[1])[information.argmax(axis=0)], few)):
             found[name].append([slide(vae, way, k) for k, way in enumerate(ways)])
-    table = {(factor, name): [Mean.of([run[k][part] for run in rows]) for part in range(2)]
+        found[SLIDERS[-1]].append([relabel(one[0], k) for k, one in enumerate(labelled)])
+    found = {name: np.array(rows) for name, rows in found.items()}                  # (runs, factors, 3)
+    table = {(factor, name): [Mean.of(values) for values in rows[:, k].T]
              for k, factor in enumerate(FACTORS) for name, rows in found.items()}
-    lesson.table("A slider from -0.7 to 0.7, of the same latents and beta, read off the decoded faces (+- is the "
-                 f"standard error over {len(models)} runs)",
-                 ["factor", "slider", "the factor moves by (1.4 is right)", "the other moves by"],
+    lesson.table(f"A slider from {ENDS[0]} to {ENDS[1]}, of the same latents and beta, read off the decoded faces (+- "
+                 f"is the standard error over {len(models)} runs)",
+                 ["factor", "slider", f"the factor moves by ({np.ptp(ENDS):g} is right)", "the other moves by",
+                  "of its differences stay (1 is right)"],
                  [(*key, *row) for key, row in table.items()])
-    right = face_sliders.ENDS[1] - face_sliders.ENDS[0]
-    short = {factor: Finding.of([abs(axis[k][0] - right) - abs(few[k][0] - right)
-                                 for axis, few in zip(*found.values())]) for k, factor in enumerate(FACTORS)}
-    lesson.say(" ".join(
-        f"The best axis of {factor} " + gap.words(
-            f"misses the end of the slider by {gap} more than the labelled direction.",
-            f"misses the end of the slider by {Mean(-gap.value, gap.error)} less than the labelled direction.",
-            f"misses the end of the slider by {gap} more than the labelled direction, no clear difference.")
-        for factor, gap in short.items()) + "\n")
+    lesson.say(compared(found) + "\n")
     vae, seen, _ = models[0]
     lesson.save(plotting.diagram(vae), "faces_machine")
+    lesson.save(plotting.diagram(given[0][0][0], "A VAE that is told the fifth of the smile, y"), "faces_told")
     lesson.save(axes_figure(vae, code_of(vae, seen[0])), "faces_axes")
     way = along(vae, seen[0][:LABELLED], seen[1][:LABELLED])
     lesson.save(sliders_figure(vae, *way, LABELLED), "faces_sliders")
+    for k, name in enumerate(("faces_labels", "faces_pose_labels")):
+        lesson.save(labels_figure(given[k][0][0], vae, way[1], k, *(found[which][:, k] for which in SLIDERS[:0:-1])),
+                    name)
     lesson.save(explorer(vae, code_of(vae, seen[0]), seen[1], *way).figure, "faces_explore")
     return {f"{factor}, {name}": row for (factor, name), row in table.items()}
+
+
+def left_in_z(lesson, models):
+    """What z still says of each factor where the VAE is told nothing, the smile, or the pose; name -> its runs."""
+    shares = {name: np.array([legible(*one, None if name == "nothing" else FACTORS.index(name), lesson.rng(900 + n))
+                              for n, one in enumerate(runs)]) for name, runs in models.items()}
+    means = {name: [Mean.of(column) for column in rows.T] for name, rows in shares.items()}
+    lesson.table(f"How often a network tells the fifth of a factor from z as the decoder gets it (1 in {FIFTHS} is "
+                 "chance)", ["the VAE was told", *FACTORS], [(name, *row) for name, row in means.items()])
+    lesson.say(still_said(shares) + "\n")
+    return means
 
 
 # ---- what the tables show -------------------------------------------------------------------------------------------
@@ -150,6 +172,45 @@ def told(measured, latents, betas):
             f"more of the smile, by {Mean(-lost.value, lost.error)}.",
             f"as much of the smile ({lost}, no clear difference)."))
     return " ".join(lines) + "\n"
+
+
+def compared(found):
+    """Which slider ends where it should, and what it leaves of the other factor. found : name -> (runs, factors, 3)."""
+    axis, few, label = found.values()
+    miss = lambda rows, k: np.abs(rows[:, k, 0] - np.ptp(ENDS))
+    lines = []
+    for k, factor in enumerate(FACTORS):
+        stays = Finding.of(label[:, k, 2])
+        lines.append(
+            f"The best axis of {factor} misses the end of the slider by "
+            + unlike(Finding.of(miss(axis, k) - miss(few, k))) + " than the labelled direction, the label by "
+            + unlike(Finding.between(miss(label, k), miss(few, k))) + f". The label moves the {FACTORS[1 - k]} by "
+            + unlike(Finding.between(label[:, k, 1], few[:, k, 1]))
+            + f" than the direction does, and the faces' differences in {FACTORS[1 - k]} "
+            f"{stays.words('stay', 'are turned over', 'are lost')} ({stays} of them). What the {FACTORS[1 - k]} changes "
+            f"in the pixels at one end of the {factor} and at the other has a cosine of {same_pixels(k):.2f}.")
+    return "\n".join(lines)
+
+
+def unlike(gap):
+    """A difference in words."""
+    return (f"{Mean(abs(gap.value), gap.error)} {'more' if gap.value > 0 else 'less'}"
+            + gap.words("", "", " (no clear difference)"))
+
+
+def still_said(shares):
+    """What telling a factor takes out of z. shares : told what -> (runs, factors), how often z tells each."""
+    lines = []
+    for k, factor in enumerate(FACTORS):
+        own, other = (Finding.between(shares[factor][:, j], shares["nothing"][:, j]) for j in (k, 1 - k))
+        beyond = Finding.of(shares[factor][:, k] - 1 / FIFTHS)
+        alike = "as much, as far as can be told"
+        lines.append(
+            f"Where the VAE is told the {factor}, its z, beside that of one that is told nothing, says of it "
+            + own.words("more", "less", alike) + f" ({own.value:+.3f} +- {own.error:.3f}), "
+            + beyond.words("yet more", "no more", "no more") + f" than chance; of the {FACTORS[1 - k]} "
+            + other.words("more", "less", alike) + f" ({other.value:+.3f} +- {other.error:.3f}).")
+    return "\n".join(lines)
 
 
 def on_an_axis(measured):

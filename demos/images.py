@@ -47,12 +47,12 @@ class Images(namedtuple("Images", "train valid test train_labels valid_labels te
 
     def described(self):
         """One sentence on what there is."""
-        counts = np.bincount(self.train_labels, minlength=len(self.names))
+        counts = np.unique(np.bincount(self.train_labels, minlength=len(self.names)))
         names = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
         untested = [name for c, name in enumerate(self.names) if not (self.test_labels == c).any()]
         return (f"{len(self.train)} training, {len(self.valid)} validation and {len(self.test)} test images of "
                 f"{self.shape[0]} x {self.shape[1]} pixels.\nClasses: {len(self.names)} ({names}), each with "
-                f"{counts.min()} to {counts.max()} training images"
+                f"{' to '.join(map(str, counts[[0, -1]] if len(counts) > 1 else counts))} training images"
                 + (f"; no test images of {', '.join(untested)}." if untested else "."))
 
 

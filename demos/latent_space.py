@@ -194,10 +194,10 @@ def names_of(judge, x_mean):
     return np.flatnonzero(share >= 0.01)
 
 
-def two_planes(seen, n):
-    """The title of the decoded planes: how many of the n classes a classifier sees in each : model -> classes."""
-    return ("Codes at equal shares of N(0, I), decoded: of the " + f"{n} classes a classifier sees "
-            + " and ".join(f"{len(classes)} ({name})" for name, classes in seen.items()))
+def plane(name, seen, names):
+    """The title of a decoded plane: how many of the classes a classifier sees in it."""
+    things = "digits" if all(str(each).isdigit() for each in names) else "classes"
+    return f"{'Autoencoder' if name == 'AE' else name}: {len(seen)} of {len(names)} {things}"
 
 
 def on_the_way(named, n):
@@ -209,11 +209,12 @@ def on_the_way(named, n):
 def draw(lesson, images, first, generation, titles, judge):
     """The six figures, of the first seed's models."""
     share = {name: names_of(judge, model.decode(plotting.manifold_grid(40))) for name, (model, _) in first.items()}
-    figure, axes = plotting.panels(2, two_planes(share, len(images.names)), size=(4.5, 4.75))
+    figure, axes = plotting.panels(2, "What the decoder makes of codes z from all over N(0, I), and what a classifier sees",
+                                   size=(4.5, 4.75))
     figure.get_layout_engine().set(rect=(0.01, 0.02, 0.98, 0.97))
     for ax, (name, (model, _)) in zip(axes, first.items()):
         plotting.image_grid(model.decode(plotting.manifold_grid(9)), "", n_columns=9, shape=images.shape, ax=ax)
-        ax.set_title({"AE": "Autoencoder"}.get(name, name), fontsize=20, color=plotting.COLOURS[name], weight="bold")
+        ax.set_title(plane(name, share[name], images.names), fontsize=18, color=plotting.COLOURS[name], weight="bold")
     lesson.save(figure, "latent_space_planes")
 
     figure, axes = plotting.panels(2, titles["codes"], size=(5, 4.8))

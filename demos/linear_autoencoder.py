@@ -80,7 +80,10 @@ def run(lesson):
                            for (k, schedule), paths in curves.items()},
                        "", "epoch", ylabel, logy=True,
                        colours={f"k = {k}, {schedule}": colour for (k, schedule), colour in COLOURS.items()}, ax=ax)
-    axes[1].get_legend().remove()
+    for ax in axes:
+        ax.get_legend().remove()
+    with plotting.house_style():
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     lesson.save(figure, "linear_autoencoder_training")
 
     figure, axes = plotting.panels(1, "Angle and loss, late in training: while the excess falls to a hundredth, the "

@@ -8,7 +8,8 @@ fine.
 
 The images are the 8 x 8 digits, since every mistake is trained several times.
 With --data DIR it trains on MNIST-format files (2 epochs of 60,000 images).
-Takes about 45 s, on 60,000 images about 70 s. Writes mistakes_curves and mistakes_elbo (.png).
+Takes about 45 s, on 60,000 images about 70 s. Writes mistakes_machine,
+mistakes_curves and mistakes_elbo (.png).
 """
 from collections import Counter
 from contextlib import nullcontext
@@ -97,6 +98,8 @@ def what_training_looks_like(lesson, seen):
         label = RIGHT if name is None else TRAINED[name]
         with nullcontext() if name is None else plant(by_name[name]):
             runs = [trained_and_reported(run) for run in range(n_runs)]
+        if name is None:
+            right = runs[0][0]
         curves[label] = runs[0][1]
         elbo[label] = {"reported": np.array([reported for *_, reported in runs], dtype=np.float64),     # (runs, N)
                        # the same parameters and noise, under the right code
@@ -106,6 +109,7 @@ def what_training_looks_like(lesson, seen):
     lesson.table(f"Test ELBO after {epochs} epochs, nats per image: what the wrong code says, and what is true of its "
                  f"parameters (+- over images and {n_runs} runs)",
                  ["in the code", "reported", "true", "gradient check alone"], rows)
+    lesson.save(plotting.diagram(right), "mistakes_machine")
     apart = {label: {"reports": Finding.of(e["reported"] - e["true"]),
                           "claims": Finding.of(e["reported"] - elbo[RIGHT]["true"]),
                           "costs": Finding.of(elbo[RIGHT]["true"] - e["true"])}

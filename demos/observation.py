@@ -128,8 +128,9 @@ def collapse(lesson, images):
         plotting.label(axes[0], float(count[-1]), v, f"noise variance {v:g}", (-40, 8), size=9)
     with plotting.house_style():
         axes[0].set_title("what the data offers")
-    axes[0].set(xlabel="principal direction", ylabel="eigenvalue of the covariance",
-                ylim=(0, max(1.1, 1.1 * values[0])))
+    axes[0].set(xlabel="principal direction", ylabel="eigenvalue of the covariance", yscale="log",
+                xlim=(0.3, len(count) + 0.7), ylim=(0.7 * min(0.25, values[len(count) - 1]), 1.8 * max(1.0, values[0])))
+    axes[0].yaxis.set_major_formatter("{x:g}")
     kl = np.array([numbers[v]["kl"] for v in variances]).T
     plotting.lines(np.array(variances), {"predicted, linear": kl[0], "linear": kl[1], "VAE": kl[2]},
                    "what the latents say",
@@ -217,8 +218,8 @@ def runaway(lesson, images):
         rows.append((f"{floor:g}", *(f"{100 * row[key]:.1f}" for key in ("on the floor", "of these 0")),
                      *(f"{row[key]:+.1f}" for key in ("nats on it", "nats elsewhere")),
                      f"{row['most a pixel']:.2f}", row["error"], row["error, not 0"]))
-    lesson.table(f"A variance v for each pixel; {int(dead.sum())} pixels are 0 in all training images, "
-                 f"{zero.mean():.0%} of all test pixels are 0 (+- over images and {n_runs} runs)",
+    lesson.table(f"A variance v for each pixel; 0 in all training images: {int(dead.sum())} of {len(dead)} pixels, "
+                 f"and {zero.mean():.0%} of all test pixels (+- over images and {n_runs} runs)",
                  ["floor", "pixels with v < 2 floor, %", "of these exactly 0, %", "log p(x given z) from them, nats",
                   "from the others", "nats for a hit", "squared error", "of it where x > 0"], rows)
     last = numbers[FLOORS[-1]]

@@ -142,9 +142,9 @@ def draw_posteriors(lesson, vae, images, X, labels, gap, q, best, boxes):
             ax.set_xlabel("z1")
         for ax in axes[::3]:
             ax.set_ylabel("z2")
-        axes[0].legend(loc="lower right", fontsize=8)
-        figure.supxlabel(f"from light to dark grey: p(z given x) above {', '.join(LEVELS)} of its peak; "
-                         "ellipses: 1 and 2 sigma", size=10)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title_fontsize=9.5,
+                      title=f"from light to dark grey: p(z given x) above {', '.join(LEVELS)} of its peak; ellipses: 1 "
+                            "and 2 sigma")
     lesson.save(figure, "posterior_grid")
 
 
@@ -158,6 +158,7 @@ def gap_figure(lesson, gap, parts, labels):
             ax.bar(np.arange(1, len(gap) + 1), part[order], 1.0, bottom=bottom, color=colour, label=name)
             bottom = bottom + part[order]
         ax.set(xlabel="test images, sorted by their gap", ylabel="log p(x) - ELBO, nats")
+        ax.locator_params(axis="x", integer=True)
         ax.legend(loc="upper left")
     lesson.save(figure, "posterior_gap")
 

@@ -26,7 +26,7 @@ from demos.growth import cost_against_size, memory_against_size, own_threads
 from demos.machine import cores, described
 from demos.race import BENCHMARKS, Ratio, pinned, verdicts
 from scratchvae import plotting
-from scratchvae.models.pca import SOLVERS, joined, nothing
+from scratchvae.models.pca import SOLVERS, joined
 
 CONFIGS = {
     "a: 784-400-20 ReLU, batch 128": (784, [400], 20, "relu", 128),
@@ -211,7 +211,7 @@ def pca_race(lesson):
                 V = np.load(components).T.astype(np.float64)
                 errors[name] = (angle(V), excess(V))
     # ours once more, before the components are rounded to the data's float32
-    inside = {f"scratchvae, {name}": angle(joined(nothing(X), X, name)[2][:k].T) for name in SOLVERS}
+    inside = {f"scratchvae, {name}": angle(joined(None, X, name)[2][:k].T) for name in SOLVERS}
     over = {name: Ratio.of(s, seconds["numpy.linalg.svd"]) for name, s in seconds.items()}
     lesson.table(f"PCA of {len(X)} x {X.shape[1]} float32, {k} components, {cores()} threads; the angle is to the "
                  "float64 solution's subspace",

@@ -49,8 +49,8 @@ def on_own_grids(lesson, vae, X, n, sides=SIDES):
                 rows, boxes, pieces = [*rows, row], [*boxes, box], [*pieces, found]
             if len(rows) == n or row + 1 == limit:
                 if len(rows) < row + 1:
-                    lesson.say(f"{row + 1 - len(rows)} of the first {row + 1} test images are left out: their "
-                               f"posterior is too narrow or too long for {sides[-1]} x {sides[-1]} points.")
+                    lesson.say(f"Left out of the first {row + 1} test images, for a posterior too narrow or too long for "
+                               f"{sides[-1]} x {sides[-1]} points: {row + 1 - len(rows)}.")
                 if len(rows) < 2:
                     raise ValueError("no posterior is wide enough for a grid: nothing can be compared with the truth")
                 return np.array(rows), np.array(boxes), pieces

@@ -1,9 +1,17 @@
-"""What is wrong with a figure? Texts that overprint or are cut off, legends that hide points: by their boxes."""
+"""What is wrong with a figure? Texts that overprint or are cut off, legends that hide points or lines: by their boxes."""
+import re
+
 import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 SLACK = 2.0  # pixels by which boxes may touch: they are larger than their letters
+
+
+def announced(lesson):
+    """The names of the figures that a lesson's docstring says it writes: "Writes a and b (.png), c (.gif)."."""
+    parts = re.findall(r"([^()]*)\((\.\w+)\)", re.split("[Ww]rites ", lesson.__doc__)[1])
+    return {f"{stem}{suffix}" for stems, suffix in parts for stem in re.findall(r"\w+", stems) if stem != "and"}
 
 
 def boxes_of_texts(figure):
@@ -66,7 +74,18 @@ def faults(figure):
         told += [f"{words!r} and {other!r} overprint" for other, other_box in texts[:i] if overlap(box, other_box)]
     for legend in figure.findobj(Legend):
         told += [f"a legend hides {hidden} points" for hidden in [hidden_by(legend)] if hidden]
+        told += [f"a legend hides {share:.0%} of a line" for share in shares_hidden_by(legend) if share > 0.01]
     return told
+
+
+def shares_hidden_by(legend):
+    """Of each line of two points or more of a legend's own axes, the share that lies under it, looked at in steps."""
+    if legend.axes is None or not legend.get_visible():
+        return []
+    frame, steps = legend.get_window_extent(), np.linspace(0, 1, 20)[:, None, None]
+    corners = [line.get_transform().transform(line.get_xydata()) for line in legend.axes.lines if line.get_visible()]
+    ways = [np.reshape(xy[:-1] * (1 - steps) + xy[1:] * steps, (-1, 2)) for xy in corners if len(xy) > 1]
+    return [float(((way >= frame.min) & (way <= frame.max)).all(axis=1).mean()) for way in ways]
 
 
 def hidden_by(legend):

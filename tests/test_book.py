@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
+from figures import announced
 from demos import LESSONS, linear_autoencoder, observation
 from demos.book import CHAPTERS, FIGURES, PAGES, ROOT, renewed
 from demos.__main__ import parser
@@ -202,9 +203,7 @@ def test_every_figure_is_shown_in_its_chapter_and_every_shown_figure_is_there():
     shown = {name: re.findall(r"!\[[^\]]+\]\(\.\./figures/([^)]+)\)", text) for name, text in chapters().items()}
     drawn = {path.name for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")}
     for name, figures in shown.items():
-        lesson = importlib.import_module(f"demos.{name}")
-        announced, suffix = re.search(r"[Ww]rites ([^()]*)\((\.\w+)\)", lesson.__doc__).groups()
-        assert set(figures) == {f"{stem}{suffix}" for stem in re.findall(r"\w+", announced) if stem != "and"}, name
+        assert set(figures) == announced(importlib.import_module(f"demos.{name}")), name
     assert {figure for figures in shown.values() for figure in figures} == drawn
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from figures import faults
+from figures import announced, faults
 from demos import LESSONS, race
 from demos.__main__ import about, first_line, lesson_module, main
 from demos.images import read
@@ -44,12 +44,9 @@ def without_frameworks(monkeypatch):
     monkeypatch.setattr(lesson_module("speed"), "is_installed", lambda module: False)
 
 
-# Those of 4 s and more with --quick.
-SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
-def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def found(monkeypatch):
+    """Name -> what is wrong with each figure that is saved."""
     save, found = plotting.save, {}
 
     def looked_at(figure, path):
@@ -58,6 +55,15 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, 
         return save(figure, path)
 
     monkeypatch.setattr(plotting, "save", looked_at)
+    return found
+
+
+# Those of 4 s and more with --quick.
+SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])
+def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, found):
     with Lesson(name, quick=True, out=tmp_path) as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
     assert {name: wrong for name, wrong in found.items() if wrong} == {}     # nothing overprints or is cut off
@@ -65,9 +71,7 @@ def test_lesson_runs_quickly_and_returns_finite_numbers(name, tmp_path, capsys, 
     printed = capsys.readouterr().out
     assert first_line(name) in " ".join(printed.split())
     assert all(line in printed for line in (tmp_path / f"{name}.txt").read_text().splitlines())
-    announced, suffix = re.search(r"[Ww]rites ([^()]*)\((\.\w+)\)", lesson_module(name).__doc__).groups()
-    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.txt"} | {
-        f"{stem}{suffix}" for stem in re.findall(r"\w+", announced) if stem != "and"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.txt"} | announced(lesson_module(name))
     assert all(path.stat().st_size < {".png": 200_000, ".gif": 1_500_000,
                                       ".txt": 25_000}[path.suffix] for path in tmp_path.iterdir())
 
@@ -156,10 +160,11 @@ def test_a_lesson_may_look_at_both_bundled_sets(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
                                   for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
-def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys):
+def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys, found):
     with Lesson(name, quick=True, out=tmp_path, data=odd, names="eins,vier,sieben") as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
         images = lesson.images()
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert len(numbers) >= 3 and np.isfinite(numbers).all()
     assert images.shape == (7, 16) and images.names == ("eins", "vier", "sieben")
     assert "7 x 16 pixels. Classes: 3 (eins, vier, sieben)" in " ".join(capsys.readouterr().out.split())
@@ -251,8 +256,8 @@ def test_images_without_a_grid_are_left_out_aloud(tmp_path):
     with pytest.raises(ValueError, match="no posterior is wide enough for a grid"):
         on_own_grids(lesson, vae, X, 2)
     (told,) = lesson.transcript
-    assert " ".join(told.split()) == ("9 of the first 9 test images are left out: their posterior is too narrow or too "
-                                      "long for 281 x 281 points.")
+    assert " ".join(told.split()) == ("Left out of the first 9 test images, for a posterior too narrow or too long for 281 "
+                                      "x 281 points: 9.")
 
 
 def test_a_table_fits_a_page(tmp_path):

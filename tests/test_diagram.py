@@ -43,6 +43,8 @@ MODELS = {
     "linear classifier": lambda: sv.Classifier(4, hidden=(), n_classes=2, rng=rng()),
     "FVBN": lambda: sv.FVBN(64, rng=rng()),
     "MADE": lambda: sv.MADE(16, hidden=(30,), rng=rng()),
+    "MADE of levels": lambda: sv.MADE(16, hidden=(30,), observation=sv.DiscretizedLogistic(5), rng=rng()),
+    "FVBN of one variance": lambda: sv.FVBN(6, observation=sv.Gaussian(), rng=rng()),
     "MADE of orders": lambda: sv.MADE(784, hidden=(50, 40, 30, 20), n_orders=4, rng=rng()),
     **{f"VAE under {o!r}": lambda o=o: sv.VAE(64, hidden=(32,), observation=o, rng=rng()) for o in OBSERVATIONS},
 }
@@ -69,9 +71,17 @@ def test_the_parts_are_the_model_s():
     boxes = [part.text for part in vae.flow() if isinstance(part, Box)]
     assert boxes[0] == "Dense\nW (9, 7)\nReLU" and boxes[-1] == "Dense\nW (7, 9)\nAppend"
     noise, end = [part for part in vae.flow() if isinstance(part, Node)]
+    labelled = sv.VAE(6, hidden=(), n_classes=3, rng=rng())
+    assert labelled.flow()[-1].text == "Bernoulli\np(x given z, y)" and labelled.given(2).flow()[-1].text.endswith("z)")
     assert noise.source == "eps ~ N(0, I)\n(N, 3)" and end.text == "Gaussian\np(x given z)"
     iwae = sv.IWAE(9, hidden=(7,), n_samples=6, rng=rng())
     assert Array("z", ("6, N", 2)) in iwae.flow() and iwae.flow()[-1].text == "log 1/S sum_s w_s"
+
+
+def test_params_and_observation_model_of_grey_pixels_are_drawn():
+    parts = MODELS["MADE of levels"]().flow()
+    assert Array("f(x)", ("N", 32)) in parts and Array("m, t", ("N", 32)) in parts
+    assert parts[-1].text == "DiscretizedLogistic\np(x_j given the\npixels before j)"
 
 
 def test_flow_leaves_the_model_as_it_was():
@@ -82,7 +92,7 @@ def test_flow_leaves_the_model_as_it_was():
     assert_array_equal(vae.grad, grad)
 
 
-@pytest.mark.parametrize("name", ["FVBN", "MADE", "MADE of orders"])
+@pytest.mark.parametrize("name", ["FVBN", "MADE", "MADE of orders", "MADE of levels", "FVBN of one variance"])
 def test_every_mask_is_drawn_as_it_is(name):
     model = MODELS[name]()
     ax, = plotting.diagram(model).axes

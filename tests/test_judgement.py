@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, kernel_density,
-                   kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
+from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, grey_levels,
+                   kernel_density, kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
                    reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
@@ -131,6 +131,7 @@ def three(sentence):
         "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
     (lambda f: autoregressive.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
+    (lambda f: grey_levels.winner("MADE", "VAE", f, 5, 4.09), ["MADE is the best", "no clear lead", "MADE is the best"]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
                                             "takes off another part"]),
     (lambda f: mu_law.next_sample(f, DOWN), ["costs bits", "brings no clear gain", "takes off bits"]),
@@ -290,6 +291,14 @@ def test_how_often_neighbouring_pixels_are_alike():
     assert autoregressive.alike(checkered, (4, 4)) == 0 and autoregressive.alike(np.ones((2, 16)), (4, 4)) == 1
 
 
+def test_grey_levels_are_counted():
+    digits, bytes_ = np.arange(17)[None] / np.float32(16), np.arange(256)[None] / np.float32(255)
+    assert (grey_levels.levels_of(digits), grey_levels.levels_of(bytes_)) == (17, 256)
+    np.testing.assert_array_equal(grey_levels.level(bytes_, 256)[0], np.arange(256))
+    shares = grey_levels.level_shares(np.array([[0, 1], [0, 0.5]]), 3)
+    np.testing.assert_allclose(shares, [[3 / 5, 1 / 5], [1 / 5, 2 / 5], [1 / 5, 2 / 5]])
+
+
 def test_what_wrong_code_claims_and_what_is_true_of_it():
     assert mistakes.claimed_gains({"a": (1, -1), "b": (1, 1), "c": (-1, -1)}) == (
         "Above the right code's ELBO report: a and b. Truly above it are, judged by the right code: b")
@@ -314,8 +323,8 @@ def test_where_the_codes_end(radius, told):
 def test_conditional_says_what_was_recognised_and_what_stays():
     assert "97.0% are recognised as the class that was asked for, by a network that recognises\n95.0%" in (
         conditional.on_demand(Mean(0.97, 0.01), Mean(0.95, 0.01)))
-    assert "slant and ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
-    assert "slant of the original stays but no ink" in conditional.kept({"slant": UP, "ink": NONE})
+    assert "the slant and the ink of the original stay." in conditional.kept({"slant": UP, "ink": UP})
+    assert "the slant of the original stays, but no ink" in conditional.kept({"slant": UP, "ink": NONE})
     assert "no slant or ink" in conditional.kept({"slant": NONE, "ink": DOWN})
 
 
@@ -324,7 +333,7 @@ def test_conditional_compares_bayes_with_those_who_learned_it():
     assert "as often as the network, as far as can be told" in conditional.told(UP, NONE)
     assert "less often right than logistic regression" in conditional.told(DOWN, UP)
     assert conditional.calibrated({"a": UP, "b": NONE, "c": DOWN}) == (
-        "Of its answers, a is 100.0 points too sure, b is as sure as it is right, c is 100.0 points not sure enough.")
+        "a: 100.0 points too sure; b: as sure as it is right; c: 100.0 points not sure enough")
 
 
 def test_conditional_measures_a_slant_and_how_far_two_agree():

@@ -249,6 +249,42 @@ def test_forty_seven_classes_at_one_place_have_forty_seven_places_and_lines_to_t
     assert len(colours) == 47
 
 
+@pytest.mark.parametrize("style, place, found", [("-", "center", ["of a line"]), ("o", "upper right", ["1 points"]),
+                                                 ("-", "upper left", [])])
+def test_a_legend_over_points_or_a_line_is_a_fault(style, place, found):
+    figure, (ax,) = plotting.panels(1, "t")
+    ax.plot([0, 1], [0, 1], style, label="a")
+    ax.legend(loc=place)
+    assert [any(words in told for told in faults(figure)) for words in found] == [True] * len(found)
+    assert bool(faults(figure)) == bool(found)
+
+
+def test_names_too_long_to_stand_among_the_points_stand_beside_them(rng):
+    z, names = rng.normal(size=(400, 2)), [f"a class with a long name, {c}" for c in range(40)]
+    figure = plotting.latent_scatter(z, np.arange(400) % 40, "t", names=names)
+    assert faults(figure) == [] and [label.get_text() for label in figure.axes[0].texts] == [str(c) for c in range(40)]
+    key, = figure.legends
+    assert [text.get_text() for text in key.get_texts()] == [f"{c}  {name}" for c, name in enumerate(names)]
+    for handle, points in zip(key.legend_handles, figure.axes[0].collections, strict=True):
+        assert_array_equal(handle.get_facecolor(), points.get_facecolor())
+    few = plotting.latent_scatter(z, np.arange(400) % 12, "t", names=names[:12])
+    assert faults(few) == [] and few.legends == [] and few.axes[0].texts[3].get_text() == names[3]
+
+
+def test_labels_of_classes_beyond_a_hundred_keep_their_colours(rng):
+    figure = plotting.latent_scatter(rng.normal(size=(20, 2)), np.arange(20) % 4 * 101, "t")
+    colours = [points.get_facecolor()[0, :3] for points in figure.axes[0].collections]
+    assert min(np.abs(a - b).max() for i, a in enumerate(colours) for b in colours[:i]) > 0.1
+
+
+@pytest.mark.parametrize("rows, shape", [(20, (12, 90)), (3, (30, 20))])
+def test_row_labels_fit_rows_however_low(rng, rows, shape):
+    figure = plotting.image_grid(rng.random((10 * rows, *shape)), "t", row_labels=[f"a label of row {i}" for i in range(rows)])
+    assert faults(figure) == []
+    sizes = {label.get_size() for label in figure.axes[0].get_yticklabels()}
+    assert sizes == {9} if rows == 3 else max(sizes) < 9
+
+
 def test_a_label_alone_stands_where_it_is_wanted_and_among_others_finds_a_place_at_every_size(tmp_path):
     figure, (ax,) = plotting.panels(1, "t", size=(9, 4))
     ax.plot([0, 1], [0, 1], label="a line")
@@ -383,7 +419,25 @@ def test_training_curves_show_each_term_for_train_and_valid():
         assert ax.get_title() == {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}[term]
         assert mark.get_xdata() == [4, 4] and ax.get_xlabel() == "epoch"
     assert figure.axes[0].get_ylabel() == "nats per example"
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["train", "valid", "best epoch: 4"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "valid", "best epoch: 4"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_epochs_are_marked_by_whole_numbers_and_one_epoch_is_seen(n):
+    figure = plotting.training_curves({"elbo": np.arange(n) - 9.0}, {"elbo": np.arange(n) - 8.0}, best=1)
+    figure.draw_without_rendering()
+    ax, = figure.axes
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [*range(1, n + 1)]
+    assert [line.get_marker() not in ("", "None") for line in ax.lines[:2]] == [n == 1] * 2
+    assert "8" in suptitle(figure) and suptitle(figure).count("after") == min(n, 2) and faults(figure) == []
+
+
+def test_whole_numbers_have_whole_ticks_and_others_need_not():
+    for x, whole in ((np.array([2, 4, 6]), True), (np.array([0.1, 0.7, 1.5]), False)):
+        figure = plotting.lines(x, {"a": x}, "t", "x", "y")
+        figure.draw_without_rendering()
+        assert (figure.axes[0].get_xticks() % 1 == 0).all() == whole
 
 
 def history(epochs, **terms):

@@ -60,7 +60,8 @@ def times_q_over_q(p):
 
 def three_terms(p):
     """E_q[log p(x|z)] - E_q[log q(z)/p(z)] + E_q[log q(z)/p(z|x)]"""
-    return p.expect(p.log_likelihood) - p.expect(p.log_q - p.log_prior) + p.expect(p.log_q - p.log_posterior)
+    kl_prior, kl_posterior = p.expect(p.log_q - p.log_prior), p.expect(p.log_q - p.log_posterior)
+    return p.expect(p.log_likelihood) - kl_prior + kl_posterior
 
 
 def two_divergences(p):

@@ -48,7 +48,7 @@ def grid_or_default(name, value, vae):
     """A check: `value` as a grid of the VAE's latents; 141 points in each dimension for None."""
     K = vae.n_latent
     grid = latent_grid(K) if value is None else a_grid(name, value)
-    if grid.z.shape != (_side(grid.z, K) ** K, K):
+    if grid.z.shape != (round(len(grid.z) ** (1 / K)) ** K, K):
         raise ValueError(f"{name}.z: want shape (n^{K}, {K}), as `latent_grid` gives, got {grid.z.shape}")
     return grid
 
@@ -93,12 +93,13 @@ def grid_posterior(vae, X, grid=None):
     log_posterior = log_likelihood + log_prior                                   # the joint, so far
     log_evidence = log_mean_exp(log_posterior, axis=1) + np.log(len(grid.z)) + grid.log_cell
     log_posterior -= log_evidence[:, None]
-    _refuse_unresolved(np.exp(log_posterior + grid.log_cell), _side(grid.z, K), K)
+    _refuse_unresolved(np.exp(log_posterior + grid.log_cell), K)
     return GridPosterior(grid, log_likelihood, log_prior, log_evidence, log_posterior)
 
 
-def _refuse_unresolved(mass, side, K):
+def _refuse_unresolved(mass, K):
     """ValueError where a posterior (N, G), adding up to 1, is too narrow for the grid's step, or not inside it."""
+    side = round(mass.shape[1] ** (1 / K))                                       # points along each dimension
     index = np.indices((side,) * K).reshape(K, -1)
     angle = 2 * np.pi / 3 * np.array(WAVES[K]) @ index                           # (waves, G)
     phi = np.hypot(mass @ np.cos(angle).T, mass @ np.sin(angle).T).max(axis=1)
@@ -109,11 +110,6 @@ def _refuse_unresolved(mass, side, K):
     if ends.max() > 1e-4:
         raise ValueError(f"grid: too small for the posterior of example {ends.argmax()}: the points at its ends hold "
                          f"{ends.max():.2g} of the mass, want below 0.0001; give a larger half_width")
-
-
-def _side(z, K):
-    """How many points of the grid lie along each dimension."""
-    return round(len(z) ** (1 / K))
 
 
 @door("X", "grid", vae=likelihood_vae, X=data, grid=grid_or_default, n_rows=integer)

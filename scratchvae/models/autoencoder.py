@@ -84,7 +84,8 @@ class CodeModel(Model):
         hidden, n_params = through(self.decoder, lead=lead)
         z = Array("z", (lead, self.n_latent))
         return [*encoding, (z, *beside) if beside else z, *hidden, Array(self.observation.params, (lead, n_params)),
-                Node(f"{type(self.observation).__name__}\np(x given z)", kind="result")]
+                Node(f"{type(self.observation).__name__}\np(x given {', '.join(['z', *(a.name for a in beside)])})",
+                     kind="result")]
 
     @door(z=codes)
     def decode(self, z):

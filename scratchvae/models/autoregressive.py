@@ -35,7 +35,7 @@ from scratchvae.nn.network import share_out, start_outputs
 from scratchvae.nn.threads import one_thread
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.log_space import log_mean_exp
-from scratchvae.probability.observation import Observation
+from scratchvae.probability.observation import Bernoulli, Observation
 
 Terms = namedtuple("Terms", "loss log_prob")
 
@@ -64,7 +64,7 @@ class Autoregressive(Model):
 
     terms = Terms
 
-    def __init__(self, orders, by_order, observation, dtype):
+    def __init__(self, orders, by_order, dtype, observation=Bernoulli()):
         self.orders, self.by_order, self.n_features = orders, by_order, orders.shape[1]
         self.observation = observation
         direct = {f"direct_{k}": network for k, (_, *own) in enumerate(by_order) for network in own}
@@ -205,7 +205,7 @@ class Autoregressive(Model):
                 h = layer.forward(h)[0]
             # param_c = h . W_c + x . A_c + b_c        for the columns c of pixel j
             params = [sum(v @ column[c] for v, column in zip((h, x), columns)) + last.b[c] for c in own[j]]
-            drawn = self.observation.sample(np.stack(params, axis=1), rng)[:, 0]
+            drawn = self.observation.sample(np.array(params).T, rng)[:, 0]
             dx = np.where(known[:, j], 0, drawn)
             x[:, j] += dx
             if hidden:

@@ -7,7 +7,7 @@ The fully visible belief network: no latent variable, no hidden layer. All D reg
     a = x (W * mask) + b            mask_ij = [position of i < position of j]
 
 and with the raster order the mask is the strict upper triangle. -log p(x) is convex in W and b, so there is one best
-fit; on few images it learns pairs of pixels by heart, which an L2 penalty on the weights discourages.
+fit to binary pixels; on few images it learns pairs of pixels by heart, which an L2 penalty on the weights discourages.
 Source: Frey 1998; Goodfellow et al. 2016, section 20.10.8.
 """
 import numpy as np
@@ -34,7 +34,7 @@ class FVBN(Autoregressive):
         self.l2 = l2
         self.layer = MaskedDense(for_params(order_mask(order), observation), rng=rng, dtype=dtype)
         self.layer.b[:] = 0  # until `start`
-        super().__init__(order[None], [(Network([self.layer]),)], observation, dtype)
+        super().__init__(order[None], [(Network([self.layer]),)], dtype, observation)
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`. Nothing is random.

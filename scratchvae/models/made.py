@@ -15,8 +15,8 @@ Beside the hidden layers f every pixel before j is heard directly, as in an FVBN
 
     a = f(x) + x (A * mask)            mask_ij = [position of i < position of j]
 
-Containing it is not yet being no worse. Adam moves every weight by about its rate a step, so H hidden units would move a
-logit far faster than a pixel heard directly does, and would have learned the training set by heart before A has found
+Containing it is not yet being no worse. Adam moves every weight by about its rate a step, so H hidden units would move
+a logit far faster than a pixel heard directly does, and would have learned the training set by heart before A has found
 what pairs of pixels say. With one order, three things hold them back until then:
 
     f(x) = b + gain h (V * mask)         they speak softly
@@ -75,8 +75,8 @@ class MADE(Autoregressive):
                 deaf to some before it, of which a UserWarning tells
     gain        of the last hidden layer's output; by default 4 / sqrt(its units), 1 at most, beside direct connections
     l2          weight of the penalty on hidden layers' weights in training, by default 5 v / N^(3/2) for N rows with
-                variances of sum v (measured: the least that is enough where pairs say all; 1/N would be a prior's share,
-                and more rows also mean fewer passes until A has learned). Biases and direct connections are free.
+                variances of sum v (measured: enough where pairs say all; 1/N would be a prior's share, and more rows
+                also mean fewer passes until A has learned). Biases and direct connections are free.
                 Several orders, which share the hidden layers, hold them back enough: there the defaults are 1 and 0,
                 and no weight starts smaller
     order       (D,) for one order, (n_orders, D) for several; by default the raster, an FVBN's, for one order beside
@@ -104,7 +104,7 @@ class MADE(Autoregressive):
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every "
                  f"pixel to hear all before it, got {min(hidden)}", stacklevel=3)
         # Only the first hidden layers' start is kept; the others take over their theta.
-        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], observation, dtype)
+        super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype, observation)
         if beside_fvbn:
             self.network.layers[-3].W *= 0.01
 

@@ -91,7 +91,7 @@ class PCA(SpikedGaussian):
     @door(X=several_rows)
     def fit(self, X, y=None):
         """Fit to X (N, D) alone; returns self. ValueError if n_components exceeds min(N, D) or X has one row."""
-        vars(self).update(self._described(*joined(nothing(X), X, self.solver), X.dtype), _seen=None)
+        vars(self).update(self._described(*joined(None, X, self.solver), X.dtype), _seen=None)
         return self
 
     @door(X=more_rows)
@@ -101,7 +101,7 @@ class PCA(SpikedGaussian):
         None is kept, but a (D, D) array. With fewer rows than n_components, or one, nothing is fitted yet. ValueError
         after `fit`, which keeps no such array.
         """
-        seen, S, Vt = joined(self._seen or nothing(X), X, self.solver)
+        seen, S, Vt = joined(self._seen, X, self.solver)
         k = 1 if self.n_components is None or is_share(self.n_components) else self.n_components
         enough = seen.n >= max(2, integer("n_components", k, high=X.shape[1]))
         vars(self).update(self._described(seen, S, Vt, X.dtype) if enough else {}, _seen=seen)
@@ -164,13 +164,9 @@ def upright(V):
     return V * np.sign(V[np.arange(len(V)), largest])[:, None]
 
 
-def nothing(X):
-    """What is known of rows as wide as X's before the first comes."""
-    return Seen(0, np.zeros(X.shape[1]), np.zeros((0, X.shape[1])))
-
-
 def joined(seen, X, solver):
-    """What is `Seen` of the rows before and of X together, and S (r,) and V^T (r, D) of them, r = min(N, D)."""
+    """What is `Seen` of X and the rows before, if any, together, and S (r,) and V^T (r, D) of them, r = min(N, D)."""
+    seen = seen or Seen(0, np.zeros(X.shape[1]), np.zeros((0, X.shape[1])))
     m, mean_X = len(X), X.mean(axis=0, dtype=np.float64)
     n, d = seen.n + m, mean_X - seen.mean
     # scatter of both = scatter of one + scatter of the other + N M / (N + M) d d^T

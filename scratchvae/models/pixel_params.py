@@ -25,11 +25,12 @@ def of_pixels(name, value, n_features):
     rng, observation = np.random.default_rng(0), of_vectors(name, value)
     if observation.measure is None:
         raise ValueError(f"{name}: want a distribution, for log p is to be exact, got {value!r}, which has no measure")
-    params = rng.standard_normal((2, observation.n_params(n_features)))
+    about = observation.start(np.full(n_features, 0.5), np.full(n_features, 0.1))[0]
+    params = about + 0.1 * rng.standard_normal((2, observation.n_params(n_features)))
     try:
         x = observation.sample(params, rng)
         apart = observation.value(x[..., None], params[:, observation.columns(n_features)]).sum(axis=1)
-        fits = np.allclose(observation.value(x, params), apart)
+        fits = np.allclose(observation.value(x, params), apart, equal_nan=True)
     except (ValueError, IndexError):  # params that come in no blocks of n_features
         fits = False
     if not fits:

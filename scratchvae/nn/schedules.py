@@ -23,6 +23,9 @@ class Schedule(Callback):
     def end(self, run):
         setattr(self.of(run), self.name, self.value)
 
+    def settings(self, run):
+        return self.config()
+
 
 class KLWarmup(Schedule):
     """Raise beta from 1/epochs of its value to its value over the first `epochs` epochs.
@@ -53,9 +56,6 @@ class KLWarmup(Schedule):
     def fits(self, run):
         return self.epochs <= run.epochs
 
-    def settings(self, run):
-        return {"epochs": self.epochs}
-
 
 class LearningRateDecay(Schedule):
     """Keep the learning rate for the share `start` of the epochs, then lower it linearly to 0.
@@ -76,7 +76,7 @@ class LearningRateDecay(Schedule):
         return run.epochs * (1 - self.start) > 1  # or not one epoch is below lr
 
     def settings(self, run):
-        return {"start": self.start, "epochs": run.epochs}
+        return {**self.config(), "epochs": run.epochs}
 
 
 def increasing(name, value):
@@ -107,6 +107,3 @@ class StepDecay(Schedule):
 
     def fits(self, run):
         return self.epochs[-1] < run.epochs
-
-    def settings(self, run):
-        return {"epochs": self.epochs, "factor": self.factor}

@@ -9,8 +9,11 @@ from matplotlib.patches import Circle
 from scratchvae.checking import entry, every, matrix, number, only, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
 from scratchvae.plotting.labels import label
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, axes_of, house_style,
-                                      short_number)
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, WIDTH, axes_of,
+                                      house_style, short_number, whole_ticks)
+
+
+MOST_LETTERS = 400  # that name classes among their points
 
 
 @entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
@@ -19,18 +22,23 @@ def latent_scatter(z, labels, title, circles=False, names=None, ax=None):
     """Codes z (N, 2) coloured by their labels (N,), each class's name, or else its number, at its median.
 
     circles : also draw the circles of radius 1 and 2, standard deviations of the prior N(0, I)
+    Names that are too long to stand among the points, all together, stand beside them, and their numbers there.
     """
-    ax = axes_of(ax, title, (6, 5.8))
-    for c in np.unique(labels):  # beyond ten classes the colours come again, darker
-        points, colour = z[labels == c], 0.65 ** (c // 10) * np.array(to_rgb(DIGIT_COLOURS[c % 10]))
-        ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0)
-        name = str(c) if names is None else names[c]
+    called = {c: str(c) if names is None else names[c] for c in np.unique(labels)}
+    aside = ax is None and names is not None and sum(map(len, called.values())) > MOST_LETTERS
+    ax = axes_of(ax, title, (WIDTH if aside else 6, 5.8))
+    for c, name in called.items():  # beyond ten classes the colours come again, darker
+        points, colour = z[labels == c], 0.65 ** (c // 10 % 5) * np.array(to_rgb(DIGIT_COLOURS[c % 10]))
+        ax.scatter(*points.T, s=9, color=colour, alpha=0.75, linewidths=0, label=f"{c}  {name}" if aside else None)
+        name = str(c) if aside else name
         label(ax, *np.median(points, axis=0), name, size=15 if len(name) < 3 else 10, weight="bold", color=0.6 * colour)
     for radius in (1, 2) if circles else ():
         ax.add_patch(Circle((0, 0), radius, fill=False, color=GREY, linewidth=1.2, zorder=3))
         label(ax, 0, -radius, f"{radius} sigma", (0, -8), size=8.5, color=GREY)
     ax.set(xlabel="z1", ylabel="z2")
     ax.set_aspect("equal", adjustable="datalim")
+    if aside:
+        ax.figure.legend(loc="outside right center", ncols=-(-len(called) // 30), fontsize=8, markerscale=2)
     return ax.figure
 
 
@@ -104,6 +112,8 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
         _plain_numbers(axis)
+    if not logx and (x == np.round(x)).all():
+        whole_ticks(ax)
     names, steps = [f"{value:g}" for value in x], np.diff(np.log(np.sort(x))) if logx else 0
     if logx and len(x) > 1 and len("".join(names)) < 37 and 9 * steps.min() > steps.sum():  # there is room for all x
         ax.set_xticks(x, names)

@@ -4,7 +4,7 @@ import numpy as np
 from scratchvae.checking import entry, integer, optional
 from scratchvae.checking.plotting import labels_of, text, vector
 from scratchvae.plotting.charts import colour_of, named
-from scratchvae.plotting.page import COLOURS, GREY, INK, PALE, house_style, panels, short_number
+from scratchvae.plotting.page import COLOURS, GREY, INK, PALE, house_style, panels, short_number, whole_ticks
 
 
 @entry(title=optional(text))
@@ -35,12 +35,14 @@ def training_curves(train, valid=None, title=None, terms=None, best=None, colour
     judge = curves[list(histories)[-1], terms[0]]
     if title is None:
         whose = "" if valid is None else " of the validation data"
-        title = (f"{called[terms[0]]}{whose}: {short_number(judge[0], '.4g')} after 1 epoch, "
-                 f"{short_number(judge[-1], '.4g')} after {n_epochs}")
+        ends = [f"{short_number(judge[n - 1], '.4g')} after {n}" for n in (1, n_epochs)]
+        title = f"{called[terms[0]]}{whose}: {ends[0]} epoch" + f", {ends[1]}" * (n_epochs > 1)
     figure, axes = panels(len(terms), title)
     for term, ax in zip(terms, axes):
         for name, linestyle, shade in zip(histories, ("-", "--"), (colour, INK)):
-            ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name)
+            ax.plot(np.arange(1, n_epochs + 1), curves[name, term], linestyle, color=shade, label=name,
+                    marker="o" if n_epochs == 1 else "")
+        whole_ticks(ax)
         if best is not None:
             ax.axvline(best, color=GREY, linewidth=1.2, linestyle=":", label=f"best epoch: {best}")
         off = _leave_out_the_start(ax, np.array([curves[name, term] for name in histories]))
@@ -50,7 +52,7 @@ def training_curves(train, valid=None, title=None, terms=None, best=None, colour
             ax.set_ylabel("share")
         elif ax is axes[0]:
             ax.set_ylabel("nats per example")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -40,6 +40,8 @@ def _show_tiles(tiles, n_columns, title, ax, row_labels=None, margins=(0.3, 0.3)
     ax.set(xticks=[], yticks=[])
     if row_labels is not None:
         ax.set_yticks(np.arange(n_rows)[::-1] + 0.5, row_labels)
+        row = width * h / w  # a label is no higher than its row
+        ax.tick_params(axis="y", labelsize=min(9, 0.8 * 72 * row))
     return ax
 
 

@@ -144,6 +144,11 @@ def save(figure, path, dpi=110, size=None):
     return path
 
 
+def whole_ticks(ax):
+    """Ticks of the x axis at whole numbers alone, for what is counted."""
+    ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
 def short_number(value, spec="g"):
     """The number with a true minus sign."""
     return f"{value:{spec}}".replace("-", "\N{MINUS SIGN}")
