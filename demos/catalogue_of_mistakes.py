@@ -618,8 +618,11 @@ MISTAKES = (
         ("models.made:MADE.start", "/ len(x) ** 1.5", ""),
     ], "test_autoregressive.check_default_penalty", "MADE", "an FVBN: every hidden unit goes to 0"),
     Mistake("MADE", "a last hidden layer that starts at full size", [
-        ("models.made:MADE.__init__", "*= 0.01", "*= 1"),
+        ("models.made:MADE.start", "min(1, len(x) / 50_000)", "1"),
     ], "test_autoregressive.check_hidden_start", "MADE", "small tables learned by heart, below an FVBN"),
+    Mistake("MADE", "a last hidden layer made smaller in every call of fit", [
+        ("models.made:MADE.start", "if untrained and", "if"),
+    ], "test_autoregressive.check_hidden_start", "MADE", "nothing, until a trained model is trained on"),
     Mistake("MADE", "one order drawn at random beside an FVBN in the raster's", [
         ("models.made:MADE.__init__", "if raster else rng", "if False else rng"),
     ], "test_autoregressive.check_default_orders", "MADE", "an FVBN that it does not contain, and may be below"),

@@ -257,13 +257,15 @@ def test_default_orders():
 
 def check_hidden_start(activation):
     """As the same layers without masks: for a ReLU with its weights, for tanh with its own; but for one order beside
-    direct connections the last hidden layer's weights are a hundredth."""
+    direct connections the last hidden layer's weights start at N / 50,000 of that, once."""
     free = network.mlp(40, (160, 90), 40, activation=activation, rng=rng(1), dtype=np.float64)
     for last, how in ((0.01, {}), (1, {"n_orders": 2}), (1, {"direct": False})):
-        masked = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64, **how).network
+        model = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64, **how)
+        for _ in range(2):  # the second time it is trained, for all that it knows
+            model.start(binary(500, 40))
         for i, scale in ((0, 1), (2, last)):
-            np.testing.assert_allclose(masked.layers[i].W.std(), scale * free.layers[i].W.std(), rtol=0.05)
-            assert masked.layers[i].b.any() == free.layers[i].b.any()
+            np.testing.assert_allclose(model.network.layers[i].W.std(), scale * free.layers[i].W.std(), rtol=0.05)
+            assert model.network.layers[i].b.any() == free.layers[i].b.any()
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
@@ -345,11 +347,14 @@ def check_penalty(model, X):
     for k, (network, *_) in enumerate(model.by_order):
         want = sum(model.penalty * layer.W[i, j] ** 2 for layer in network.layers if hasattr(layer, "mask")
                    for i, j in zip(*np.nonzero(layer.mask)))
+        want += sum(model.penalty * b**2 for layer in network.layers[:-1:2] for b in layer.b)
         terms, without = model.loss_and_grad(X, order=k), free.loss_and_grad(X, order=k)
         assert want > 0 and terms.loss - without.loss == pytest.approx(want, rel=1e-9)
         assert terms.log_prob == without.log_prob == -without.loss
         changed = {name for name, part in gradients(model).items() if (part != gradients(free)[name]).any()}
-        assert changed == {name for name in model.named_parameters() if name.startswith("network") and name[-1] == "W"}
+        *hidden, last = (name for name in model.named_parameters() if name.startswith("network"))
+        assert changed == {name for name, part in zip(hidden, (model.named_parameters()[name] for name in hidden))
+                           if part.any()}
     assert model.evaluate(X).loss == free.evaluate(X).loss == -model.log_prob(X).mean()
 
 
@@ -374,7 +379,8 @@ def check_default_penalty(n=30):
         model = made.MADE(D, (8,), rng=rng(), dtype=np.float64)
         model.start(X)
         terms = model.loss_and_grad(X)
-        heard = np.concatenate([layer.W[layer.mask > 0] for layer in model.network.layers[::2]])
+        heard = np.concatenate([layer.W[layer.mask > 0] for layer in model.network.layers[::2]]
+                               + [model.network.layers[0].b])
         assert terms.loss + terms.log_prob == pytest.approx(5 * v / (N * N**0.5) * heard @ heard, rel=1e-9)
         several = made.MADE(D, (8,), 2, rng=rng())
         several.start(X)

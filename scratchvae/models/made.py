@@ -20,11 +20,12 @@ a logit far faster than a pixel heard directly does, and would have learned the 
 what pairs of pixels say. With one order, three things hold them back until then:
 
     f(x) = b + gain h (V * mask)         they speak softly
-    W of the last hidden layer           starts at a hundredth, beside V = 0: f = gain V relu(W x) is a product of two
-                                         weights near 0, which grows as T^2 in T steps of one direction, where noise,
-                                         a random walk in each, makes T of it; random units of full size would offer V
-                                         hundreds of features at once, to be fitted to noise
-    l2 sum W^2                           a unit that gains less than the squares of its weights in and out goes to 0
+    W of the last hidden layer           starts near 0 for few rows, beside V = 0: f = gain V relu(W x) is a product of
+                                         two weights near 0, which grows as T^2 in T steps of one direction, where
+                                         noise, a random walk in each, makes T of it; random units of full size would
+                                         offer V hundreds of features at once, to be fitted to few rows' noise
+    l2 sum W^2                           a unit that gains less than the squares of its weights in and out goes to 0;
+                                         and its bias, which else wanders, and all outputs with it
 
 A different order of the pixels is a different set of masks on the same hidden layers, with an A of its own; K orders
 train one network to give K factorisations of p(x), and their average is a better density than a single one, if the
@@ -76,7 +77,7 @@ class MADE(Autoregressive):
     gain        of the last hidden layer's output; by default 4 / sqrt(its units), 1 at most, beside direct connections
     l2          weight of the penalty on hidden layers' weights in training, by default 5 v / N^(3/2) for N rows with
                 variances of sum v (measured: enough where pairs say all; 1/N would be a prior's share, and more rows
-                also mean fewer passes until A has learned). Biases and direct connections are free.
+                also mean fewer passes until A has learned). Outputs' biases and direct connections are free.
                 Several orders, which share the hidden layers, hold them back enough: there the defaults are 1 and 0,
                 and no weight starts smaller
     order       (D,) for one order, (n_orders, D) for several; by default the raster, an FVBN's, for one order beside
@@ -105,8 +106,6 @@ class MADE(Autoregressive):
                  f"pixel to hear all before it, got {min(hidden)}", stacklevel=3)
         # Only the first hidden layers' start is kept; the others take over their theta.
         super().__init__(order, [self._masked_networks(each, rng, dtype) for each in order], dtype, observation)
-        if beside_fvbn:
-            self.network.layers[-3].W *= 0.01
 
     def _masked_networks(self, order, rng, dtype):
         *masks, last = degree_masks(order, self.hidden)
@@ -119,8 +118,10 @@ class MADE(Autoregressive):
         return (Network(layers), *([Network([Direct(before, dtype=dtype)])] if self.direct else []))
 
     def start(self, x):
-        """Start at independent pixels, and with the penalty that these rows ask for."""
-        super().start(x)
+        """Start at independent pixels, the last hidden layer as large and the penalty as these rows ask for."""
+        untrained = super().start(x)
+        if untrained and self.direct and len(self.orders) == 1:
+            self.network.layers[-3].W *= min(1, len(x) / 50_000)
         if self.l2 is None:
             # l2 = 5 v / N^(3/2)        v = sum_j Var(x_j)
             self.penalty = 5 * float(x.var(axis=0, dtype=np.float64).sum()) / len(x) ** 1.5
@@ -128,17 +129,20 @@ class MADE(Autoregressive):
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.
 
-            loss = -1/N sum_n log p_k(x_n) + l2 sum W^2        over the hidden layers' weights that order k lets pass
+            loss = -1/N sum_n log p_k(x_n) + l2 sum W^2        over the hidden layers' weights that order k lets pass,
+                                                               and their units' biases
 
         The penalty is no part of `evaluate`: a validation loss is -log p(x), and early stopping looks at nothing else.
         """
         k = self._index(rng, order)
         terms, penalty = super().forward_backward(x, order=k), 0.0
-        for layer in self.by_order[k][0].layers[::2] if self.penalty else ():
+        *hidden, last = self.by_order[k][0].layers[::2]
+        for layer in (*hidden, last) if self.penalty else ():
             # d l2 W^2 / dW = 2 l2 W
-            W = layer.W * (layer.mask > 0)
+            W, b = layer.W * (layer.mask > 0), layer.b * (layer is not last)
             layer.dW += 2 * self.penalty * W
-            penalty += self.penalty * np.vdot(W, W)
+            layer.db += 2 * self.penalty * b
+            penalty += self.penalty * (np.vdot(W, W) + b @ b)
         return Terms(terms.loss + penalty, terms.log_prob)
 
     @classmethod
