@@ -71,7 +71,7 @@ def run(lesson):
     fvbns = {name: train(f"FVBN, {name}", lambda rng, order=order: sv.FVBN(D, l2=1e-3, order=order, rng=rng), "FVBN", 1)
              for name, order in orders.items()}
     single = train("MADE", lambda rng: sv.MADE(D, (500,), rng=rng), "MADE", 2)
-    raster = train("MADE, raster", lambda rng: sv.MADE(D, (500,), order=pixels, rng=rng), "MADE", 2)
+    random = train("MADE, random", lambda rng: sv.MADE(D, (500,), order=rng.permutation(D), rng=rng), "MADE", 2)
     several = train("MADE, 4 orders", lambda rng: sv.MADE(D, (500,), 4, rng=rng), "MADE, 4 orders", 3)
     vae = train("VAE", lambda rng: sv.VAE(D, (200, 200), 16, rng=rng), "VAE", 4)
 
@@ -79,8 +79,8 @@ def run(lesson):
     log_p = densities(lesson, images.train, test, fvbns["raster"], single, several, vae)
     differences = compare(lesson, log_p)
     by_order = {kind: {name: np.stack([run.log_prob(test) for run in runs]) for name, runs in models.items()}
-                for kind, models in (("FVBN", fvbns), ("MADE", {"raster": raster, "random": single}))}
-    completed = completions(lesson, test, {name: runs[0] for name, runs in fvbns.items()}, raster[0], images.shape)
+                for kind, models in (("FVBN", fvbns), ("MADE", {"raster": single, "random": random}))}
+    completed = completions(lesson, test, {name: runs[0] for name, runs in fvbns.items()}, single[0], images.shape)
     reading_order(lesson, by_order, completed)
     seconds = sampling_time(lesson)
     draw_samples(lesson, images, fvbns["raster"][0], several[0], vae[0])

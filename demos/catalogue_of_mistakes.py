@@ -583,7 +583,7 @@ MISTAKES = (
     ], "test_autoregressive.check_probability_is_the_average", "MADE",
         "a better number than the average's, of no distribution"),
     Mistake("MADE", "several orders that are all the raster", [
-        ("models.made:MADE.__init__", "rng.permutation(n_features) for", "np.arange(n_features) for"),
+        ("models.made:MADE.__init__", "else rng.permutation(n_features)", "else np.arange(n_features)"),
     ], "test_autoregressive.check_default_orders", "MADE", "several times the work for the likelihood of one order"),
     Mistake("MADE", "a mask in forward that backward forgets", [
         ("models.masked:MaskedDense.backward", "self.dW *= self.mask", "pass"),
@@ -611,6 +611,21 @@ MISTAKES = (
     Mistake("MADE", "a penalty on weights that no one reads", [
         ("models.made:MADE.forward_backward", "layer.W * (layer.mask > 0)", "layer.W * 1"),
     ], "test_autoregressive.check_penalty", "MADE", "with several orders, each one's batches shrink what others need"),
+    Mistake("MADE", "a penalty as light on any table", [
+        ("models.made:MADE.start", "5 * float(x.var(axis=0, dtype=np.float64).sum())", "1"),
+    ], "test_autoregressive.check_default_penalty", "MADE", "wide tables learned by heart, below an FVBN"),
+    Mistake("MADE", "a penalty that forgets how many rows there are", [
+        ("models.made:MADE.start", "/ len(x) ** 1.5", ""),
+    ], "test_autoregressive.check_default_penalty", "MADE", "an FVBN: every hidden unit goes to 0"),
+    Mistake("MADE", "a last hidden layer that starts at full size", [
+        ("models.made:MADE.start", "min(1, len(x) / 50_000)", "1"),
+    ], "test_autoregressive.check_hidden_start", "MADE", "small tables learned by heart, below an FVBN"),
+    Mistake("MADE", "a last hidden layer made smaller in every call of fit", [
+        ("models.made:MADE.start", "if untrained and", "if"),
+    ], "test_autoregressive.check_hidden_start", "MADE", "nothing, until a trained model is trained on"),
+    Mistake("MADE", "one order drawn at random beside an FVBN in the raster's", [
+        ("models.made:MADE.__init__", "if raster else rng", "if False else rng"),
+    ], "test_autoregressive.check_default_orders", "MADE", "an FVBN that it does not contain, and may be below"),
     Mistake("MADE", "a gain that is forgotten when pixels are drawn", [
         ("models.autoregressive:Autoregressive._draw", "(layer.W * layer.mask).T", "(layer.W * (layer.mask > 0)).T"),
     ], "test_autoregressive.check_drawing_keeps_up", "MADE", "nothing; samples worse than the likelihood"),

@@ -241,14 +241,14 @@ def test_degrees_come_in_equal_shares():
 
 
 def check_default_orders():
-    """Drawn with the generator, one or several, all different; an FVBN's is the raster."""
-    assert fvbn.FVBN(9, rng=rng()).orders.tolist() == [list(range(9))]
-    for n_orders in (1, 5):
-        orders = made.MADE(9, (4,), n_orders, rng=rng(1)).orders
+    """Drawn with the generator, all different; the raster of an FVBN, and of one order beside it with units enough."""
+    for one in (fvbn.FVBN(9, rng=rng()), made.MADE(9, (8, 9), rng=rng())):
+        assert one.orders.tolist() == [list(range(9))]
+    for how in ({"direct": False}, {"n_orders": 5}, {"hidden": (9, 7)}):
+        orders, again, other = (made.MADE(9, **{"hidden": (14,), **how}, rng=rng(seed)).orders for seed in (1, 1, 2))
         assert (np.sort(orders, axis=1) == np.arange(9)).all() and (orders != np.arange(9)).any(axis=1).all()
-        assert len(np.unique(orders, axis=0)) == n_orders
-        assert (made.MADE(9, (4,), n_orders, rng=rng(1)).orders == orders).all()
-        assert (made.MADE(9, (4,), n_orders, rng=rng(2)).orders != orders).any(axis=1).all()
+        assert len(np.unique(orders, axis=0)) == len(orders)
+        assert (again == orders).all() and (other != orders).any(axis=1).all()
 
 
 def test_default_orders():
@@ -256,12 +256,16 @@ def test_default_orders():
 
 
 def check_hidden_start(activation):
-    """Hidden layers start as the same layers without masks: for a ReLU with its weights, for tanh with its own."""
-    masked = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64).network
+    """As the same layers without masks: for a ReLU with its weights, for tanh with its own; but for one order beside
+    direct connections the last hidden layer's weights start at N / 50,000 of that, once."""
     free = network.mlp(40, (160, 90), 40, activation=activation, rng=rng(1), dtype=np.float64)
-    for i in (0, 2):
-        np.testing.assert_allclose(masked.layers[i].W.std(), free.layers[i].W.std(), rtol=0.05)
-        assert masked.layers[i].b.any() == free.layers[i].b.any()
+    for last, how in ((0.01, {}), (1, {"n_orders": 2}), (1, {"direct": False})):
+        model = made.MADE(40, (160, 90), activation=activation, rng=rng(0), dtype=np.float64, **how)
+        for _ in range(2):  # the second time it is trained, for all that it knows
+            model.start(binary(500, 40))
+        for i, scale in ((0, 1), (2, last)):
+            np.testing.assert_allclose(model.network.layers[i].W.std(), scale * free.layers[i].W.std(), rtol=0.05)
+            assert model.network.layers[i].b.any() == free.layers[i].b.any()
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
@@ -343,11 +347,14 @@ def check_penalty(model, X):
     for k, (network, *_) in enumerate(model.by_order):
         want = sum(model.penalty * layer.W[i, j] ** 2 for layer in network.layers if hasattr(layer, "mask")
                    for i, j in zip(*np.nonzero(layer.mask)))
+        want += sum(model.penalty * b**2 for layer in network.layers[:-1:2] for b in layer.b)
         terms, without = model.loss_and_grad(X, order=k), free.loss_and_grad(X, order=k)
         assert want > 0 and terms.loss - without.loss == pytest.approx(want, rel=1e-9)
         assert terms.log_prob == without.log_prob == -without.loss
         changed = {name for name, part in gradients(model).items() if (part != gradients(free)[name]).any()}
-        assert changed == {name for name in model.named_parameters() if name.startswith("network") and name[-1] == "W"}
+        *hidden, last = (name for name in model.named_parameters() if name.startswith("network"))
+        assert changed == {name for name, part in zip(hidden, (model.named_parameters()[name] for name in hidden))
+                           if part.any()}
     assert model.evaluate(X).loss == free.evaluate(X).loss == -model.log_prob(X).mean()
 
 
@@ -364,21 +371,24 @@ def test_penalty_of_hidden_layers(kind):
     check_penalty(model, X)
 
 
-def check_penalty_is_a_prior(N=40, V=1.0):
-    """N (loss + log p) = -log prod N(W; 0, 1) + a constant: by default training looks for the posterior's mode."""
-    X, penalties = binary(N, D), []
-    for scale in (1, 2):
+def check_default_penalty(n=30):
+    """5 v / N^(3/2), written out; the loss has it times each weight that is heard, squared. Several orders have none."""
+    for N in (n, 4 * n):
+        X = binary(N, D)
+        v = sum(share * (1 - share) for share in X.mean(axis=0))
         model = made.MADE(D, (8,), rng=rng(), dtype=np.float64)
         model.start(X)
-        model.network.theta *= scale
         terms = model.loss_and_grad(X)
-        heard = np.concatenate([layer.W[layer.mask > 0] for layer in model.network.layers[::2]])
-        penalties.append(N * (terms.loss + terms.log_prob) + (-heard**2 / (2 * V) - 0.5 * np.log(2 * np.pi * V)).sum())
-    assert penalties[1] == pytest.approx(penalties[0], rel=1e-12)
+        heard = np.concatenate([layer.W[layer.mask > 0] for layer in model.network.layers[::2]]
+                               + [model.network.layers[0].b])
+        assert terms.loss + terms.log_prob == pytest.approx(5 * v / (N * N**0.5) * heard @ heard, rel=1e-9)
+        several = made.MADE(D, (8,), 2, rng=rng())
+        several.start(X)
+        assert several.penalty == 0
 
 
-def test_penalty_is_a_prior():
-    check_penalty_is_a_prior()
+def test_default_penalty():
+    check_default_penalty()
 
 
 def test_the_penalty_lasts_over_a_file_and_a_resumed_run(tmp_path):
@@ -389,24 +399,25 @@ def test_the_penalty_lasts_over_a_file_and_a_resumed_run(tmp_path):
         return model
     trained(2, tmp_path / "run.npz")
     whole, resumed = trained(4), trained(4, tmp_path / "run.npz")
-    assert resumed.penalty == whole.penalty == 0.5 / 30 and resumed.theta.tobytes() == whole.theta.tobytes()
+    penalty = pytest.approx(5 * X.var(axis=0, dtype=np.float64).sum() / 30**1.5, rel=1e-12)
+    assert resumed.penalty == whole.penalty == penalty and resumed.theta.tobytes() == whole.theta.tobytes()
     sv.save(whole, tmp_path / "made.npz")
-    assert sv.load(tmp_path / "made.npz").penalty == 0.5 / 30
+    assert sv.load(tmp_path / "made.npz").penalty == penalty
 
 
 @pytest.mark.parametrize("hidden", [(1,), (2,), (3,), (9, 3), (4,)])
 def test_few_hidden_units_are_saved_and_loaded(hidden, tmp_path):
     model = made.MADE(D, hidden, rng=rng())
-    assert model.gain == min(1, 2 / np.sqrt(hidden[-1]))
+    assert model.gain == min(1, 4 / np.sqrt(hidden[-1]))
     sv.save(model, tmp_path / "made.npz")
     np.testing.assert_array_equal(sv.load(tmp_path / "made.npz").theta, model.theta)
 
 
 def check_gain(n_units=40):
-    """a = b + gain h (V * mask) + x (A * mask), written out; 2 / sqrt(H) beside direct connections, else 1."""
+    """a = b + gain h (V * mask) + x (A * mask), written out; 4 / sqrt(H) beside direct connections, else 1."""
     model = shake(model_as_part(made.MADE(D, (n_units,), rng=rng(), dtype=np.float64)), 1).model
     first, activation, last = model.network.layers
-    X, gain = binary(5, D), 2 / np.sqrt(n_units)
+    X, gain = binary(5, D), 4 / np.sqrt(n_units)
     h = activation.forward(first.forward(X)[0])[0]
     f = gain * h @ (last.W * made.degree_masks(model.orders[0], (n_units,))[-1])
     np.testing.assert_allclose(model.logits(X), last.b + f + X @ (model.direct_0.layers[0].W * fvbn.order_mask(model.orders[0])),
@@ -861,6 +872,22 @@ def check_contains_the_fvbn(X):
 
 def test_a_made_contains_the_fvbn():
     check_contains_the_fvbn(binary(20, D))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_where_pairs_say_all_a_made_is_not_below_the_fvbn(seed):
+    """40 columns, each a logistic regression on those before it, 300 rows: what hidden units could learn is noise."""
+    W, X = np.triu(0.5 * normals(5 + seed, 40, 40), 1), np.zeros((2500, 40))
+    for j, draw in enumerate(rng(seed).random((40, len(X)))):
+        X[:, j] = draw < 1 / (1 + np.exp(0.5 - X @ W[:, j]))
+    log_p = []
+    for model in (fvbn.FVBN(40, rng=rng(seed)), made.MADE(40, rng=rng(seed))):
+        sv.fit(model, X[:300], epochs=1000, batch_size=100, optimizer=sv.Adam(1e-3), rng=rng(seed), valid=X[300:500],
+               callbacks=[sv.EarlyStopping(10)])
+        log_p.append(model.log_prob(X[500:]).astype(float))
+    difference = log_p[1] - log_p[0]
+    assert difference.mean() > -2 * difference.std() / np.sqrt(len(difference))
 
 
 @pytest.mark.parametrize("kind", KINDS)

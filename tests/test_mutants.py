@@ -169,6 +169,7 @@ CALLS = {
     "test_autoregressive.check_start_of_levels": lambda check: [
         check(test_autoregressive.build(kind, moved=False), test_autoregressive.grey(50, 6))
         for kind in test_autoregressive.GREY],
+    "test_autoregressive.check_hidden_start": lambda check: check("relu"),
     "test_autoregressive.check_penalty": lambda check: autoregressive(check, ["deep", "orders"]),
     "test_autoregressive.check_samples": lambda check: check(test_autoregressive.build("deep", 0, n_features=4)),
     "test_autoregressive.check_completion": lambda check: check(*completed()),

@@ -80,11 +80,14 @@ class Autoregressive(Model):
         return (self.observation.accept(X, name, self.n_features, self.dtype),)
 
     def start(self, x):
-        """Start at independent pixels: weights to the params are 0, biases what fits each, as log-odds of its ones."""
+        """Start at independent pixels: weights to the params are 0, biases what fits each, as log-odds of its ones.
+
+        returns : False, and nothing is done, if it is trained
+        """
         mean, variance = moments(x)
         order_of_one("X", x, mean, variance, self.observation.bounded)
         params, spread = self.observation.start(mean, variance)
-        start_outputs(self.network, params, 0 * spread)
+        return start_outputs(self.network, params, 0 * spread)
 
     def forward(self, x, k):
         # a = f_k(x) + x (A_k * mask_k)

@@ -15,10 +15,17 @@ Beside the hidden layers f every pixel before j is heard directly, as in an FVBN
 
     a = f(x) + x (A * mask)            mask_ij = [position of i < position of j]
 
-Adam moves every weight by about its rate a step, so H hidden units would move a logit far faster than a pixel heard
-directly does, and would have learned the training set by heart before A has found what pairs of pixels say. Their
-output therefore has a gain, f(x) = b + gain h (V * mask), and a penalty l2 sum W^2 keeps out what the data do not ask
-for: a unit that gains little costs the square of both its weights in and out, and goes to 0.
+Containing it is not yet being no worse. Adam moves every weight by about its rate a step, so H hidden units would move
+a logit far faster than a pixel heard directly does, and would have learned the training set by heart before A has found
+what pairs of pixels say. With one order, three things hold them back until then:
+
+    f(x) = b + gain h (V * mask)         they speak softly
+    W of the last hidden layer           starts near 0 for few rows, beside V = 0: f = gain V relu(W x) is a product of
+                                         two weights near 0, which grows as T^2 in T steps of one direction, where
+                                         noise, a random walk in each, makes T of it; random units of full size would
+                                         offer V hundreds of features at once, to be fitted to few rows' noise
+    l2 sum W^2                           a unit that gains less than the squares of its weights in and out goes to 0;
+                                         and its bias, which else wanders, and all outputs with it
 
 A different order of the pixels is a different set of masks on the same hidden layers, with an A of its own; K orders
 train one network to give K factorisations of p(x), and their average is a better density than a single one, if the
@@ -67,12 +74,15 @@ class MADE(Autoregressive):
     n_orders    over how many orders p(x) is averaged: `log_prob` takes as many passes
     direct      whether pixels are also heard directly; without that, fewer than D - 1 units in a layer leave a pixel
                 deaf to some before it, of which a UserWarning tells
-    gain        of the last hidden layer's output; by default 2 / sqrt(its units), 1 at most, beside direct connections
-    l2          weight of the penalty on hidden layers' weights in training, by default 1 / 2N for N rows: the mode of the
-                posterior under the prior N(0, 1) of each. Biases and direct connections are free. Several orders,
-                which share the hidden layers, hold them back enough: there the defaults are 1 and 0
-    order       (D,) for one order, (n_orders, D) for several; by default all drawn at random: validation prefers that
-                to the raster order, by 0.4 nats on `load_mnist` (500 units, direct; 7 without), by 0.04 on the digits
+    gain        of the last hidden layer's output; by default 4 / sqrt(its units), 1 at most, beside direct connections
+    l2          weight of the penalty on hidden layers' weights in training, by default 5 v / N^(3/2) for N rows with
+                variances of sum v (measured: enough where pairs say all; 1/N would be a prior's share, and more rows
+                also mean fewer passes until A has learned). Outputs' biases and direct connections are free.
+                Several orders, which share the hidden layers, hold them back enough: there the defaults are 1 and 0,
+                and no weight starts smaller
+    order       (D,) for one order, (n_orders, D) for several; by default the raster, an FVBN's, for one order beside
+                direct connections if each hidden layer has D - 1 units or more, otherwise drawn at random: with fewer,
+                few units hear the pixel before another and not that one, and at random each hears some neighbours
     observation p(x_j given the pixels before j), each of its params an output: the logit of a binary pixel, or mean and
                 scale of a grey one, `DiscretizedLogistic(n_levels)`
     """
@@ -83,11 +93,14 @@ class MADE(Autoregressive):
     def __init__(self, n_features, hidden=(500,), n_orders=1, *, direct=True, gain=None, l2=None, activation="relu",
                  order=None, observation=Bernoulli(), rng, dtype=np.float32):
         self.hidden, self.activation, self.direct, self.observation = hidden, activation, direct, observation
-        self.gain = gain or (min(1.0, 2 / float(np.sqrt(hidden[-1]))) if direct and n_orders == 1 else 1.0)
+        beside_fvbn = direct and n_orders == 1
+        self.gain = gain or (min(1.0, 4 / float(np.sqrt(hidden[-1]))) if beside_fvbn else 1.0)
         self.l2 = l2 if l2 is not None or n_orders == 1 else 0.0
         self.penalty = self.l2 or 0.0  # until `start` knows how many rows there are
         if order is None:
-            order = np.stack([rng.permutation(n_features) for _ in range(n_orders)])
+            raster = beside_fvbn and min(hidden) >= n_features - 1
+            order = np.stack([np.arange(n_features) if raster else rng.permutation(n_features)
+                              for _ in range(n_orders)])
         if min(hidden) < n_features - 1 and not direct:
             warn(f"hidden: without direct connections want at least {n_features - 1} units in each layer, for every "
                  f"pixel to hear all before it, got {min(hidden)}", stacklevel=3)
@@ -105,25 +118,31 @@ class MADE(Autoregressive):
         return (Network(layers), *([Network([Direct(before, dtype=dtype)])] if self.direct else []))
 
     def start(self, x):
-        """Start at independent pixels, and with the penalty that a prior is worth among so many rows."""
-        super().start(x)
+        """Start at independent pixels, the last hidden layer as large and the penalty as these rows ask for."""
+        untrained = super().start(x)
+        if untrained and self.direct and len(self.orders) == 1:
+            self.network.layers[-3].W *= min(1, len(x) / 50_000)
         if self.l2 is None:
-            self.penalty = 0.5 / len(x)
+            # l2 = 5 v / N^(3/2)        v = sum_j Var(x_j)
+            self.penalty = 5 * float(x.var(axis=0, dtype=np.float64).sum()) / len(x) ** 1.5
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.
 
-            loss = -1/N sum_n log p_k(x_n) + l2 sum W^2        over the hidden layers' weights that order k lets pass
+            loss = -1/N sum_n log p_k(x_n) + l2 sum W^2        over the hidden layers' weights that order k lets pass,
+                                                               and their units' biases
 
         The penalty is no part of `evaluate`: a validation loss is -log p(x), and early stopping looks at nothing else.
         """
         k = self._index(rng, order)
         terms, penalty = super().forward_backward(x, order=k), 0.0
-        for layer in self.by_order[k][0].layers[::2] if self.penalty else ():
+        *hidden, last = self.by_order[k][0].layers[::2]
+        for layer in (*hidden, last) if self.penalty else ():
             # d l2 W^2 / dW = 2 l2 W
-            W = layer.W * (layer.mask > 0)
+            W, b = layer.W * (layer.mask > 0), layer.b * (layer is not last)
             layer.dW += 2 * self.penalty * W
-            penalty += self.penalty * np.vdot(W, W)
+            layer.db += 2 * self.penalty * b
+            penalty += self.penalty * (np.vdot(W, W) + b @ b)
         return Terms(terms.loss + penalty, terms.log_prob)
 
     @classmethod
