@@ -321,7 +321,7 @@ MISTAKES = (
         (HALVES, "eps[..., rows, :]", "eps[..., :rows.stop - rows.start, :]"),
     ], "test_halves.check_two_halves", None, "nothing: only the noise of the gradient grows"),
     Mistake("training", "a second thread that keeps the weight of the KL with which it began", [
-        ("nn.halves:twin_of", "name not in model.bound", "name not in {*model.bound, *vars(twin)}"),
+        ("nn.halves:twin_of", "**networks, \"networks\"", "**networks, \"beta\": 1.0, \"networks\""),
     ], "test_halves.check_twin_follows", None, "a warm-up that half of the examples never see"),
     Mistake("training", "minibatches in the same order every epoch", [
         (EPOCH, "run.rng.permutation(n)", "np.arange(n)"),

@@ -1,9 +1,12 @@
 """Do two threads, each with half of the batch, take the step that one would take?"""
 import copy
+import gc
 import os
 import pickle
 import threading
 import warnings
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -145,8 +148,35 @@ def test_a_copy_has_a_twin_of_its_own(copied):
     other = copied(model)
     other.theta[:] = 0
     other.forward_backward(x, rng=rng())
-    assert halves.TWINS[other].theta is other.theta and halves.TWINS[model].theta is model.theta
+    for each in (model, other):
+        networks, _ = halves.TWINS[each]
+        assert np.shares_memory(networks["encoder"].theta, each.theta)
     assert model.theta.any()
+
+
+def test_a_model_and_its_twin_are_freed_whatever_leads_back_to_it():
+    model, (x,) = new("vae")
+    model.shown, model.me = model.decode, model
+    model.forward_backward(x, rng=rng())
+    assert model in halves.TWINS
+    freed = weakref.ref(model)
+    del model
+    threads.SECOND.submit(int).result()  # it has looked at what was cancelled, too
+    gc.collect()
+    assert freed() is None
+
+
+def test_what_an_interrupt_left_of_a_twin_is_made_again(monkeypatch):
+    model, (x,) = new("vae")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(halves, "share_out", interrupt)
+        model.forward_backward(x, rng=rng())
+    terms = model.forward_backward(x, rng=rng())
+    assert terms == new("vae")[0].forward_backward(x, rng=rng())
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_checkpoint_continues_bit_for_bit(tmp_path):
@@ -160,29 +190,44 @@ def test_a_checkpoint_continues_bit_for_bit(tmp_path):
 
 
 class Together(sv.VAE):
-    """A loss of the batch, not of each example."""
-
-    def forward_backward(self, x, labels=None, **randomness):
-        self.rows = len(x)
-        return super().forward_backward(x, labels, **randomness)
+    """Whose loss may be one of the batch, not of each example."""
 
 
 class Remembers(Tanh):
-    seen = []
-
-    def forward(self, x):
-        self.seen.append(len(x))
-        return super().forward(x)
+    """A layer that keeps what it last saw."""
 
 
-def test_what_a_stranger_made_stays_whole():
-    x, _ = data()
-    model = Together(D, hidden=(5,), n_latent=K, rng=rng(), dtype=np.float64)
+class Buffered(sv.Bernoulli):
+    """An observation model that gives out one array again and again."""
+
+
+def replaced(model):
+    layer = model.encoder.layers[0]
+    layer.forward = layer.forward
+    return model
+
+
+STRANGERS = {
+    "a subclass": lambda: Together(D, hidden=(5,), n_latent=K, rng=rng()),
+    "a layer": lambda: sv.VAE(D, hidden=(5,), n_latent=K, activation=Remembers, rng=rng()),
+    "an observation": lambda: sv.VAE(D, hidden=(5,), n_latent=K, observation=Buffered(), rng=rng()),
+    "a method": lambda: replaced(sv.VAE(D, hidden=(5,), n_latent=K, rng=rng())),
+}
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_what_a_stranger_made_stays_whole_and_in_one_thread(who, monkeypatch):
+    model, x = STRANGERS[who](), np.float32(data()[0])
     model.forward_backward(x, rng=rng())
-    assert model.rows == 9 and model not in halves.TWINS
-    model = sv.VAE(D, hidden=(5,), n_latent=K, activation=Remembers, rng=rng(), dtype=np.float64)
-    model.forward_backward(x, rng=rng())
-    assert set(Remembers.seen) == {9} and model not in halves.TWINS
+    assert model not in halves.TWINS
+    monkeypatch.setattr("scratchvae.nn.model.row_blocks", lambda *_, **__: [slice(0, 4), slice(4, 9)])
+    monkeypatch.setattr("scratchvae.models.vae.row_blocks", lambda *_, **__: [slice(0, 4), slice(4, 9)])
+    callers, forward = set(), sv.Network.forward
+    monkeypatch.setattr(sv.Network, "forward", lambda self, x: (callers.add(threading.get_ident()), forward(self, x))[1])
+    model.elbo(x, rng=rng())
+    if who != "an observation":
+        model.encode(x)
+    assert callers == {threading.get_ident()}
 
 
 class Normed(sv.SGD):
@@ -284,6 +329,39 @@ def test_work_within_work_and_beside_another_thread_s_ends():
     for caller in callers:
         caller.join(10)
     assert results == {k: [i + k for i in range(50)] for k in range(4)}
+
+
+def test_an_interrupt_takes_the_second_thread_from_no_one(monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threads, "wait", interrupt)
+        slow = threading.Event()
+        by_two(lambda i: i or slow.wait(0.2), range(2))
+    both = threading.Barrier(2, timeout=10)
+    by_two(lambda _: both.wait(), range(2))  # which one thread alone would wait for in vain
+
+
+def test_at_the_interpreter_s_end_one_thread_does_it_all(monkeypatch):
+    ended = ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(threads, "SECOND", ended)
+    assert by_two(abs, range(-3, 0)) == [3, 2, 1]
+
+
+def test_other_threads_comings_and_goings_do_not_decide_what_is_halved():
+    leave = threading.Event()
+
+    def come_and_go():
+        while not leave.is_set():
+            with threads.ONE_THREAD:
+                pass
+
+    others = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for other in others:
+        other.start()
+    assert {len(threads.halves(8, 8)) for _ in range(2000)} == {2}
+    leave.set()
+    for other in others:
+        other.join()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -17,7 +17,7 @@ import numpy as np
 from scratchvae.checking import door, entry, generator, integer, not_too_large, number, positive, real_matrix
 from scratchvae.checking.analysis import fittable
 from scratchvae.models.fit_once import FitOnce, fitted, options
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability.gaussian import LOG_2PI
 
 REACH = 5.0  # standard deviations that a quadrature grid reaches; beyond lie 6e-7 of the probability on each axis
@@ -48,7 +48,7 @@ class GaussianMixture(FitOnce):
         prior.weights_, prior.means_, prior.covariances_ = np.ones(1), np.zeros((1, K)), np.eye(K)[None]
         return prior
 
-    @one_thread()
+    @ONE_THREAD
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, y=None, *, rng):
         """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
@@ -67,7 +67,7 @@ class GaussianMixture(FitOnce):
         self.log_likelihood_ = log_likelihood
         return self
 
-    @one_thread()
+    @ONE_THREAD
     @door("Z", self=fitted, Z=_codes)
     def log_prob(self, Z):
         """log s(z) : (N,), in nats, of codes Z (N, K)."""
@@ -79,7 +79,7 @@ class GaussianMixture(FitOnce):
         """The mean of log s(z), in nats per code."""
         return float(self.log_prob(Z).mean())
 
-    @one_thread()
+    @ONE_THREAD
     @door("Z", self=fitted, Z=_codes)
     def predict_proba(self, Z):
         """The responsibility r_nc of each component for each of the codes Z (N, K) : (N, C), rows adding up to 1."""

@@ -21,7 +21,7 @@ import numpy as np
 from scratchvae.checking import class_labels, door, entry, integer, not_too_large, number, real_matrix
 from scratchvae.checking.analysis import (beside_codes, beside_features, decoder_of_logits, labels_of_many,
                                           labels_of_several, sampler_with_grid, two_rows)
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 
 
 @door(z=real_matrix)
@@ -89,7 +89,7 @@ def isolated_share(z, codes, quantile=0.99):
     return float((nearest_distances(z, codes) > limit).mean())
 
 
-@one_thread()
+@ONE_THREAD
 @door("model", "X", "sampler", model=decoder_of_logits, sampler=sampler_with_grid, n_nodes=integer,
       X=lambda name, value, model: model.accept(value, name=name)[0])
 def grid_log_prob(model, X, sampler, n_nodes=40000):
@@ -126,7 +126,7 @@ def label_entropy(labels, n_classes=10):
     return float(-(f * np.log(f)).sum() / np.log(n_classes)) + 0.0  # + 0.0 turns -0 into 0
 
 
-@one_thread()
+@ONE_THREAD
 @door(features=two_rows, others=beside_features)
 def frechet_distance(features, others):
     """Squared Wasserstein distance between the Gaussians that have the means and covariances of two sets of features.

@@ -26,7 +26,7 @@ from scratchvae.checking import any_number, door, entry, fields, generator, inte
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
 from scratchvae.models.vae import IN_CACHE
 from scratchvae.nn.optimizers import Adam
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -76,7 +76,7 @@ def grid_log_likelihood(vae, X, grid):
     return log_px
 
 
-@one_thread()
+@ONE_THREAD
 @door("X", "grid", vae=likelihood_vae, X=data, grid=grid_or_default)
 def grid_posterior(vae, X, grid=None):
     """Bayes' rule at each point of the grid, for each example: GridPosterior, in nats.

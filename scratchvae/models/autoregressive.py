@@ -32,7 +32,7 @@ from scratchvae.extending import built
 from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import share_out, start_outputs
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli, Observation
@@ -188,7 +188,7 @@ class Autoregressive(Model):
         chosen = np.argmax(log_w + rng.gumbel(size=np.shape(log_w)), axis=0)
         return np.stack(proposals)[chosen, np.arange(len(x))]
 
-    @one_thread()
+    @ONE_THREAD
     def _draw(self, x, known, k, rng):
         """x (N, D), in place, with the pixels that are not `known`, 0 until then, drawn one after another in order k.
 

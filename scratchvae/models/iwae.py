@@ -74,7 +74,7 @@ class IWAE(VAE):
             made = self.forward(x[block], eps[:, block], None if labels is None else labels[block])
             log_px[:, block], log_ratio[:, block] = made.log_px, _log_prior_over_q(made.z, made.log_var, eps[:, block])
 
-        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width))
+        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width), [self])
         return self._bound_terms(log_px, log_ratio)
 
     def _bound_terms(self, log_px, log_ratio):

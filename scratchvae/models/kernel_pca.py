@@ -26,7 +26,7 @@ import numpy as np
 from scratchvae.checking import (choice, door, integer, matrix, not_too_large, number, optional, positive, real_array,
                                  row_blocks)
 from scratchvae.models.fit_once import Transformer, fitted, options
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -104,7 +104,7 @@ class KernelPCA(Transformer):
         self.n_components, self.kernel, self.gamma = n_components, kernel, gamma
         self.degree, self.coef0, self.alpha = degree, coef0, alpha
 
-    @one_thread()
+    @ONE_THREAD
     @door(X=few_rows)
     def fit(self, X, y=None):
         """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
@@ -145,7 +145,7 @@ class KernelPCA(Transformer):
         for rows in row_blocks(X, width=len(Y)):
             yield kernel_matrix(X[rows], Y, kernel, self.gamma_, self.degree, self.coef0)
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=lambda name, value, self: matrix(name, value, self.X_fit_.shape[1], np.float64))
     def transform(self, X):
         """The codes z = K_c(X, X_fit_) eigenvectors_ / sqrt(eigenvalues_) : (N, k)."""
@@ -153,7 +153,7 @@ class KernelPCA(Transformer):
         return np.concatenate([centred(K_rows, self.K_fit_rows_, self.K_fit_all_) @ a
                                for K_rows in self._rows(X, self.X_fit_, self.kernel)])
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.eigenvalues_), np.float64))
     def inverse_transform(self, Z):
         """The points x_mean = mean_ + k(z, z_n) W of the codes Z (N, k) : (N, D)."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from scratchvae.checking import door, entry, row_blocks
 from scratchvae.models.fit_once import Transformer, fitted, points
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability.gaussian import LOG_2PI
 
 
@@ -42,7 +42,7 @@ def with_noise(name, value):
 class SpikedGaussian(Transformer):
     """N(mean_, C), whose variance is explained_variance_[j] along components_[j] and noise_variance_ in all others."""
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=with_noise, X=points)
     def score_samples(self, X):
         """log p(x) of each row under N(mean_, C), a density in nats : (N,). ValueError if C has no inverse."""

@@ -30,7 +30,7 @@ from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, ma
                                  row_blocks)
 from scratchvae.models.fit_once import fitted, options, points
 from scratchvae.models.linear_gaussian import SpikedGaussian
-from scratchvae.nn.threads import by_two, halves, one_thread
+from scratchvae.nn.threads import ONE_THREAD, by_two, halves, one_thread
 
 EPS = np.finfo(np.float64).eps
 Seen = namedtuple("Seen", "n mean root")  # of rows: how many, their mean (D,), S V^T (r, D), in float64
@@ -131,14 +131,14 @@ class PCA(SpikedGaussian):
         S = self.singular_values_
         return np.where(S > S[0] * np.finfo(S.dtype).eps, np.sqrt(self.explained_variance_), 1) if self.whiten else 1
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=points)
     def transform(self, X):
         """The codes z = (x - mean) V, divided by their deviations if whitened : (N, k)."""
         # in blocks of rows, which spares a centred copy of X; X V - mean V would cancel far from the origin
         return np.concatenate([(X[rows] - self.mean_) @ self.components_.T for rows in row_blocks(X)]) / self._scale()
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, Z=codes)
     def inverse_transform(self, Z):
         """The points x = mean + z V^T of the subspace, z times its deviations if whitened : (N, D)."""
@@ -175,7 +175,7 @@ def joined(seen, X, solver):
     return Seen(n, seen.mean + m / n * d, S[:, None] * Vt), S, Vt
 
 
-@one_thread()
+@ONE_THREAD
 def from_triangle(root, X, mean):
     """S (r,) and V^T (r, D) of [root; X - mean], (n, D) and (N, D), in float64, r = min(n + N, D), by QR factorisation.
 

@@ -27,7 +27,7 @@ from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, l
 from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
 from scratchvae.models.pca import PCA, upright
 from scratchvae.models.vae import VAE
-from scratchvae.nn.threads import one_thread
+from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability.gaussian import LOG_2PI
 from scratchvae.probability.observation import Gaussian
 
@@ -72,7 +72,7 @@ class ProbabilisticPCA(SpikedGaussian):
     def __init__(self, n_components, *, max_iter=1000, tol=1e-6):
         self.n_components, self.max_iter, self.tol = n_components, max_iter, tol
 
-    @one_thread()
+    @ONE_THREAD
     @door(X=several_columns)
     def fit(self, X, y=None):
         """Fit to X (N, D), NaN where a value is missing; returns self.
@@ -127,7 +127,7 @@ class ProbabilisticPCA(SpikedGaussian):
             m, log_p, covariance = observed_posterior(rows, self.W_, self.mean_, self.noise_variance_)
             yield m, log_p, covariance[rows.pattern]
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=points)
     def log_prob(self, X):
         """log p(x) of each row, a density in nats : (N,); of rows with gaps that of what they have, or 0."""
@@ -137,7 +137,7 @@ class ProbabilisticPCA(SpikedGaussian):
 
     score_samples = log_prob
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=points)
     def posterior(self, X):
         """The mean (N, K) of p(z given x) for each row, and its covariance (K, K), the same for all.
@@ -148,7 +148,7 @@ class ProbabilisticPCA(SpikedGaussian):
             return tuple(map(np.concatenate, zip(*((m, covariance) for m, _, covariance in self._of_observed(X)))))
         return linear_posterior(X, self.W_, self.mean_, self.noise_variance_)
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=points)
     def transform(self, X):
         """The posterior mean of z : (N, K). It is PCA's code, whitened and drawn towards 0, where the prior is."""
@@ -156,13 +156,13 @@ class ProbabilisticPCA(SpikedGaussian):
             return np.concatenate([m for m, _, _ in self._of_observed(X)])
         return self.posterior(X)[0]
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, Z=lambda name, value, self: matrix(name, value, len(self.W_), np.float64))
     def inverse_transform(self, Z):
         """The mean of p(x given z), z W + mean : (N, D). After `transform` it lies nearer to the mean than PCA's."""
         return Z @ self.W_ + self.mean_
 
-    @one_thread()
+    @ONE_THREAD
     @door(self=fitted, X=points)
     def impute(self, X):
         """X (N, D) with its NaN filled by what is expected there given the row's observed values, E[x_m given x_o]."""

@@ -163,7 +163,7 @@ class VAE(CodeModel):
             made = self.forward(x[block], eps[:, block], None if labels is None else labels[block])
             reconstruction[block], kl[block] = made.log_px.mean(axis=0), kl_standard(made.mu, made.log_var)
 
-        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width))
+        by_two(of_rows, row_blocks(x, BLOCK // len(eps), self.width), [self])
         return reconstruction, kl
 
     def flow(self):

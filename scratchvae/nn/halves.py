@@ -3,7 +3,8 @@
     loss = 1/N sum_n loss_n        grad = N_1/N grad_1 + N_2/N grad_2        theta is one, read by both
 
 The halves are computed by the model and by its twin, which has the same theta and a gradient of its own. They wait for
-one another once in a step; inside a BLAS with two threads they would at every product (see `threads.py`).
+one another once in a step; inside a BLAS with two threads they would at every product (see `threads.py`). Two, however
+many cores there are: every further share would cost a gradient, and products too small to be fast.
 """
 from copy import deepcopy
 from functools import wraps
@@ -11,24 +12,27 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from scratchvae.nn import layers
-from scratchvae.nn.threads import by_two, halves
+from scratchvae.checking import row_blocks
+from scratchvae.nn.network import share_out
+from scratchvae.nn.threads import by_two, halves, ours
 
-TWINS = WeakKeyDictionary()
+IN_CACHE = 1 << 16  # numbers that a processor's second cache holds
+TWINS = WeakKeyDictionary()  # model -> the twin's networks and gradient
 
 
 def by_halves(draw):
     """A decorator for the `forward_backward` of a model whose loss is a mean over examples, each by itself.
 
     draw : (model, x, rng=, eps=) -> what is random in a step, by argument's name, for the whole batch (..., N, n)
-    A subclass, or a layer of one's own, may bring examples together, or remember: there the batch stays whole.
+    A model, layer or observation that is not the library's own, a subclass too, may bring examples together, or keep
+    what it last saw: there the batch stays whole.
     """
     def decorator(forward_backward):
         @wraps(forward_backward)
         def step(self, x, labels=None, **randomness):
             data = (x,) if labels is None else (x, labels)
-            both = halves(len(x), len(x) * self.theta.size)
-            if len(both) == 1 or not by_examples(self, step):
+            both = halves(len(x), len(x) * self.theta.size * getattr(self, "n_samples", 1))
+            if len(both) == 1 or not ours(self):
                 return forward_backward(self, *data, **randomness)
             return in_halves(forward_backward, self, both, data, draw(self, x, **randomness))
         return step
@@ -44,31 +48,27 @@ def in_halves(forward_backward, model, both, data, randomness):
         return forward_backward(model, *(array[rows] for array in data),
                                 **{name: eps[..., rows, :] for name, eps in randomness.items()})
 
-    def add_up(rows):
+    def add_up(part):
         # grad = N_1/N grad_1 + N_2/N grad_2
-        model.grad[rows] *= share
-        twin.grad[rows] *= others_share
-        model.grad[rows] += twin.grad[rows]
+        model.grad[part] *= share
+        twin.grad[part] *= others_share
+        model.grad[part] += twin.grad[part]
 
-    terms = by_two(lambda part: half(*part), zip((model, twin), both))
-    by_two(add_up, halves(model.grad.size, np.inf))
-    return type(terms[0])(*(share * ours + others_share * theirs for ours, theirs in zip(*terms)))
-
-
-def by_examples(model, step):
-    """Whether model and layers are the library's own, which treat each example by itself."""
-    return (vars(type(model)).get("forward_backward") is step
-            and all(type(layer).__module__ == layers.__name__
-                    for network in model.networks.values() for layer in network.layers))
+    terms = by_two(lambda work: half(*work), zip((model, twin), both))
+    by_two(add_up, row_blocks(model.grad, IN_CACHE))
+    return type(terms[0])(*(share * one + others_share * other for one, other in zip(*terms)))
 
 
 def twin_of(model):
-    """The model over the same theta, with networks and a gradient of its own, and all else as it is now."""
+    """The model as it is now, but for networks over the same theta with a gradient of their own."""
     if model not in TWINS:
-        twin = TWINS[model] = type(model).__new__(type(model))
-        networks = deepcopy(model.networks)
-        vars(twin).update(networks=networks, theta=model.theta, grad=np.zeros_like(model.grad), **networks)
-        twin.bind()
-    twin = TWINS[model]
-    vars(twin).update({name: value for name, value in vars(model).items() if name not in model.bound})
+        kept = [array for network in model.networks.values() for part in (network, *network.layers)
+                for array in vars(part).values() if isinstance(array, np.ndarray)]
+        networks = deepcopy(model.networks, {id(array): array for array in kept})  # but for arrays, that are bound next
+        grad = np.zeros_like(model.grad)
+        share_out(model.theta, grad, networks.values())
+        TWINS[model] = networks, grad
+    networks, grad = TWINS[model]
+    twin = type(model).__new__(type(model))
+    vars(twin).update({**vars(model), **networks, "networks": networks, "grad": grad})
     return twin

@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
 from scratchvae.extending import Described, not_given
-from scratchvae.nn.threads import by_two, halves
+from scratchvae.nn.threads import by_two, halves, ours
 
 PASSES = 256  # multiply-adds that take about as long as an update of one number
 
@@ -36,8 +36,8 @@ class Optimizer(Described):
         self.t += 1
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay
-        both = halves(theta.size, PASSES * theta.size) if type(self).update.__module__ == __name__ else ()
-        if len(both) == 2:  # ours work on each number by itself; another's update may not
+        both = halves(theta.size, PASSES * theta.size)
+        if len(both) == 2 and ours(self):  # ours work on each number by itself; another's update may not
             by_two(lambda part: self.of(part).update(theta[part], grad[part]), both)
         else:
             self.update(theta, grad)

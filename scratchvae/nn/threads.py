@@ -90,37 +90,52 @@ class OneThread(ContextDecorator):
 
 
 here, ONE_THREAD, AS_IT_IS = Here(), OneThread(), nullcontext()
+SECOND = ThreadPoolExecutor(1)  # one that stays: a new thread's memory is cold, a tenth of a step
 
 
 def one_thread():
-    """A context, also a decorator, in which every product has one thread."""
+    """A context in which every product has one thread."""
     return AS_IT_IS if here.inside else ONE_THREAD
 
 
-def halves(n, work):
-    """range(n) as two slices, where `work` multiply-adds are LARGE and there are two threads; else as one."""
-    if work < LARGE or n < 2 or not blas() or (ONE_THREAD.kept if ONE_THREAD.inside else blas()[0]()) == 1:
-        return [slice(0, n)]
-    return [slice(0, n // 2), slice(n // 2, n)]
+def after_a_fork():
+    """The child has one thread, the one that forked: neither a second nor others that are inside or hold the lock."""
+    global SECOND
+    SECOND, ONE_THREAD.lock, ONE_THREAD.inside = ThreadPoolExecutor(1), Lock(), here.inside
+    if not here.inside and ONE_THREAD.kept > 1:
+        blas()[1](ONE_THREAD.kept)
+        ONE_THREAD.kept = 1
 
 
-class Second:
-    """The second thread. It stays, for a new one's memory is cold: 10 percent of a step; a forked process makes its own."""
-
-    def __init__(self):
-        self.thread, self.taken = ThreadPoolExecutor(1), Lock()
-
-
-second = Second()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=second.__init__)
+    os.register_at_fork(after_in_child=after_a_fork)
 
 
-def by_two(f, items):
-    """[f(item) for item in items], by two Python threads where there are two and both free, in turn by whoever is."""
+def halves(n, work):
+    """range(n) as two slices, where `work` multiply-adds are LARGE and the BLAS has two threads; else as one."""
+    if n > 1 and work >= LARGE:
+        with ONE_THREAD:
+            if ONE_THREAD.kept > 1:
+                return [slice(0, n // 2), slice(n // 2, n)]
+    return [slice(0, n)]
+
+
+def ours(thing):
+    """Whether it and its parts are of the library's classes, no method replaced: another's may keep what it last saw."""
+    parts = [*getattr(thing, "layers", ()), *getattr(thing, "networks", {}).values(), getattr(thing, "observation", None)]
+    return thing is None or (
+        type(thing).__module__.startswith("scratchvae.") and all(map(ours, parts))
+        and not any(callable(value) and hasattr(type(thing), name) for name, value in vars(thing).items()))
+
+
+def by_two(f, items, parts=()):
+    """[f(item) for item in items]: where the BLAS has two threads, two Python threads take the next in turn.
+
+    parts : models and networks that f uses: if they are not `ours`, all is done by one thread
+    """
     items = list(items)
     with ONE_THREAD if len(items) > 1 else AS_IT_IS:
-        if len(items) < 2 or ONE_THREAD.kept == 1 or not second.taken.acquire(blocking=False):
+        if len(items) < 2 or ONE_THREAD.kept == 1 or not all(map(ours, parts)):
             return list(map(f, items))
         results, left = [None] * len(items), iter(range(len(items)))
 
@@ -132,11 +147,15 @@ def by_two(f, items):
                 list(left)  # the other need not go on
                 raise
 
-        done = second.thread.submit(copy_context().run, work)  # with NumPy's errstate as it is here
+        try:
+            done = SECOND.submit(copy_context().run, work)  # with NumPy's errstate as it is here
+        except RuntimeError:  # the interpreter ends: it starts no thread
+            return list(map(f, items))
         try:
             work()
         finally:
-            wait([done])
-            second.taken.release()
-        done.result()
+            if not done.cancel():  # it never began: the second works for another, or is who asks here
+                wait([done])
+        if not done.cancelled():
+            done.result()
         return results

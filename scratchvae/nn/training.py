@@ -37,7 +37,7 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
     labels : (N,)         for a model that learns from labels
     optimizer             Adam(1e-3) by default
     clip_norm             the whole gradient is shortened to this norm where it is longer
-    rng                   the same seed gives the same bits on one machine, for one number of BLAS threads
+    rng                   the same seed gives the same bits on one machine, for the same cores and OMP_NUM_THREADS
     valid                 held-out X, or (X, labels): its terms are recorded after every epoch; training does not
                           depend on it, but through callbacks. A function is called once, with default_rng(0): every
                           epoch of every run is judged by the same draw
