@@ -7,7 +7,7 @@ at one, and as it is done here:
                                      idle                  beside one busy process
     64-128-8, batch 64               0.35   0.25   0.25    45     1.3    1.3
     784-400-20, batch 128            5.8    7.6    7.6     230    27     27
-    784-1024-512-32, batch 256       31     49     31      83     49     53
+    784-1024-512-32, batch 256       31     50     33      83     54     58
 
 So what computes here holds the BLAS at one thread meanwhile and puts its number back on leaving; and where a step or
 the rows of `apply` are work enough, two Python threads take half each: they wait for one another once in a step and not
@@ -27,7 +27,7 @@ from threading import Lock, local
 
 import numpy as np
 
-LARGE = 1 << 29  # multiply-adds: some 10 ms
+LARGE = 1 << 29  # multiply-adds: rows times parameters
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 # How each is asked for its number of threads, and told: OpenBLAS, by names of NumPy's wheels and its own, MKL, BLIS.
 NAMES = [(f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
