@@ -315,7 +315,7 @@ MISTAKES = (
         (HALVES, "(rows.stop - rows.start) / len(data[0])", "0.5"),
     ], "test_halves.check_two_halves", None, "nothing, in even batches"),
     Mistake("training", "the second half's gradient left out", [
-        (HALVES, "model.grad[rows] += twin.grad[rows]", "0"),
+        (HALVES, "model.grad[part] += twin.grad[part]", "0"),
     ], "test_halves.check_two_halves", None, "it learns as from half of the batch, with half of the step"),
     Mistake("training", "the same noise for both halves", [
         (HALVES, "eps[..., rows, :]", "eps[..., :rows.stop - rows.start, :]"),
