@@ -331,6 +331,17 @@ def test_the_start_of_large_data_is_made_of_rows_from_everywhere(tmp_path, monke
     assert np.abs(bias[0] - bias[1]).max() > 0
 
 
+def test_a_made_knows_how_many_rows_there_are_and_not_only_of_the_sample(monkeypatch):
+    monkeypatch.setattr(examples, "SAMPLE", 300 * D)
+    X = binary(3000, D)
+    penalties = []
+    for data in (X, Rows(X), lambda rng: Rows(X)):
+        model = sv.MADE(D, (8,), rng=np.random.default_rng(0))
+        sv.fit(model, data, epochs=1, batch_size=500, rng=np.random.default_rng(1))
+        penalties.append(model.penalty)
+    np.testing.assert_allclose(penalties, penalties[0], rtol=0.1)  # the sample's variances, and all rows
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_shares_of_classes_are_those_of_all_rows_and_not_of_the_sample(monkeypatch, seed):
     monkeypatch.setattr(examples, "SAMPLE", 100 * D)

@@ -119,12 +119,12 @@ class MADE(Autoregressive):
 
     def start(self, x):
         """Start at independent pixels, the last hidden layer as large and the penalty as these rows ask for."""
-        untrained = super().start(x)
+        untrained, N = super().start(x), self.n_examples or len(x)
         if untrained and self.direct and len(self.orders) == 1:
-            self.network.layers[-3].W *= min(1, len(x) / 50_000)
+            self.network.layers[-3].W *= min(1, N / 50_000)
         if self.l2 is None:
             # l2 = 5 v / N^(3/2)        v = sum_j Var(x_j)
-            self.penalty = 5 * float(x.var(axis=0, dtype=np.float64).sum()) / len(x) ** 1.5
+            self.penalty = 5 * float(x.var(axis=0, dtype=np.float64).sum()) / N**1.5
 
     def forward_backward(self, x, *, rng=None, order=None):
         """The loss terms of a batch; fills `grad`.

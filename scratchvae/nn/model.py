@@ -34,6 +34,7 @@ class Model(Bound, Saveable):
 
     terms = namedtuple("Terms", "loss")  # what is minimised and what else is measured: means over examples, in nats
     history = None
+    n_examples = None  # all that `fit` has, while it calls `start`
     standardizer = None
 
     @entry(dtype=float_type, networks=lambda _, parts: {
@@ -96,7 +97,7 @@ class Model(Bound, Saveable):
     def start(self, *data):
         """Where training begins: `fit` calls it with the data before the first epoch; it changes no trained model.
 
-        Of many rows by index x is a sample, while labels of classes are all there are.
+        Of many rows by index x is a sample, while labels of classes are all there are, and `n_examples` counts all.
         """
 
     def apply(self, network, x):

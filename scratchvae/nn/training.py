@@ -60,7 +60,11 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
     run.watch(data, valid)
     with begun(callbacks, run):
         if run.epoch == 0 and epochs > 0 and hasattr(model, "start"):
-            model.start(*data.some())
+            model.n_examples = len(data)
+            try:
+                model.start(*data.some())
+            finally:
+                del model.n_examples
         model.history = run.history
         while run.epoch < epochs and not run.stop:
             run.tell("epoch_begin")
