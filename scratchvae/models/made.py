@@ -78,8 +78,8 @@ class MADE(Autoregressive):
     l2          weight of the penalty on hidden layers' weights in training, by default 5 v / N^(3/2) for N rows with
                 variances of sum v (measured: enough where pairs say all; 1/N would be a prior's share, and more rows
                 also mean fewer passes until A has learned). Outputs' biases and direct connections are free.
-                Several orders, which share the hidden layers, hold them back enough: there the defaults are 1 and 0,
-                and no weight starts smaller
+                Several orders, which share the hidden layers, hold them back: there the defaults are 1 and 2e-4, and
+                no weight starts smaller
     order       (D,) for one order, (n_orders, D) for several; by default the raster, an FVBN's, for one order beside
                 direct connections if each hidden layer has D - 1 units or more, otherwise drawn at random: with fewer,
                 few units hear the pixel before another and not that one, and at random each hears some neighbours
@@ -95,7 +95,7 @@ class MADE(Autoregressive):
         self.hidden, self.activation, self.direct, self.observation = hidden, activation, direct, observation
         beside_fvbn = direct and n_orders == 1
         self.gain = gain or (min(1.0, 4 / float(np.sqrt(hidden[-1]))) if beside_fvbn else 1.0)
-        self.l2 = l2 if l2 is not None or n_orders == 1 else 0.0
+        self.l2 = l2 if l2 is not None or n_orders == 1 else 2e-4
         self.penalty = self.l2 or 0.0  # until `start` knows how many rows there are
         if order is None:
             raster = beside_fvbn and min(hidden) >= n_features - 1
