@@ -615,10 +615,10 @@ MISTAKES = (
         ("models.made:MADE.start", "5 * float(x.var(axis=0, dtype=np.float64).sum())", "1"),
     ], "test_autoregressive.check_default_penalty", "MADE", "wide tables learned by heart, below an FVBN"),
     Mistake("MADE", "a penalty that forgets how many rows there are", [
-        ("models.made:MADE.start", "/ len(x) ** 1.5", ""),
+        ("models.made:MADE.start", "/ N**1.5", ""),
     ], "test_autoregressive.check_default_penalty", "MADE", "an FVBN: every hidden unit goes to 0"),
     Mistake("MADE", "a last hidden layer that starts at full size", [
-        ("models.made:MADE.start", "min(1, len(x) / 50_000)", "1"),
+        ("models.made:MADE.start", "min(1, N / 50_000)", "1"),
     ], "test_autoregressive.check_hidden_start", "MADE", "small tables learned by heart, below an FVBN"),
     Mistake("MADE", "a last hidden layer made smaller in every call of fit", [
         ("models.made:MADE.start", "if untrained and", "if"),
