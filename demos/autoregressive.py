@@ -70,7 +70,7 @@ def run(lesson):
               "random": lesson.rng(20).permutation(D)}
     fvbns = {name: train(f"FVBN, {name}", lambda rng, order=order: sv.FVBN(D, l2=1e-3, order=order, rng=rng), "FVBN", 1)
              for name, order in orders.items()}
-    single = train("MADE", lambda rng: sv.MADE(D, (500,), rng=rng), "MADE", 2)
+    single = train("MADE", lambda rng: sv.MADE(D, (500,), order=pixels, rng=rng), "MADE", 2)
     random = train("MADE, random", lambda rng: sv.MADE(D, (500,), order=rng.permutation(D), rng=rng), "MADE", 2)
     several = train("MADE, 4 orders", lambda rng: sv.MADE(D, (500,), 4, rng=rng), "MADE, 4 orders", 3)
     vae = train("VAE", lambda rng: sv.VAE(D, (200, 200), 16, rng=rng), "VAE", 4)

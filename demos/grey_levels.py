@@ -83,7 +83,7 @@ def trained(lesson, images, build, name, stream):
     """One model of one run, stopped early."""
     (lr, weight_decay, epochs), rng = SETTINGS[name], lesson.rng(stream)
     model = build(rng)
-    epochs = lesson.epochs(epochs // 2 if images.large else epochs, 1, images.train)  # large ones take their time
+    epochs = lesson.epochs(epochs // 6 if images.large else epochs, 1, images.train)  # large ones take their time
     sv.fit(model, images.train, epochs=epochs, batch_size=64, rng=rng,
            optimizer=sv.Adam(lr, weight_decay=weight_decay), valid=images.valid,
            callbacks=[sv.EarlyStopping(40), sv.LearningRateDecay(), lesson.progress(f"grey levels, {name}")])
