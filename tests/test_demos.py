@@ -158,8 +158,8 @@ def test_a_lesson_may_look_at_both_bundled_sets(tmp_path, capsys):
     assert [one.images(default=name).train.shape[1] for name in ("digits", "mnist")] == [64, 64]
 
 
-@pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
-                                  for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in LESSONS if "--data DIR" in about(name) and name != "speed"])
 def test_lessons_take_images_that_are_not_square_of_three_classes_in_order(name, odd, tmp_path, capsys, found):
     with Lesson(name, quick=True, out=tmp_path, data=odd, names="eins,vier,sieben") as lesson:
         numbers = numbers_in(lesson_module(name).run(lesson))
@@ -315,6 +315,7 @@ def test_show_without_a_window_says_so_before_training_and_goes_on(tmp_path, cap
     assert told.err.startswith("--show: no window can be opened") and told.out.count("saved") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment, told", [
     ({"MPLBACKEND": "nonsense"}, "MPLBACKEND is 'nonsense': "), ({"MPLBACKEND": "agg"}, "MPLBACKEND is 'agg', which shows"),
     ({}, "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"),

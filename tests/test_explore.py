@@ -125,6 +125,7 @@ def test_the_saved_view_shows_what_moves(explorer, tmp_path):
     assert (views[0] != views[1]).any()
 
 
+@pytest.mark.slow
 def test_it_fits_on_a_small_screen_with_any_number_of_latents():
     for K in (2, 3, 10, 20):
         z = np.random.default_rng(0).standard_normal((30, K))
