@@ -137,7 +137,6 @@ def test_lessons_take_mnist_format_files(mnist_like, tmp_path, capsys):
     assert f"{mnist_like}: 1100 training, 100 validation and 597 test images of 16 x 16 pixels." in printed
 
 
-
 @pytest.mark.parametrize("data, default, n_pixels", [(None, None, 64), (None, "mnist", 784), ("digits", "mnist", 64),
                                                      ("mnist", None, 784)])
 def test_a_lesson_may_have_images_of_its_own_unless_others_are_asked_for(data, default, n_pixels, tmp_path, capsys):
