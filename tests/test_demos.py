@@ -58,8 +58,9 @@ def found(monkeypatch):
     return found
 
 
-# Those of 4 s and more with --quick.
-SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces")
+# Those of 3 s and more with --quick.
+SLOW = ("speed", "posterior", "latent_space", "mistakes", "few_labels", "unfolding", "toy", "elbo", "conditional", "faces",
+        "autoregressive", "bayes", "dimension_reduction", "observation", "evidence")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LESSONS])

@@ -593,6 +593,7 @@ assert "notebook_backend" in sys.modules and plt.isinteractive(), "our first fig
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [
     "plotting.panels(1, 'ours')",
     "plotting.save(plotting.bars({'AE': 1}, 'ours', 'y'), sys.argv[1] + '/ours.png')",
