@@ -26,13 +26,11 @@ from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel, codes
 from scratchvae.models.labels import beside_x, beside_z, classes_of, for_one_class, joined
 from scratchvae.nn.flow import Array, Node, through
-from scratchvae.nn.halves import by_halves
+from scratchvae.nn.halves import IN_CACHE, by_halves
 from scratchvae.nn.model import new_rows, rows
 from scratchvae.nn.threads import by_two
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
 from scratchvae.probability.observation import Bernoulli
-
-IN_CACHE = 1 << 16  # numbers of a layer that a processor's second cache holds: where only values are wanted, a block
 
 ELBO = namedtuple("ELBO", "elbo reconstruction kl")
 Terms = namedtuple("Terms", "loss elbo reconstruction kl")
