@@ -10,8 +10,9 @@ def pixel_by_pixel(lesson):
     images = lesson.images(binary=True, default="mnist")
     D, rng = images.train.shape[1], lesson.rng(30)
     made = sv.MADE(D, (500,), order=np.arange(D), rng=rng)
-    sv.fit(made, images.train, epochs=lesson.epochs(320, 1, images.train), batch_size=100, optimizer=sv.Adam(1e-3), rng=rng,
-           valid=images.valid, callbacks=[sv.EarlyStopping(5), lesson.progress("MADE of large images")])
+    sv.fit(made, images.train, epochs=lesson.epochs(160, 1, images.train), batch_size=128, optimizer=sv.Adam(8e-3), rng=rng,
+           valid=images.valid[:1000],
+           callbacks=[sv.EarlyStopping(5), sv.LearningRateDecay(), lesson.progress("MADE of large images")])
     log_p = made.log_prob(images.test)
 
     x = images.test[images.one_of_each()]

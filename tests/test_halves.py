@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import scratchvae as sv
-from scratchvae.nn import halves, threads
+from scratchvae.nn import halves, optimizers, threads
 from scratchvae.nn.layers import Tanh
 from scratchvae.nn.threads import by_two
 
@@ -231,7 +231,7 @@ def test_what_a_stranger_made_stays_whole_and_in_one_thread(who, monkeypatch):
 
 
 class Normed(sv.SGD):
-    """A step of length lr: of the whole gradient, not of each half."""
+    """A step of length lr: of the whole gradient, not of each block."""
 
     def update(self, theta, grad):
         theta -= self.lr * grad / np.linalg.norm(grad)
@@ -239,10 +239,14 @@ class Normed(sv.SGD):
 
 @pytest.mark.parametrize("make", [
     lambda: sv.SGD(0.1, momentum=0.9), lambda: sv.Adagrad(0.1), lambda: sv.Adam(0.1, weight_decay=0.1), lambda: Normed(0.1)])
-def test_an_optimizer_s_halves_take_the_same_step_to_the_bit(make, monkeypatch):
+@pytest.mark.parametrize("two", [True, False])
+def test_an_optimizer_s_blocks_take_the_same_step_to_the_bit(make, two, monkeypatch):
     thetas = []
+    monkeypatch.setattr(optimizers, "IN_CACHE", 4)
+    if not two:
+        monkeypatch.setattr(threads, "blas", lambda: None)
     for large in (1, WHOLE):
-        monkeypatch.setattr(threads, "LARGE", large)
+        monkeypatch.setattr(optimizers, "BEYOND_CACHE", large)
         optimizer, theta = make(), rng(1).standard_normal(11).astype(np.float32)
         for i in range(4):
             optimizer.lr *= 0.9  # as a schedule does

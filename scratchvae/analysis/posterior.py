@@ -24,9 +24,8 @@ import numpy as np
 from scratchvae.analysis.gradient_estimators import pathwise_gradient
 from scratchvae.checking import any_number, door, entry, fields, generator, integer, positive, real_matrix, row_blocks
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
-from scratchvae.nn.halves import IN_CACHE
 from scratchvae.nn.optimizers import Adam
-from scratchvae.nn.threads import ONE_THREAD
+from scratchvae.nn.threads import IN_CACHE, ONE_THREAD
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 

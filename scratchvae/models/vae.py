@@ -26,9 +26,9 @@ from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel, codes
 from scratchvae.models.labels import beside_x, beside_z, classes_of, for_one_class, joined
 from scratchvae.nn.flow import Array, Node, through
-from scratchvae.nn.halves import IN_CACHE, by_halves
+from scratchvae.nn.halves import by_halves
 from scratchvae.nn.model import new_rows, rows
-from scratchvae.nn.threads import by_two
+from scratchvae.nn.threads import IN_CACHE, by_two
 from scratchvae.probability.gaussian import kl_standard, kl_standard_grad, reparameterize, reparameterize_grad
 from scratchvae.probability.observation import Bernoulli
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from scratchvae.checking import row_blocks
 from scratchvae.nn.network import share_out
-from scratchvae.nn.threads import by_two, halves, ours
+from scratchvae.nn.threads import IN_CACHE, by_two, halves, ours
 
-IN_CACHE = 1 << 16  # numbers that a processor's second cache holds
 TWINS = WeakKeyDictionary()  # model -> the twin's networks and gradient
 
 

@@ -7,11 +7,11 @@ from copy import copy
 
 import numpy as np
 
-from scratchvae.checking import entry, floats, integer, like, number, positive, share, writeable
+from scratchvae.checking import entry, floats, integer, like, number, positive, row_blocks, share, writeable
 from scratchvae.extending import Described, not_given
-from scratchvae.nn.threads import by_two, halves, ours
+from scratchvae.nn.threads import IN_CACHE, by_two, ours
 
-PASSES = 256  # multiply-adds that take about as long as an update of one number
+BEYOND_CACHE = 1 << 21  # numbers: of fewer, theta, gradient and moments stay in the last cache from pass to pass
 
 
 class Optimizer(Described):
@@ -36,9 +36,8 @@ class Optimizer(Described):
         self.t += 1
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay
-        both = halves(theta.size, PASSES * theta.size)
-        if len(both) == 2 and ours(self):  # ours work on each number by itself; another's update may not
-            by_two(lambda part: self.of(part).update(theta[part], grad[part]), both)
+        if theta.size >= BEYOND_CACHE and ours(self):  # ours work on each number by itself; another's update may not
+            by_two(lambda part: self.of(part).update(theta[part], grad[part]), row_blocks(theta, IN_CACHE))
         else:
             self.update(theta, grad)
 

@@ -28,6 +28,7 @@ from threading import Lock, local
 import numpy as np
 
 LARGE = 1 << 29  # multiply-adds: rows times parameters
+IN_CACHE = 1 << 16  # numbers that a processor's second cache holds, with a few arrays like them
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 # How each is asked for its number of threads, and told: OpenBLAS, by names of NumPy's wheels and its own, MKL, BLIS.
 NAMES = [(f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")
