@@ -4,7 +4,7 @@ On the bundled 8 x 8 digits (small, since seven models are trained in several ru
 answers to how probable a test image is, in the same nats: independent pixels, an FVBN (a logistic regression for each
 pixel on those before it), a MADE (masked hidden layer) with one order of the pixels and with four averaged, and a
 VAE, by its bound and by importance sampling. Then: drawing samples, D steps against one; completing half an image;
-and what changes when the pixels come in another order.
+and what changes when the pixels come in another order (`demos/pixel_order.py`).
 Then the grey pixels themselves, in levels, under all of these models (`demos/grey_levels.py`), and one MADE on images
 that one can read, 28 x 28 (`demos/pixel_by_pixel.py`).
 Last, why not simply count neighbours: kernel density estimates on growing squares of MNIST's pixels, and on pixels
@@ -16,8 +16,8 @@ the VAE one layer of 128 or 256 or two of 200 or 300, 8 or 16 latents, weight de
 combination. The settings below are the best of each (the VAE's by its ELBO), but for a MADE of 1000 units, which gained
 0.13 nats on the validation images and took twice as long; the epoch is chosen at every run.
 
-With --data DIR it does the same on MNIST-format files, on 10,000 of their images. There few epochs must do, so rates are
-higher and fall to 0: learning rate, weight decay and batch size were chosen by the bundled MNIST's validation part.
+With --data DIR it does the same on MNIST-format files, on 10,000 of their images. There few epochs must do, at higher
+rates: learning rate, weight decay, epochs and batch size were chosen by the validation part of the bundled MNIST.
 Takes about 170 s, on 60,000 images about 6 min. Writes autoregressive_machine, autoregressive_masks,
 autoregressive_log_prob, autoregressive_samples, autoregressive_completions, autoregressive_grey,
 autoregressive_pixels, autoregressive_time (.png).
@@ -34,6 +34,7 @@ from demos.kernel_density import kernels
 from demos.lesson import Mean
 from demos.mask_picture import masks_figure
 from demos.pixel_by_pixel import pixel_by_pixel
+from demos.pixel_order import completions, reading_order
 from demos.vae import independent_pixels
 from scratchvae import plotting
 
@@ -145,68 +146,6 @@ def bound_or_model(by_bound, by_estimate, gap, other="the MADE of 4 orders"):
     return (f"Judged by its bound the VAE is {told[0]},\nby its log p(x) {told[1]}.\n"
             f"The bound is {gap} nats loose: whoever compares a bound with an exact likelihood judges the bound, not "
             f"the model.{' Here the verdict changes.' if by_bound.sign() != by_estimate.sign() else ''}\n")
-
-
-def completions(lesson, test, fvbns, made, shape):
-    """How many missing pixels are drawn as they were, by model and by which half is given; the figure."""
-    top = np.arange(test.shape[1]) < shape[0] // 2 * shape[1]
-    raster, backward = fvbns["raster"], fvbns["reversed"]
-    n_draws = lesson.pick(4 if len(top) > 256 else 50, 3)
-    ways = {("top", "FVBN, raster"): (raster, top, 1), ("top", "MADE, raster"): (made, top, 1),
-            ("bottom", "FVBN, raster"): (raster, ~top, 1),
-            ("bottom", f"FVBN, raster, {n_draws} draws"): (raster, ~top, n_draws),
-            ("bottom", "FVBN, reversed"): (backward, ~top, 1)}
-    x = test[:lesson.pick(200, 30)]
-    drawn = {way: model.complete(x, known, n_draws=n, rng=lesson.rng(12)) for way, (model, known, n) in ways.items()}
-    agree = {f"{half} given: {name}": 100 * np.mean((drawn[half, name] == x)[:, ~ways[half, name][1]], axis=1)
-             for half, name in drawn}
-    shown = lesson.rng(13).choice(len(x), 12, replace=False)
-    rows, labels = [x[shown]], ["test image"]
-    for half, known in (("top", top), ("bottom", ~top)):
-        rows.append(np.where(known, x[shown], 0.35))
-        labels.append(f"{half} half given")
-        for (given, name), images in drawn.items():
-            if given == half:
-                rows.append(images[shown])
-                labels.append(name)
-    deaf, exact = (agree[f"bottom given: FVBN, {order}"].mean() for order in ("raster", "reversed"))
-    lesson.save(plotting.image_grid(
-        np.concatenate(rows), f"With the bottom given, {deaf:.0f} % of the top is drawn as it was by the raster "
-        f"order, which has not seen the bottom, {exact:.0f} % by the reversed", 12, row_labels=labels, shape=shape),
-        "autoregressive_completions")
-    return agree
-
-
-def reading_order(lesson, by_order, completed):
-    """What changes with the order of the pixels. by_order : model -> order -> log p(x) (runs, N)"""
-    for kind, named in by_order.items():
-        lesson.table(f"{kind}, the pixels in another order: log p(x) of the test images, nats per image (+- over images "
-                     "and runs)",
-                     ["order", "log p(x)"], [(name, Finding.of(values)) for name, values in named.items()])
-    lesson.table("Completing half an image: missing pixels drawn as they were, percent (+- over images, one run each)",
-                 ["half and model", "agree"], [(way, Mean.of(values)) for way, values in completed.items()])
-    lesson.say("The chain rule holds in every order; how well a model fits its factors could differ.")
-    for kind, named in by_order.items():
-        least, *_, most = sorted(named, key=lambda name: named[name].mean())
-        lesson.say(orders(kind, least, most, Finding.of(named[most] - named[least]), len(named)))
-    _, _, deaf, weighted, exact = completed.values()
-    lesson.say(questions(Finding.of(exact - deaf), Finding.of(weighted - deaf)))
-
-
-def orders(kind, least, most, apart, n):
-    """Whether the order matters to log p(x): the largest of n means minus the smallest, of n (n - 1) / 2 pairs."""
-    verdict = apart.words("does", "does", "does not clearly", once_in=20 * n * (n - 1) // 2)
-    return f"The {kind}'s {verdict}: {most} minus {least}, {f'the farthest apart of {n}, ' * (n > 2)}{apart} nats."
-
-
-def questions(exact, weighted):
-    """What the order decides. exact : percent right with the bottom given, reversed minus raster; weighted : raster, of
-    many draws, minus of one."""
-    return ("What the order decides is which questions are easy. A completion is exact when the given pixels come "
-            "first: the top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster "
-            f"order draws the top before it has seen the\nbottom; the reversed order agrees {exact} points more ("
-            + exact.words("better", "worse") + ");\nweighting many draws by how well the bottom follows from them "
-            f"agrees {weighted} points more than one draw ({weighted.words('better', 'worse')}).\n")
 
 
 def sampling_time(lesson):

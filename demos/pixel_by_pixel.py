@@ -6,21 +6,21 @@ from scratchvae import plotting
 
 
 def pixel_by_pixel(lesson):
-    """Train a MADE in the raster order on MNIST; draw samples, and lower halves under given upper ones : its numbers."""
+    """Train a MADE in the raster order on MNIST; draw samples, and lower halves under upper ones : its numbers."""
     images = lesson.images(binary=True, default="mnist")
     D, rng = images.train.shape[1], lesson.rng(30)
     made = sv.MADE(D, (500,), order=np.arange(D), rng=rng)
-    sv.fit(made, images.train, epochs=lesson.epochs(160, 1, images.train), batch_size=128, optimizer=sv.Adam(8e-3), rng=rng,
-           valid=images.valid[:1000],
+    sv.fit(made, images.train, epochs=lesson.epochs(160, 1, images.train), batch_size=128, optimizer=sv.Adam(8e-3),
+           rng=rng, valid=images.valid[:1000],
            callbacks=[sv.EarlyStopping(5), sv.LearningRateDecay(), lesson.progress("MADE of large images")])
     log_p = made.log_prob(images.test)
 
     x = images.test[images.one_of_each()]
     upper = np.arange(D) < images.shape[0] // 2 * images.shape[1]
-    rows = [images.test[:len(x)], made.sample(len(x), rng=rng), made.sample(len(x), rng=rng), x, np.where(upper, x, 0.35),
-            *(made.complete(x, upper, rng=rng) for _ in range(3))]
+    rows = [images.test[:len(x)], made.sample(len(x), rng=rng), made.sample(len(x), rng=rng), x,
+            np.where(upper, x, 0.35), *(made.complete(x, upper, rng=rng) for _ in range(3))]
     labels = ["real", "drawn", "", "real", "upper half given", "lower half drawn", "again", "again"]
-    lesson.save(plotting.image_grid(
-        np.concatenate(rows), f"Drawn one pixel after another: log p(x) of a test image is {log_p.mean():.1f} nats, exactly",
-        len(x), row_labels=labels, shape=images.shape), "autoregressive_pixels")
+    title = f"Drawn one pixel after another: log p(x) of a test image is {log_p.mean():.1f} nats, exactly"
+    lesson.save(plotting.image_grid(np.concatenate(rows), title, len(x), row_labels=labels, shape=images.shape),
+                "autoregressive_pixels")
     return {"log p": float(log_p.mean())}

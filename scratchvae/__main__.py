@@ -7,8 +7,8 @@ CONTENTS = {  # part of the house -> folder and its files
         "probability gaussian normal_table inference divergence log_space",
         "probability/observation base bernoulli continuous_bernoulli discretized_logistic gaussian categorical"),
     "How a network learns": (
-        "nn layers threads flow network model halves gradcheck optimizers examples training callbacks schedules progress "
-        "checkpoint resume",),
+        "nn layers threads flow network model halves gradcheck optimizers examples training callbacks schedules "
+        "progress checkpoint resume",),
     "Models": (
         "models fit_once standardizer linear_gaussian pca kernel_pca autoencoder classifier labels vae iwae "
         "missing_values probabilistic_pca autoregressive masked pixel_params fvbn made",),

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from demos import (autoregressive, bayes, conditional, dimension_reduction, elbo, evidence, few_labels, grey_levels,
-                   kernel_density, kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, posterior,
-                   reparameterization, tighter_bound, unfolding, vae)
+                   kernel_density, kl, latent_space, linear_autoencoder, mistakes, mu_law, observation, pca, pixel_order,
+                   posterior, reparameterization, tighter_bound, unfolding, vae)
 from demos.judgement import Finding, listing, neighbours_agree, t_limit, where
 from demos.lesson import Mean
 
@@ -127,9 +127,9 @@ def three(sentence):
         "clearly smaller than at the others", *["not clearly smaller than at 0.01"] * 2]),
     (lambda f: autoregressive.bound_or_model(DOWN, f, UP), ["(better).\nThe bound", "(no clear difference).\nThe bound",
                                                            "(worse).\nThe bound"]),
-    (lambda f: autoregressive.orders("FVBN", "raster", "random", f, 4), [
+    (lambda f: pixel_order.orders("FVBN", "raster", "random", f, 4), [
         "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
-    (lambda f: autoregressive.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
+    (lambda f: pixel_order.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
     (lambda f: grey_levels.winner("MADE", "VAE", f, 5, 4.09), ["MADE is the best", "no clear lead", "MADE is the best"]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
@@ -283,7 +283,7 @@ def test_a_verdict_that_changes_between_bound_and_likelihood():
 
 def test_among_six_pairs_of_orders_a_difference_must_be_larger():
     apart = Finding(0.35, (0.1, 4))
-    assert apart.sign() == 1 and "does not clearly" in autoregressive.orders("FVBN", "a", "b", apart, 4)
+    assert apart.sign() == 1 and "does not clearly" in pixel_order.orders("FVBN", "a", "b", apart, 4)
 
 
 def test_how_often_neighbouring_pixels_are_alike():

@@ -102,7 +102,8 @@ class Model(Bound, Saveable):
 
     def apply(self, network, x):
         """y = network(x) of many rows, in blocks: memory for the hidden layers does not grow with N."""
-        return np.concatenate(by_two(lambda rows: network.forward(x[rows])[0], row_blocks(x, width=self.width), [network]))
+        blocks = row_blocks(x, width=self.width)
+        return np.concatenate(by_two(lambda rows: network.forward(x[rows])[0], blocks, [network]))
 
     def flow(self):
         """Its parts in order (see nn/flow.py), for `plotting.diagram`: the networks, and what comes out of each."""

@@ -122,8 +122,8 @@ def halves(n, work):
 
 
 def ours(thing):
-    """Whether it and its parts are of the library's classes, no method replaced: another's may keep what it last saw."""
-    parts = [*getattr(thing, "layers", ()), *getattr(thing, "networks", {}).values(), getattr(thing, "observation", None)]
+    """Whether it and its parts are the library's, no method replaced: another's may keep what it last saw."""
+    parts = *getattr(thing, "layers", ()), *getattr(thing, "networks", {}).values(), getattr(thing, "observation", None)
     return thing is None or (
         type(thing).__module__.startswith("scratchvae.") and all(map(ours, parts))
         and not any(callable(value) and hasattr(type(thing), name) for name, value in vars(thing).items()))
