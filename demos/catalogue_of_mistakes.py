@@ -577,7 +577,7 @@ MISTAKES = (
         ("models.made:degree_masks", "degrees[-1][:, None] <= position ", "degrees[-1][:, None] <= position + 1 "),
     ], "test_autoregressive.check_sees_only_the_past", "MADE", "the best log-likelihood ever seen"),
     Mistake("MADE", "averaged logits over orders reported as a likelihood", [
-        ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(np.stack(by_order))",
+        ("models.autoregressive:Autoregressive.log_prob", "return log_mean_exp(by_order)",
          "logits = np.mean([self.forward(X, k)[0] for k in range(len(self.orders))], axis=0)\n"
          "        return self.observation.value_and_grad(X, logits)[0]"),
     ], "test_autoregressive.check_probability_is_the_average", "MADE",

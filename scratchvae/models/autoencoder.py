@@ -173,8 +173,8 @@ class Autoencoder(CodeModel):
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient, on undamaged x, in blocks."""
         blocks = row_blocks(x, width=self.width)
-        log_px = np.concatenate(by_two(lambda rows: self.observation.value_and_grad(
-            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0])[0], blocks, [self]))
+        log_px = np.concatenate(by_two(lambda rows: self.observation.value(
+            x[rows], self.decoder.forward(self.encoder.forward(x[rows])[0])[0]), blocks, [self]))
         reconstruction = log_px.mean()
         return Terms(-reconstruction, reconstruction)
 

@@ -32,7 +32,7 @@ from scratchvae.extending import built
 from scratchvae.nn.flow import Array, Node
 from scratchvae.nn.model import Model, accepted, new_rows
 from scratchvae.nn.network import share_out, start_outputs
-from scratchvae.nn.threads import ONE_THREAD
+from scratchvae.nn.threads import ONE_THREAD, by_two
 from scratchvae.probability.gaussian import moments
 from scratchvae.probability.log_space import log_mean_exp
 from scratchvae.probability.observation import Bernoulli, Observation
@@ -140,9 +140,11 @@ class Autoregressive(Model):
     @entry(X=accepted)
     def log_prob(self, X):
         """log p(x) = log 1/K sum_k p_k(x) of each example : (N,), exact, in nats."""
-        by_order = [np.concatenate([self.observation.value_and_grad(X[rows], self.forward(X[rows], k)[0])[0]
-                                    for rows in row_blocks(X, width=self.width)]) for k in range(len(self.orders))]
-        return log_mean_exp(np.stack(by_order))
+        def of_rows(rows):
+            return [self.observation.value(X[rows], self.forward(X[rows], k)[0]) for k in range(len(self.orders))]
+
+        by_order = np.concatenate(by_two(of_rows, row_blocks(X, width=self.width), [self]), axis=1)    # (K, N)
+        return log_mean_exp(by_order)
 
     @entry(X=accepted, order=lambda name, value, self: integer(name, value, low=0, high=len(self.orders) - 1))
     def params(self, X, order=0):
