@@ -31,7 +31,7 @@ from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
 WAVES = {1: [[1]], 2: [[1, 0], [0, 1], [1, 1], [1, 2]]}  # K -> all directions of a wave three points long
-JUDGES = 500                                            # samples of z, at least, that say whether q* is better than its start
+JUDGES = 500  # samples of z, at least, that say whether q* is better than its start
 
 Grid = namedtuple("Grid", "z log_cell")
 a_grid = fields(Grid, z=real_matrix, log_cell=any_number)
@@ -142,11 +142,11 @@ def optimize_q(vae, X, *, start=None, steps=300, n_samples=16, lr=0.03, rng):
         dq = [-d.mean(axis=0) for d in pathwise_gradient(vae, X, vae.noise(len(X), rng, n_samples), q)]
         adam.lr = lr * (1 - step / steps)
         adam.step(q.reshape(-1), np.stack(dq).reshape(-1))
-    gain = sum(elbo_of(vae, X, q, eps) - elbo_of(vae, X, start, eps)
+    gain = sum(_elbo_of(vae, X, q, eps) - _elbo_of(vae, X, start, eps)
                for eps in (vae.noise(len(X), judge, n_samples) for _ in range(-(-JUDGES // n_samples))))
     return tuple(np.where(gain[:, None] >= 0, q, start))                         # where it is no number: the start
 
 
-def elbo_of(vae, X, q, eps):
+def _elbo_of(vae, X, q, eps):
     """The ELBO of each example under q (2, N, K), by this noise (S, N, K) : (N,)."""
     return mean_log_likelihood(vae, X, eps, tuple(q)) - gaussian.kl_standard(*q)

@@ -9,8 +9,8 @@ from matplotlib.patches import Circle
 from scratchvae.checking import entry, every, matrix, number, only, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
 from scratchvae.plotting.labels import label
-from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, WIDTH, axes_of, axes_width,
-                                      house_style, short_number, whole_ticks)
+from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, WIDTH, axes_of,
+                                      axes_width, house_style, short_number, whole_ticks)
 
 
 MOST_LETTERS = 400  # that name classes among their points
@@ -140,8 +140,9 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
     colours = _colours(values, colours)
     wide = max(4.5, min(9, 1.2 + 1.1 * len(values)))
     inches = 0.9 * wide if ax is None else axes_width(ax)
-    only("values", len(values), lambda n: n * LINE <= inches,
-         f"want at most {inches / LINE:.0f} bars here, for their names to be read, got {{0}}; draw the largest, or `lines`")
+    most = int(inches / LINE)
+    only("values", len(values), lambda n: n <= most,
+         f"want at most {most} bars here, for their names to be read, got {{0}}; draw the largest, or `lines`")
     ax, texts = axes_of(ax, title, (wide, 4.2)), []
     for i, (name, value) in enumerate(values.items()):
         error, sign = errors.get(name, 0), 1 if value >= 0 else -1
@@ -152,9 +153,10 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
             (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9))
     ax.set_xticks(range(len(values)), [fill(name, 12, break_long_words=False) for name in values])
     ax.tick_params(axis="x", length=0)
-    upward = {"rotation": 90, "size": min(9, 50 * inches / len(values))}
-    names_fit, numbers_fit = (max(text.get_window_extent().width for text in those) < ax.figure.dpi * inches / len(values)
+    place = inches / len(values)
+    names_fit, numbers_fit = (max(text.get_window_extent().width for text in those) < place * ax.figure.dpi
                               for those in (ax.get_xticklabels(), texts))
+    upward = {"rotation": 90, "size": min(9, 50 * place)}
     if not names_fit:
         ax.set_xticks(range(len(values)), list(values), **upward)
     for text in texts if not numbers_fit else ():
