@@ -14,7 +14,7 @@ import numpy as np
 import scratchvae as sv
 from demos import run_as_command
 from demos.judgement import Finding
-from demos.trained import SIDES, digit_vae, joined, look, on_a_finer_grid, on_own_grids
+from demos.trained import digit_vae, joined, look, on_a_finer_grid, on_own_grids, sides_for
 from scratchvae import plotting
 from scratchvae.analysis import elbo
 from scratchvae.models.linear_gaussian import linear_log_prob
@@ -35,21 +35,23 @@ def run(lesson):
     lesson.save(plotting.diagram(vae), "elbo_machine")
 
     x = X[:lesson.pick(20, 4)]
-    rows, boxes, on_grids = on_own_grids(lesson, vae, images.test, len(x), sides=SIDES[1:])
+    sides = sides_for(images.test)[lesson.pick(1, 0):]
+    rows, boxes, on_grids = on_own_grids(lesson, vae, images.test, len(x), sides)
     mu, log_var = exact.encode(x)
     rng = lesson.rng(2)
     arbitrary = mu + 0.5 * rng.standard_normal(mu.shape), log_var + 0.5 * rng.standard_normal(mu.shape)
     pieces = {"linear VAE, q = posterior": elbo.in_closed_form(exact, x),
               "linear VAE, another q": elbo.in_closed_form(exact, x, arbitrary),
               "VAE, its encoder": joined(on_grids)}
-    finer = [look(vae, images.test[[row]], box, vae.encode(images.test[[row]]), on_a_finer_grid, SIDES[1:])
+    finer = [look(vae, images.test[[row]], box, vae.encode(images.test[[row]]), on_a_finer_grid, sides)
              for row, box in zip(rows[:lesson.pick(5, 1)], boxes)]
     coarse = np.abs(np.subtract(finer, elbo.evidence(pieces["VAE, its encoder"])[:len(finer)])).max()
     numbers = {"lines": lines(lesson, pieces, len(x), float(coarse))}
     bars(lesson, pieces)
     numbers["raised"] = raised(lesson, exact, x)
     numbers["trained"] = race(lesson, X)
-    numbers["restored"] = restored(lesson, images.some(500 if images.large else 1000), few=3)
+    n = int((500 if images.large else 1000) / lesson.larger(images.train))
+    numbers["restored"] = restored(lesson, images.some(n), few=3)
     return numbers
 
 

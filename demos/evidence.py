@@ -31,12 +31,13 @@ def run(lesson):
     flat, deep = (digit_vae(lesson, images, f"VAE, {k} latents", k, stream=k) for k in (2, 16))
     n_samples = lesson.pick(1000, 50)
 
-    rows, boxes, pieces = on_own_grids(lesson, flat, images.test, lesson.pick(20 if images.large else 200, 20))
+    n = lesson.pick(20 if images.large else 200, max(5, int(20 / lesson.larger(images.test))))
+    rows, boxes, pieces = on_own_grids(lesson, flat, images.test, n)
     X, truth = images.test[rows], np.array([p.log_evidence[0] for p in pieces])
-    few = X[:5]
+    few = X[:lesson.pick(5, 2)]
     halved = np.array([look(flat, x[None], box, flat.encode(x[None]), on_a_finer_grid) for x, box in zip(few, boxes)])
     best, unsure, told = reference(lesson, deep, X, lesson.pick(10 if images.large else 30, 3) * n_samples)
-    lesson.say(f"\nThe grid's log p(x) moves by {np.abs(halved - truth[:5]).max():.0e} at most when its step is halved "
+    lesson.say(f"\nThe grid's log p(x) moves by {np.abs(halved - truth[:len(few)]).max():.0e} at most when its step is halved "
                f"({len(few)} images). {told}")
     references = {"2 latents": (flat, truth), "16 latents": (deep, best)}
     numbers = {"estimators": estimators(lesson, X, references, {"2 latents": 0.0, "16 latents": unsure}, n_samples)}

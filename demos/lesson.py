@@ -65,8 +65,11 @@ class Lesson:
         With --quick of MNIST's size: of larger ones, as many epochs as see about as many pixels.
         """
         wanted = self.pick(full, quick)
-        larger = max(1, X.shape[1] / 784) if self.quick else 1
-        return int(np.clip(round(wanted * 1000 / (len(X) * larger)), 1, wanted))
+        return int(np.clip(round(wanted * 1000 / (len(X) * self.larger(X))), 1, wanted))
+
+    def larger(self, X):
+        """How many times MNIST's pixels the images X have, at least 1; 1 without --quick, when time is no matter."""
+        return self.pick(1, max(1, X.shape[1] / 784))
 
     def images(self, binary=False, most=None, classes=1, default=None):
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.

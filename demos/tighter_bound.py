@@ -81,7 +81,8 @@ def training(lesson, images, vae):
 
     Several runs of each, for two runs differ by more than the images tell; run r of all has the same start and batches.
     """
-    test, n_samples = images.test[:lesson.pick(500, 50)], lesson.pick(400, 50)
+    n, n_samples = lesson.pick((500, 400), (max(10, int(50 / lesson.larger(images.test))), 50))
+    test = images.test[:n]
     kinds = {"VAE": {}, "VAE, 5 samples": {"n_samples": 5}, "IWAE, k = 5": {"kind": sv.IWAE, "n_samples": 5}}
     values, active = {}, {}
     for name, how in kinds.items():

@@ -31,18 +31,19 @@ def digit_vae(lesson, images, label, n_latent, stream, kind=sv.VAE, epochs=None,
     return model
 
 
-def on_own_grids(lesson, vae, X, n, sides=SIDES):
+def on_own_grids(lesson, vae, X, n, sides=None):
     """The first n images that can be resolved, each on a grid of its own; says what was left out.
 
     returns : rows (n,) of X, boxes (n, 2, 2) around them, `elbo.Pieces` of each
     """
+    sides, first = sides or sides_for(X), sides_for(X)[0]
     width = max(7.0, float(np.abs(reach(*vae.encode(X))).max()))
-    prior = grid_over(np.array([[-width] * 2, [width] * 2]), SIDES[0])
+    prior = grid_over(np.array([[-width] * 2, [width] * 2]), first)
     rows, boxes, pieces, limit = [], [], [], min(len(X), max(4 * n, 100))
     for start in range(0, limit, 20):             # the decoder runs once on the prior's grid for so many
         for row, log_px in enumerate(posterior.grid_log_likelihood(vae, X[start:start + 20], prior), start):
             box = box_of(prior, log_px)
-            finer = grid_over(box, SIDES[0] // 2)
+            finer = grid_over(box, first // 2)
             box = box_of(finer, posterior.grid_log_likelihood(vae, X[[row]], finer)[0])
             found = look(vae, X[[row]], box, vae.encode(X[[row]]), elbo.on_grid, sides)
             if found is not None:
@@ -56,11 +57,16 @@ def on_own_grids(lesson, vae, X, n, sides=SIDES):
                 return np.array(rows), np.array(boxes), pieces
 
 
-def look(vae, x, box, q, measure, sides=SIDES):
+def sides_for(X):
+    """SIDES; for images larger than MNIST's a smaller one before them, by which half as many pixels are decoded."""
+    return SIDES if X.shape[1] <= 784 else (2 * int(SIDES[0] / 2 * np.sqrt(784 / 2 / X.shape[1])) + 1, *SIDES)
+
+
+def look(vae, x, box, q, measure, sides=None):
     """measure(vae, x (1, D), q, grid) on the first grid over the box and q that resolves both; None if none does."""
     ends = reach(*q)
     box = np.stack([np.minimum(box[0], ends[0]), np.maximum(box[1], ends[1])])
-    for side in sides:
+    for side in sides or sides_for(x):
         try:
             return measure(vae, x, q, grid_over(box, side))
         except ValueError:   # the library's word for a grid that is too coarse

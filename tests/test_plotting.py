@@ -410,6 +410,17 @@ def test_bars_too_many_for_their_names_are_refused_without_a_figure():
         plotting.bars({f"m{i}": i for i in range(40)}, "t", "y", ax=axes[0])
 
 
+def test_curves_too_many_to_tell_apart_are_refused_without_a_figure():
+    for x in (np.arange(10.0), np.arange(100.0)):
+        figure = plotting.lines(x, {f"curve {i}": i * x for i in range(18)}, "many", "x", "y")
+        assert faults(figure) == []
+        looks = {(c.lines[0].get_color(), c.lines[0].get_marker(), c.lines[0].get_linestyle()) for c in figure.axes[0].containers}
+        assert len(looks) == 18
+    with pytest.raises(ValueError, match="^curves: want at most 18, to tell them apart, got 19;"):
+        plotting.lines(x, {f"curve {i}": i * x for i in range(19)}, "many", "x", "y")
+    assert len(plt.get_fignums()) == 2
+
+
 def test_many_images_fill_a_page_rather_than_a_strip(rng):
     for m, shape, columns in ((100, (8, 8), 10), (40, (16, 4), 13), (1000, (8, 8), 32), (1000, (4, 16), 16)):
         ax, = plotting.image_grid(rng.random((m, shape[0] * shape[1])), "many", shape=shape).axes

@@ -14,6 +14,7 @@ from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_C
 
 
 MOST_LETTERS = 400  # that name classes among their points
+MOST_CURVES = 18    # whose names have room beside them
 LINE = 0.13         # inches from one line of letters to the next, at least
 
 
@@ -95,6 +96,8 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     logx, logy, drawn = bool(logx), bool(logy), {}
     x = vector("x", x, positive=logx)
     errors = dict(named("errors", errors or {}, known=named("curves", curves)))
+    only("curves", len(curves), lambda n: n <= MOST_CURVES,
+         f"want at most {MOST_CURVES}, to tell them apart, got {{0}}; draw some of them, or their mean with its error")
     for name, y in curves.items():
         if isinstance(y, tuple) and len(y) == 2 and np.ndim(y[0]) == 1:
             y, errors[name] = y
@@ -108,8 +111,8 @@ def lines(x, curves, title, xlabel, ylabel, logx=False, logy=False, errors=None,
     for i, (name, y) in enumerate(drawn.items()):  # the second cue besides colour: markers, or dashes on long curves
         marks = few and name not in theory
         ax.errorbar(x, y, errors.get(name), color=colours[name], label=name, capsize=2.5, elinewidth=1.2,
-                    marker="os^Dvp"[i % 6] if marks else "",
-                    linestyle="--" if name in theory else "-" if few else ("-", "--", "-.", ":")[i % 4])
+                    marker="os^Dvp"[(i + i // 6) % 6] if marks else "",  # another with the same colour
+                    linestyle="--" if name in theory else "-" if few else ("-", "--", "-.", ":")[(i + i // 12) % 4])
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     for axis in [ax.xaxis] * logx + [ax.yaxis] * logy:
         _plain_numbers(axis)
