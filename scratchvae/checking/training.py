@@ -77,8 +77,9 @@ def at_once(name, value, model, X):
     rows, width = min(integer(name, value), len(X)), getattr(model, "width", 1)
     samples = getattr(model, "n_samples", 1)
     if rows * samples * width > MAX_NUMBERS:
-        raise ValueError(f"{name}, n_samples: {rows} rows at once, {samples} samples of each and {width} numbers of "
-                         f"each of them are more than {MAX_NUMBERS}, the most at once")
+        times, also = (f" times {samples} samples", ", n_samples") if samples > 1 else ("", "")
+        raise ValueError(f"{name}{also}: {rows} rows{times} times {width} numbers, as the widest layer has, are more "
+                         f"than {MAX_NUMBERS}, the most at once")
     return int(value)
 
 
