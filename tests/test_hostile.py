@@ -31,7 +31,7 @@ matplotlib.use("Agg")
 
 TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|draw|update|start|"
-    r"through_z|through_kl)": "a training step: its input came through `fit`'s door",
+    r"through_z|through_kl|penalty_and_grad)": "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features|columns)": "takes nothing, or a model's number",
     r".*\.(get_params|get_covariance|get_precision)": "takes nothing that counts",
