@@ -11,7 +11,7 @@ layer or two; for the VAE, 8 to 16 latents.
 import numpy as np
 
 import scratchvae as sv
-from demos.judgement import Finding
+from demos.judgement import Finding, listing
 from scratchvae import plotting
 
 SETTINGS = {  # as in `demos/autoregressive.py`; of large images' few epochs each of 4 orders would see a quarter
@@ -52,11 +52,12 @@ def grey_levels(lesson):
         ("FVBN", "independent"), ("MADE", "FVBN"), ("MADE, 4 orders", "MADE"), ("VAE", "VAE's ELBO"),
         ("VAE's ELBO", "MADE"), ("VAE", "MADE"), ("VAE", "MADE, 4 orders")) if {a, b} <= log_p.keys()}
     lesson.table("Grey levels, paired differences on the same images, in nats", ["models", "difference", "verdict"],
-                 [(name, d, d.words("the first is better", "the second is better")) for name, d in apart.items()])
+                 [(name, d, verdict(name, d)) for name, d in apart.items()])
     lesson.say(f"Of the {n_samples} draws for an image, as a median {np.median([e.ess for e in evidence]):.0f} count "
                "(effective sample size); what they miss can only make the VAE look worse than it is.")
-    first, second = sorted(models, key=lambda name: -models[name].mean())[:2]
-    lesson.say(winner(first, second, Finding.of(models[first] - models[second]), len(models), np.log2(n_levels)))
+    best = max(models, key=lambda name: models[name].mean())
+    lesson.say(winner(best, {name: Finding.of(models[best] - values) for name, values in models.items()
+                             if name != best}, np.log2(n_levels)))
 
     made = "MADE" if images.large else "MADE, 4 orders"
     draw(lesson, images, shares, {name: runs[name][0] for name in ("VAE", made)}, bits)
@@ -65,8 +66,9 @@ def grey_levels(lesson):
 
 
 def levels_of(X):
-    """In how many levels pixels are stored: 17 for the bundled digits, a byte's 256 for all others."""
-    return 17 if np.array_equal(X * 16, np.rint(X * 16)) else 256
+    """In how many levels pixels are stored: 17 for the bundled digits, a byte's 256 for others, black and white too."""
+    sixteenths = np.rint(X * 16)
+    return 17 if np.array_equal(X * 16, sixteenths) and (sixteenths % 16).any() else 256
 
 
 def level(X, n_levels):
@@ -91,11 +93,19 @@ def trained(lesson, images, build, name, stream):
     return model
 
 
-def winner(first, second, apart, n, bits):
-    """Which of n models is best, and by how much : apart, the best's log p minus the next one's."""
-    verdict = apart.words("is the best", "is the best", "has the most, but no clear lead", once_in=20 * (n - 1))
-    return (f"Of the {n} models {first} {verdict}: {apart} nats from {second}, the next. Without any model a pixel "
-            f"of so many levels costs {bits:.2f} bits.")
+def verdict(name, apart):
+    """What a row of differences says; log p(x) is never below its own bound, whatever the images."""
+    return "never below 0" if name == "VAE - VAE's ELBO" else apart.words("the first is better", "the second is better")
+
+
+def winner(best, over, bits):
+    """Which model is best, and by how much : over, name of another model -> log p of the best minus its own."""
+    second = min(over, key=lambda name: over[name].value)
+    unclear = [name for name, apart in over.items() if apart.sign(once_in=20 * len(over)) < 1]
+    return (f"Of the {len(over) + 1} models {best} "
+            + (f"has the most, but not clearly more than {listing(unclear)}" if unclear else "is the best")
+            + f": {over[second]} nats from {second}, the next. Without any model a pixel of so many levels costs "
+            f"{bits:.2f} bits.")
 
 
 def draw(lesson, images, shares, models, bits):

@@ -1,4 +1,4 @@
-"""What does the order of the pixels decide? Not how probable an image is, but which questions are easy: the lesson
+"""What does the order of the pixels decide? Which completions are exact, whatever it does to log p(x): the lesson
 `autoregressive`, where a half of an image is given and the other drawn."""
 import numpy as np
 
@@ -49,8 +49,8 @@ def reading_order(lesson, by_order, completed):
     for kind, named in by_order.items():
         least, *_, most = sorted(named, key=lambda name: named[name].mean())
         lesson.say(orders(kind, least, most, Finding.of(named[most] - named[least]), len(named)))
-    _, _, deaf, weighted, exact = completed.values()
-    lesson.say(questions(Finding.of(exact - deaf), Finding.of(weighted - deaf)))
+    (*_, (_, deaf), (many, weighted), (_, exact)) = completed.items()
+    lesson.say(questions(Finding.of(exact - deaf), Finding.of(weighted - deaf), many.rsplit(", ")[-1]))
 
 
 def orders(kind, least, most, apart, n):
@@ -59,11 +59,11 @@ def orders(kind, least, most, apart, n):
     return f"The {kind}'s {verdict}: {most} minus {least}, {f'the farthest apart of {n}, ' * (n > 2)}{apart} nats."
 
 
-def questions(exact, weighted):
+def questions(exact, weighted, many):
     """What the order decides. exact : percent right with the bottom given, reversed minus raster; weighted : raster, of
     many draws, minus of one."""
-    return ("What the order decides is which questions are easy. A completion is exact when the given pixels come "
-            "first: the top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster "
+    return ("What the order always decides is which completions are exact: those in which the given pixels come "
+            "first, the top for the\nraster order, the bottom for the reversed one. Given the bottom, the raster "
             f"order draws the top before it has seen the\nbottom; the reversed order agrees {exact} points more ("
-            + exact.words("better", "worse") + ");\nweighting many draws by how well the bottom follows from them "
+            + exact.words("better", "worse") + f");\nweighting {many} by how well the bottom follows from them "
             f"agrees {weighted} points more than one draw ({weighted.words('better', 'worse')}).\n")

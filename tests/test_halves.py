@@ -242,7 +242,7 @@ class Normed(sv.SGD):
 @pytest.mark.parametrize("two", [True, False])
 def test_an_optimizer_s_blocks_take_the_same_step_to_the_bit(make, two, monkeypatch):
     thetas = []
-    monkeypatch.setattr(optimizers, "IN_CACHE", 4)
+    monkeypatch.setattr(optimizers, "BLOCK", 4)
     if not two:
         monkeypatch.setattr(threads, "blas", lambda: None)
     for large in (1, WHOLE):

@@ -129,9 +129,10 @@ def three(sentence):
                                                            "(worse).\nThe bound"]),
     (lambda f: pixel_order.orders("FVBN", "raster", "random", f, 4), [
         "FVBN's does: random minus raster", "does not clearly", "FVBN's does"]),
-    (lambda f: pixel_order.questions(f, NONE), ["points more (better)", "points more (no clear difference)",
+    (lambda f: pixel_order.questions(f, NONE, "9 draws"), ["points more (better)", "points more (no clear difference)",
                                                   "points more (worse)"]),
-    (lambda f: grey_levels.winner("MADE", "VAE", f, 5, 4.09), ["MADE is the best", "no clear lead", "MADE is the best"]),
+    (lambda f: grey_levels.winner("MADE", {"VAE": f, "FVBN": UP}, 4.09), [
+        "MADE is the best", *["not clearly more than VAE"] * 2]),
     (lambda f: mu_law.next_sample(DOWN, f), ["costs more than that line", "does not clearly beat that line",
                                             "takes off another part"]),
     (lambda f: mu_law.next_sample(f, DOWN), ["costs bits", "brings no clear gain", "takes off bits"]),
@@ -293,7 +294,7 @@ def test_how_often_neighbouring_pixels_are_alike():
 
 def test_grey_levels_are_counted():
     digits, bytes_ = np.arange(17)[None] / np.float32(16), np.arange(256)[None] / np.float32(255)
-    assert (grey_levels.levels_of(digits), grey_levels.levels_of(bytes_)) == (17, 256)
+    assert [grey_levels.levels_of(X) for X in (digits, bytes_, digits.round())] == [17, 256, 256]
     np.testing.assert_array_equal(grey_levels.level(bytes_, 256)[0], np.arange(256))
     shares = grey_levels.level_shares(np.array([[0, 1], [0, 0.5]]), 3)
     np.testing.assert_allclose(shares, [[3 / 5, 1 / 5], [1 / 5, 2 / 5], [1 / 5, 2 / 5]])

@@ -41,19 +41,21 @@ class FVBN(Autoregressive):
 
             loss = -1/N sum_n log p(x_n) + l2 sum_ij (W_ij mask_ij)^2
         """
-        terms = super().forward_backward(x, order=order)
+        terms, penalty = super().forward_backward(x, order=order), 0.0
         if self.l2:
-            # d l2 (W * mask)^2 / dW = 2 l2 W * mask
-            self.layer.dW += 2 * self.l2 * self.layer.W * self.layer.mask
-        return Terms(terms.loss + self._penalty(), terms.log_prob)
+            penalty, dW = self.penalty_and_grad()
+            self.layer.dW += dW
+        return Terms(terms.loss + penalty, terms.log_prob)
 
     def evaluate(self, x, *, rng=None):
         """The loss terms without a gradient."""
         terms = super().evaluate(x)
-        return Terms(terms.loss + self._penalty(), terms.log_prob)
+        return Terms(terms.loss + self.penalty_and_grad()[0], terms.log_prob)
 
-    def _penalty(self):
-        return self.l2 * np.sum((self.layer.W * self.layer.mask) ** 2) if self.l2 else 0.0
+    def penalty_and_grad(self):
+        """l2 sum_ij (W_ij mask_ij)^2, and its derivative in W: 2 l2 W_ij mask_ij."""
+        W = self.layer.W * self.layer.mask
+        return self.l2 * np.vdot(W, W), 2 * self.l2 * W
 
     def config(self):
         return {"n_features": self.n_features, "l2": self.l2, "order": self.orders[0].tolist(),

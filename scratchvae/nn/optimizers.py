@@ -9,9 +9,10 @@ import numpy as np
 
 from scratchvae.checking import entry, floats, integer, like, number, positive, row_blocks, share, writeable
 from scratchvae.extending import Described, not_given
-from scratchvae.nn.threads import IN_CACHE, by_two, ours
+from scratchvae.nn.threads import by_two, ours
 
 BEYOND_CACHE = 1 << 21  # numbers: of fewer, theta, gradient and moments stay in the last cache from pass to pass
+BLOCK = 1 << 17
 
 
 class Optimizer(Described):
@@ -37,15 +38,16 @@ class Optimizer(Described):
         if self.weight_decay:
             theta *= 1 - self.lr * self.weight_decay
         if theta.size >= BEYOND_CACHE and ours(self):  # ours work on each number by itself; another's update may not
-            by_two(lambda part: self.of(part).update(theta[part], grad[part]), row_blocks(theta, IN_CACHE))
+            by_two(lambda part: self.of(part).update(theta[part], grad[part]), row_blocks(theta, BLOCK))
         else:
             self.update(theta, grad)
 
     def of(self, part):
-        """The optimizer for a slice of theta: its moments are views of this one's."""
+        """The optimizer for a slice of theta: its moments are views of this one's, its scratch is small and warm."""
         other = copy(self)
-        for name in (*self.moments, "scratch"):
+        for name in self.moments:
             setattr(other, name, getattr(self, name)[part])
+        other.scratch = np.empty_like(self.scratch[part])
         return other
 
     def update(self, theta, grad):
