@@ -23,7 +23,7 @@ from scratchvae.probability import inference, normal_table
 def run(lesson):
     """Infer, estimate, standardise, draw; returns the tables' numbers."""
     lesson.say(__doc__.splitlines()[0])
-    binary, grey = lesson.images(binary=True, classes=2), lesson.images()
+    binary, grey = lesson.images(binary=True, classes=2), lesson.images(classes=2)
     return {"rule": uncover(lesson, binary), "likelihood": two_readings(lesson), "mle": two_roads(lesson, binary, grey),
             "map": with_a_prior(lesson, binary), "map of a mean": mean_with_a_prior(lesson, grey),
             "standardising": standardising(lesson, grey)}

@@ -15,7 +15,7 @@ import numpy as np
 
 import scratchvae as sv
 from demos import run_as_command
-from demos.judgement import Finding, where
+from demos.judgement import Finding, listing, where
 from scratchvae import plotting
 
 SIZES = (1, 2, 5, 10, 20)  # labels for each class
@@ -81,7 +81,8 @@ def run(lesson):
                  [(m, *(f"{gain[m][n]}{' *' if gain[m][n].sign() else ''}" for n in sizes)) for m in methods[1:]])
     for m in methods[1:]:
         lesson.say(f"- {verdict(m, gain[m])}")
-    best = {n: max(methods, key=lambda m: accuracy[m][n].value) for n in sizes}
+    best = {n: [m for m in methods if accuracy[m][n].value == max(row[n].value for row in accuracy.values())]
+            for n in sizes}
     frozen, flat = "denoising AE, frozen", "linear on PCA"
     over = {n: Finding.of(percent[frozen, n] - percent[flat, n]) for n in sizes}
     lesson.say(f"\nIs it the encoder, or only that fewer weights are trained? {frozen} minus {flat}, at {min(sizes)} "
@@ -90,7 +91,7 @@ def run(lesson):
     against = {n: Finding.of(percent["VAE, frozen", n] - percent["AE, frozen", n]) for n in sizes}
     lesson.say("\n" + better_features(against))
     lesson.say(f"\nThe largest mean at each size, clear of the others or not:\n"
-               f"{'; '.join(f'{n} labels, {m}' for n, m in best.items())}.\n"
+               f"{'; '.join(f'{n} labels, {listing(names)}' for n, names in best.items())}.\n"
                f"Of {len(methods[1:]) * len(sizes)} cells about {len(methods[1:]) * len(sizes) / 20:.0f} would have a star by "
                "chance alone.\n")
 

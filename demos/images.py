@@ -15,7 +15,9 @@ import scratchvae as sv
 COMPONENTS = 32            # the most that a lesson asks for
 PIXELS = 36, 4096          # more than the components, and D x D numbers fit in memory
 FEWEST = {"training": 100, "test": 30}
-QUICK = 2400               # of the training file, with --quick
+QUICK = 2400, 1_200_000    # images of a part's file, and their pixels, at most with --quick
+UNLIKE = 0.15              # of the training images' variance, between the parts' mean images, is said
+DIFFER = {"training": COMPONENTS, "validation": 1, "test": 9}   # directions, of which each part must have more
 
 
 class Images(namedtuple("Images", "train valid test train_labels valid_labels test_labels shape names")):
@@ -45,15 +47,36 @@ class Images(namedtuple("Images", "train valid test train_labels valid_labels te
         binary = self._replace(**{part: sv.binarize(getattr(self, part)) for part in ("train", "valid", "test")})
         return checked(binary, ", binarised at one half, ")
 
+    def of_known_classes(self):
+        """The same without the classes that the training images have none of : Images, and the names left out."""
+        known = np.unique(self.train_labels)
+        kept = {}
+        for part in ("train", "valid", "test"):
+            labels = getattr(self, f"{part}_labels")
+            rows = np.isin(labels, known)
+            kept |= {part: getattr(self, part)[rows], f"{part}_labels": np.searchsorted(known, labels[rows])}
+        return (self._replace(**kept, names=tuple(self.names[c] for c in known)),
+                [name for c, name in enumerate(self.names) if c not in known])
+
     def described(self):
         """One sentence on what there is."""
         counts = np.unique(np.bincount(self.train_labels, minlength=len(self.names)))
+        unlike = self.unlike()
         names = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
-        untested = [name for c, name in enumerate(self.names) if not (self.test_labels == c).any()]
+        absent = {part: [name for c, name in enumerate(self.names) if not (labels == c).any()]
+                  for part, labels in (("training", self.train_labels), ("test", self.test_labels))}
         return (f"{len(self.train)} training, {len(self.valid)} validation and {len(self.test)} test images of "
                 f"{self.shape[0]} x {self.shape[1]} pixels.\nClasses: {len(self.names)} ({names}), each with "
                 f"{' to '.join(map(str, counts[[0, -1]] if len(counts) > 1 else counts))} training images"
-                + (f"; no test images of {', '.join(untested)}." if untested else "."))
+                + "".join(f"; no {part} images of {', '.join(without)}" for part, without in absent.items() if without)
+                + "." + (f"\nThe test images are unlike the training images: {unlike}." if unlike else ""))
+
+    def unlike(self):
+        """How the mean test image differs from the mean training image, where that is more than chance; else ""."""
+        train, test = (part.mean(axis=0, dtype=np.float64) for part in (self.train, self.test))
+        apart = ((train - test) ** 2).sum() / self.train.var(axis=0, dtype=np.float64).sum()
+        return (f"their mean pixels are {test.mean():.2f} and {train.mean():.2f}, and the squared distance of the mean "
+                f"images is {apart:.1f} times the training images' variance") if apart > UNLIKE else ""
 
 
 def read(source=None, names=None, quick=False):
@@ -79,7 +102,7 @@ def read(source=None, names=None, quick=False):
 def bundled(load, side, sizes, quick):
     """Training, validation and test part of a bundled set, in so many images each."""
     X, labels = load()
-    sizes = [min(n, QUICK * n // sizes[0]) for n in sizes] if quick else sizes
+    sizes = [min(n, QUICK[0] * n // sizes[0]) for n in sizes] if quick else sizes
     return [(X[rows].astype(np.float32).reshape(-1, side, side), labels[rows]) for rows in sv.split(labels, sizes)]
 
 
@@ -89,9 +112,10 @@ def from_folder(folder, quick):
     for (what, fewest), n in zip(FEWEST.items(), (len(X), len(test[0]))):
         if n < fewest:
             raise ValueError(f"{folder}: want at least {fewest} {what} images, got {n}")
-    n = min(len(X), QUICK) if quick else len(X)
+    most = max(FEWEST["training"], min(QUICK[0], QUICK[1] // X[0].size)) if quick else None
+    n, n_test = (len(part[:most]) for part in (X, test[0]))
     return [(images[rows], labels[rows]) for images, labels, sizes in ((X, labels, (n - n // 12, n // 12)),
-                                                                      (*test, (len(test[0]),)))
+                                                                      (*test, (n_test,)))
             for rows in sv.split(labels, sizes)]
 
 
@@ -101,11 +125,12 @@ SOURCES = {None: DIGITS, "digits": DIGITS, "mnist": MNIST}
 
 
 def checked(images, treated=" "):
-    """The images; ValueError where the first 400 differ in no more directions than a lesson may ask for."""
-    rank = np.linalg.matrix_rank(images.train[:400] - images.train[0])
-    if rank <= COMPONENTS:
-        raise ValueError(f"--data: want training images that differ in more than {COMPONENTS} directions; "
-                         f"these{treated}" + (f"differ in {rank}" if rank else "are all the same"))
+    """The images; ValueError where the first 400 of a part differ in no more directions than it must."""
+    for (part, directions), X in zip(DIFFER.items(), images):
+        rank = np.linalg.matrix_rank(X[:400] - X[0])
+        if rank <= directions:
+            raise ValueError(f"--data: want {part} images that differ in more than {directions} directions; "
+                             f"these{treated}" + (f"differ in {rank}" if rank else "are all the same"))
     return images
 
 

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import scratchvae as sv
-from demos.images import read
+from demos.images import checked, read
 from scratchvae import plotting
 
 WIDTH = 96      # characters that a page shows without scrolling
@@ -60,9 +60,13 @@ class Lesson:
         return quick if self.quick else full
 
     def epochs(self, full, quick, X):
-        """As `pick`, for a thousand images; of more, as many epochs as see about as many images, at least one."""
+        """As `pick`, for a thousand images; of more, as many epochs as see about as many images, at least one.
+
+        With --quick of MNIST's size: of larger ones, as many epochs as see about as many pixels.
+        """
         wanted = self.pick(full, quick)
-        return int(np.clip(round(wanted * 1000 / len(X)), 1, wanted))
+        larger = max(1, X.shape[1] / 784) if self.quick else 1
+        return int(np.clip(round(wanted * 1000 / (len(X) * larger)), 1, wanted))
 
     def images(self, binary=False, most=None, classes=1, default=None):
         """`demos.images.Images`: train, validation and test images and their labels; no lesson tunes on the test part.
@@ -82,10 +86,20 @@ class Lesson:
             if first:
                 self.say(f"To save time this lesson trains on {most} of the {len(images.train)} training images.")
             images = images.some(most)
-        n = np.sum(np.bincount(images.train_labels) >= 10)
-        if classes > 1 and n < classes:
-            raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images or "
-                             f"more, got {n}")
+        if classes > 1:
+            images, unknown = images.of_known_classes()
+            n, tested = np.sum(np.bincount(images.train_labels) >= 10), len(np.unique(images.test_labels))
+            if n < classes:
+                raise ValueError(f"--data: this lesson compares classes: want at least {classes} of 10 training images "
+                                 f"or more, got {n}")
+            left_out = f"classes without training images, {', '.join(unknown)}"
+            if tested < classes:
+                raise ValueError(f"--data: this lesson compares classes: want test images of at least {classes}, got "
+                                 f"{tested}" + f"; left out are {left_out}" * bool(unknown))
+            if unknown:
+                checked(images)
+            if first and unknown:
+                self.say(f"This lesson compares classes. It leaves out {left_out}, and their test images.")
         return images.binarized() if binary else images
 
     def progress(self, label):

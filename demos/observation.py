@@ -74,7 +74,9 @@ def on_and_off(log_p, zero):
 
 def eigenvalues(X):
     """Variances of the data along its principal directions, denominator N, largest first."""
-    return np.linalg.eigvalsh(np.cov(X, rowvar=False, bias=True))[::-1]
+    X = (X - X.mean(axis=0)) / np.sqrt(len(X))
+    spectrum = np.linalg.eigvalsh(X @ X.T if len(X) < X.shape[1] else X.T @ X)[::-1]   # of X X^T too: the rest are 0
+    return np.pad(spectrum, (0, X.shape[1] - len(spectrum)))
 
 
 def predicted_kl(values, variance):

@@ -38,8 +38,8 @@ def run(lesson):
     lesson.save(axes_figure(halves(train[:1000], images.shape)), "pca_axes")
     everything = sv.PCA().fit(train)
     numbers, rows, by_pca, by_chance = {}, [], {}, {}
-    for k in SIZES:
-        pca = sv.PCA(k).fit(train)
+    fitted = {k: sv.PCA(k).fit(train) for k in SIZES}
+    for k, pca in fitted.items():
         by_pca[k] = squared_errors(test, pca.inverse_transform(pca.transform(test)))
         train_error = squared_errors(train, pca.inverse_transform(pca.transform(train))).mean()
         predicted = (everything.singular_values_[k:] ** 2).sum() / N
@@ -83,14 +83,11 @@ def run(lesson):
         shape=images.shape),
         "pca_components")
     shown = images.one_of_each()
-    stack = [test[shown]]
-    for k in SIZES:
-        pca = sv.PCA(k).fit(train)
-        stack.append(pca.inverse_transform(pca.transform(test[shown])))
+    stack = [test[shown], *(pca.inverse_transform(pca.transform(test[shown])) for pca in fitted.values())]
     lesson.save(plotting.image_grid(
         np.concatenate(stack), "The more components, the more of the image comes back", n_columns=len(shown),
         row_labels=["original", *(f"k = {k}" for k in SIZES)], shape=images.shape), "pca_reconstructions")
-    z, labels = sv.PCA(2).fit(train).transform(test[:5000]), images.test_labels[:5000]
+    z, labels = fitted[2].transform(test[:5000]), images.test_labels[:5000]
     numbers["neighbours agree"] = Mean.of(neighbours_agree(z, labels))
     lesson.save(plotting.latent_scatter(
         z, labels, f"The best plane through the images: {numbers['neighbours agree'].value:.0%} of the nearest "

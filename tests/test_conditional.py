@@ -3,6 +3,7 @@
 The linear one in closed form: a mixture of Gaussians, one a class, whose posterior is known.
 """
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -172,6 +173,18 @@ def check_class_posterior(prior=(0.1, 0.2, 0.3, 0.4), seed=0):
 @pytest.mark.parametrize("prior", [(0.25,) * 4, (0.1, 0.2, 0.3, 0.4), (0.0, 0.5, 0.5, 0.0)])
 def test_class_posterior(prior):
     check_class_posterior(prior)
+
+
+def test_a_class_without_a_share_is_told():
+    """After a training on some classes p(y) is 0 for the others, whatever x shows: said, unless a prior is given."""
+    model, x = new(), binary()
+    sv.fit(model, x, np.full(len(x), 2), epochs=1, rng=rng())
+    with pytest.warns(UserWarning, match="^prior: the labels of the last training had none of class 0, 1, 3,") as told:
+        found = sv.class_posterior(model, x, n_samples=5, rng=rng())
+    assert (found.probability[:, [0, 1, 3]] == 0).all() and len(told) == 1 and told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sv.class_posterior(model, x, prior=model.class_shares, n_samples=5, rng=rng())
 
 
 def check_sum_over_classes():

@@ -19,7 +19,7 @@ import scratchvae as sv
 from figures import announced, faults
 from demos import LESSONS, race
 from demos.__main__ import about, first_line, lesson_module, main
-from demos.images import read
+from demos.images import checked, read
 from demos.lesson import WIDTH, Lesson, Mean, number_text
 from demos.trained import joined, look, on_a_finer_grid, on_own_grids
 from scratchvae import plotting
@@ -201,7 +201,13 @@ BAD_IMAGES = {
     "of two shapes": (noise(200, 6, 7), noise(40, 7, 6), "of one shape, got"),
     "all the same": (noise(200, 6, 6) * 0 + 7, noise(40, 6, 6), "are all the same"),
     "grey": (noise(200, 1, 1) + np.zeros((1, 6, 6)), noise(40, 6, 6), "differ in 1"),
-    "dark": (noise(200, 6, 6) // 3, noise(40, 6, 6), "binarised at one half, are all the same"),
+    "dark": (noise(200, 6, 6) // 3, noise(40, 6, 6), "want training images that differ in more than 32 directions; these, "
+             "binarised at one half, are all the same"),
+    "the same for the test": (noise(200, 6, 6), noise(40, 6, 6) * 0, "want test images that differ in more than 9 directions; "
+                              "these are all the same"),
+    "few that differ for the test": (noise(200, 6, 6), noise(40, 6, 6)[np.arange(40) % 5], "these differ in 4"),
+    "dark for the test": (noise(200, 6, 6), noise(40, 6, 6) // 3, "want test images that differ in more than 9 directions; "
+                          "these, binarised at one half, are all the same"),
 }
 
 
@@ -223,6 +229,58 @@ def test_lessons_that_compare_classes_want_two(name, tmp_path, monkeypatch, caps
     folder = write_idx(tmp_path / "idx", noise(200, 6, 6), np.arange(200) == 0, noise(40, 6, 6), np.zeros(40))
     assert main([name, "--quick", "--out", str(tmp_path), "--data", str(folder)]) == 1
     assert "want at least 2 of 10 training images or more, got 1" in capsys.readouterr().err
+
+
+def test_validation_images_are_looked_at_too():
+    images = read("digits")
+    with pytest.raises(ValueError, match="want validation images that differ in more than 1 directions; these are all the"):
+        checked(images._replace(valid=images.valid[:1].repeat(20, axis=0)))
+
+
+@pytest.mark.parametrize("name", ["bayes", "kl", "few_labels", "latent_space", "explore", "conditional"])
+@pytest.mark.parametrize("test_labels, told", [
+    (np.arange(40) % 2 + 2, "want test images of at least 2, got 0; left out are classes without training images, 2, 3"),
+    (np.zeros(40), "want test images of at least 2, got 1"),
+    (np.where(np.arange(40) < 8, np.arange(40) % 2, 2), "want test images that differ in more than 9 directions; these differ "
+                                                        "in 7")])
+def test_lessons_that_compare_classes_want_the_training_images_classes_in_the_test(name, test_labels, told, tmp_path,
+                                                                                  monkeypatch, capsys):
+    monkeypatch.setattr(sv, "fit", lambda *_, **__: pytest.fail("trained"))
+    folder = write_idx(tmp_path / "idx", noise(200, 6, 6), np.arange(200) % 2, noise(40, 6, 6), test_labels)
+    assert main([name, "--quick", "--out", str(tmp_path), "--data", str(folder)]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_classes_without_training_images_are_left_out_where_classes_are_compared_and_said_everywhere(tmp_path, capsys):
+    labels = np.array([1, 4, 9])[np.arange(200) % 3]
+    folder = write_idx(tmp_path / "idx", noise(200, 6, 6), labels, noise(100, 6, 6), np.array([1, 2, 4, 9])[np.arange(100) % 4])
+    lesson = Lesson("vae", out=tmp_path, data=folder)
+    every, known = lesson.images(), lesson.images(classes=2)
+    assert every.names == ("1", "2", "4", "9") and known.names == ("1", "4", "9") and len(known.test) == 75
+    assert "with 0 to 62 training images; no training images of 2." in " ".join(capsys.readouterr().out.split())
+    for part in ("train", "valid", "test"):
+        of = {image.tobytes(): every.names[c] for image, c in zip(getattr(every, part), getattr(every, f"{part}_labels"))}
+        assert [known.names[c] for c in getattr(known, f"{part}_labels")] == [of[x.tobytes()] for x in getattr(known, part)]
+    Lesson("conditional", out=tmp_path, data=folder).images(classes=2)
+    assert "It leaves out classes without training images, 2, and" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("change, told", [
+    (lambda X: X, False), (lambda X: 255 - X, True), (lambda X: np.minimum(X + 100, 255), True), (lambda X: X // 3, True)])
+def test_test_images_unlike_the_training_images_are_said_to_be(change, told, tmp_path):
+    X, labels = drawn_larger(slice(None))
+    folder = write_idx(tmp_path / "idx", X[:1200], labels[:1200], change(X[1200:]), labels[1200:])
+    assert ("The test images are unlike the training images: their mean pixels are" in read(folder).described()) is told
+
+
+@pytest.mark.parametrize("side, n", [(6, 2400), (28, 1530), (64, 292)])
+def test_quick_looks_at_fewer_images_where_they_are_large_and_trains_on_about_as_many_pixels(side, n, tmp_path):
+    folder = write_idx(tmp_path / "idx", noise(2500, side, side), np.arange(2500) % 2, noise(2500, side, side),
+                       np.arange(2500) % 2)
+    lesson = Lesson("vae", quick=True, out=tmp_path, data=folder)
+    images = lesson.images()
+    assert len(images.train) + len(images.valid) == len(images.test) == n
+    assert lesson.epochs(400, 8, images.train) == {6: 4, 28: 6, 64: 6}[side]
 
 
 # ---- grids of each image's own --------------------------------------------------------------------------------------

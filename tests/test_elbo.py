@@ -176,6 +176,26 @@ def test_optimize_q(k):
     check_optimize_q(k)
 
 
+@pytest.mark.parametrize("lr", [0.03, 1.0, 10.0])
+def test_optimize_q_is_nowhere_worse_than_its_start(lr):
+    """Also where its steps are too long; a linear VAE's ELBO is known without noise."""
+    model, x = linear(5, 2, 1), normals(1, 40, 5)
+    start = model.encode(x)
+    q, rng_ = np.stack(start), rng(4)
+    found = np.stack(posterior.optimize_q(model, x, steps=30, lr=lr, rng=rng_))
+    worse = elbo.in_closed_form(model, x, tuple(found)).kl_posterior - elbo.in_closed_form(model, x, start).kl_posterior
+    kept = (found == q).all(axis=(0, 2))
+    assert worse.max() < 0.01 and (worse[~kept] < 0.01).all() and kept.sum() == {0.03: 0, 10.0: 40}.get(lr, kept.sum())
+    assert rng_.random() == after(30 * 16 * 40 * 2)  # no draw but the steps'
+
+
+def after(n_normals):
+    """The next number of rng(4) after so many normals."""
+    gen = rng(4)
+    gen.standard_normal(n_normals)
+    return gen.random()
+
+
 def check_optimize_q_starts_at_the_encoder():
     """One step is at most lr long in each coordinate (Adam), so after one that is tiny q is where it began."""
     model, x = linear(5, 2, 1), normals(1, 3, 5)

@@ -390,6 +390,36 @@ def test_given_colours_win_over_the_table_and_over_the_free_ones():
     assert [c.lines[0].get_color() for c in ax.containers] == [second, first]
 
 
+@pytest.mark.parametrize("n, name, upward", [(8, "a name of words {}", False), (12, "n{}", False), (12, "unbroken-{}-name", True),
+                                             (40, "name {}", True), (60, "model number {}", True)])
+def test_names_of_many_bars_are_read_upward(n, name, upward, rng):
+    values = dict(zip(map(name.format, range(n)), 30 * rng.standard_normal(n)))
+    figure = plotting.bars(values, "many", "nats", errors={name.format(3): 3.0})
+    assert faults(figure) == []
+    labels = figure.axes[0].get_xticklabels()
+    assert [" ".join(label.get_text().split()) for label in labels] == list(values)
+    assert {label.get_rotation() for label in labels} == {90 if upward else 0} and labels[0].get_size() >= 6
+
+
+def test_bars_too_many_for_their_names_are_refused_without_a_figure():
+    with pytest.raises(ValueError, match="^values: want at most 62 bars here, for their names to be read, got 100;"):
+        plotting.bars({f"m{i}": i for i in range(100)}, "t", "y")
+    assert plt.get_fignums() == []
+    figure, axes = plotting.panels(3, "three")
+    with pytest.raises(ValueError, match="^values: want at most 1[0-9] bars here, .* got 40;"):
+        plotting.bars({f"m{i}": i for i in range(40)}, "t", "y", ax=axes[0])
+
+
+def test_many_images_fill_a_page_rather_than_a_strip(rng):
+    for m, shape, columns in ((100, (8, 8), 10), (40, (16, 4), 13), (1000, (8, 8), 32), (1000, (4, 16), 16)):
+        ax, = plotting.image_grid(rng.random((m, shape[0] * shape[1])), "many", shape=shape).axes
+        n_rows = -(-m // columns)
+        assert ax.images[0].get_extent() == [0, columns, 0, n_rows]
+        assert 0.8 < n_rows * shape[0] / (columns * shape[1]) < 1.3 or m == 40
+    rows = plotting.image_grid(rng.random((400, 9)), "rows", row_labels=list(map(str, range(40)))).axes[0]
+    assert rows.images[0].get_extent() == [0, 10, 0, 40]
+
+
 def test_bars_print_their_values_beyond_the_error_bars():
     ax, = plotting.bars({"AE": 0.83, "MADE": -20.984}, "t", "nats", errors={"MADE": 0.2}).axes
     assert [bar.get_height() for bar in ax.patches] == [0.83, -20.984]

@@ -27,6 +27,7 @@ def class_posterior(vae, X, *, prior=None, n_samples=1000, rng, method="importan
         probability (N, C) = p(y given x)   log_evidence (N,) = log p(x)   log_likelihood (N, C) = log p(x given y)
 
     X : (N, D)      prior : p(y) (C,), `vae.class_shares` if not given      the rest as for `log_evidence`, in nats
+    UserWarning where those shares are 0 for a class that the last training did not see.
     """
     classes = range(vae.n_classes)
     each = [log_evidence(vae.given(c), X, n_samples=n_samples, rng=rng, method=method)

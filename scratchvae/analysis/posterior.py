@@ -18,10 +18,11 @@ all the time for one x, the best q* of the same family does better. What is left
 Source: Cremer et al. 2018.
 """
 from collections import namedtuple
+from copy import deepcopy
 
 import numpy as np
 
-from scratchvae.analysis.gradient_estimators import pathwise_gradient
+from scratchvae.analysis.gradient_estimators import mean_log_likelihood, pathwise_gradient
 from scratchvae.checking import any_number, door, entry, fields, generator, integer, positive, real_matrix, row_blocks
 from scratchvae.checking.analysis import data, likelihood_vae, q_of
 from scratchvae.nn.optimizers import Adam
@@ -30,6 +31,7 @@ from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
 WAVES = {1: [[1]], 2: [[1, 0], [0, 1], [1, 1], [1, 2]]}  # K -> all directions of a wave three points long
+JUDGES = 500  # samples of z, at least, that say whether q* is better than its start
 
 Grid = namedtuple("Grid", "z log_cell")
 a_grid = fields(Grid, z=real_matrix, log_cell=any_number)
@@ -129,13 +131,22 @@ def moments(posterior):
 def optimize_q(vae, X, *, start=None, steps=300, n_samples=16, lr=0.03, rng):
     """The best Gaussian q* for each example by itself: mu, log_var, each (N, K), as `vae.encode` gives them.
 
-    Adam on the ELBO's pathwise gradient, the learning rate falling to 0; the decoder stays as it is.
+    Adam on the ELBO's pathwise gradient, the learning rate falling to 0; the decoder stays as it is. Examples whose
+    ELBO ends below their start's, by the same noise, keep their start.
     X : (N, D)      start : (mu, log_var), the encoder's if not given. The optimum found is one near the start.
     """
-    q = np.stack(start)                                                          # (2, N, K)
+    start, judge = np.stack(start), deepcopy(rng)                                # (2, N, K); rng draws as without judge
+    q = start.copy()
     adam = Adam(lr)
     for step in range(steps):
         dq = [-d.mean(axis=0) for d in pathwise_gradient(vae, X, vae.noise(len(X), rng, n_samples), q)]
         adam.lr = lr * (1 - step / steps)
         adam.step(q.reshape(-1), np.stack(dq).reshape(-1))
-    return q[0], q[1]
+    gain = sum(_elbo_of(vae, X, q, eps) - _elbo_of(vae, X, start, eps)
+               for eps in (vae.noise(len(X), judge, n_samples) for _ in range(-(-JUDGES // n_samples))))
+    return tuple(np.where(gain[:, None] >= 0, q, start))                         # where it is no number: the start
+
+
+def _elbo_of(vae, X, q, eps):
+    """The ELBO of each example under q (2, N, K), by this noise (S, N, K) : (N,)."""
+    return mean_log_likelihood(vae, X, eps, tuple(q)) - gaussian.kl_standard(*q)

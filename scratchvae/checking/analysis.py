@@ -1,4 +1,6 @@
 """What may come into an analysis? A VAE that is a likelihood, its data, a q and noise of their shape; codes."""
+from warnings import warn
+
 import numpy as np
 
 from scratchvae.checking import class_labels, only, real_array, real_matrix, vector
@@ -18,6 +20,15 @@ likelihood_of_classes = lambda name, value: only(  # with labels or without
 likelihood_vae = lambda name, value: without_labels(name, likelihood_of_classes(name, value))
 
 
+def prior_of_classes(name, value, vae):
+    """`value` as p(y) (n_classes,); for None the shares of the last training, and a UserWarning if some are 0."""
+    absent = np.flatnonzero(vae.class_shares == 0)
+    if value is None and len(absent):
+        warn(f"{name}: the labels of the last training had none of class {', '.join(map(str, absent))}, so p(y) there "
+             "is 0, whatever x shows; give a prior if they may come", stacklevel=3)
+    return vector(name, distribution(name, vae.class_shares if value is None else value), vae.n_classes)
+
+
 def q_of(name, value, vae, X):
     """`value` as a q's (mu, log_var), each (N, K); the encoder's for None."""
     is_pair = isinstance(value, (tuple, list)) and len(value) == 2 or np.shape(value)[:1] == (2,)
@@ -32,8 +43,6 @@ data = lambda name, X, vae: CodeModel.accept(vae, X, name=name)[0]
 several_data = lambda name, X, vae: only(
     name, data(name, X, vae), lambda x: len(x) > 1, "want at least 2 rows, for one has no spread, got {0.shape}")
 beside_data = lambda name, value, vae, X: classes_of(name, value, vae, len(X))
-prior_of_classes = lambda name, value, vae: vector(
-    name, distribution(name, vae.class_shares if value is None else value), vae.n_classes)
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
 # Codes and samples:

@@ -16,6 +16,8 @@ from scratchvae.nn.checkpoint import read_arrays, write_arrays
 from scratchvae.nn.examples import fingerprint, state_of
 from scratchvae.nn.schedules import Schedule
 
+CONFIG = "config, "   # before the name of each of the model's settings
+
 
 class Checkpoint:
     """The file `path` of a run, or for None no file at all; `setup` says which run it is.
@@ -39,7 +41,7 @@ class Checkpoint:
             self.setup = json.loads(json.dumps(setup))  # as it comes back from a file
         except TypeError as error:
             raise TypeError(f"callbacks: want `settings` that JSON can hold ({error}), got {settings}") from None
-        named = [key.split(", ")[-1] for key in one_by_one(self.setup) if ", " in key]
+        named = [key.split(", ")[-1] for key in one_by_one(self.setup) if ", " in key and not key.startswith(CONFIG)]
         self.settings = {"batch_size", "clip_norm", *named}
         for each in changed:
             choice("changed", each, sorted(self.settings))
@@ -67,11 +69,12 @@ class Checkpoint:
             return
         header, arrays = read_arrays(self.path)
         with blaming(self.path, "checkpoint of another run"):
-            before, run = one_by_one(header), self.run
+            before, this, run = one_by_one(header), one_by_one(self.setup), self.run
         changes = []
-        for key, value in one_by_one(self.setup).items():
+        for key in [*this, *(key for key in before if key.startswith(CONFIG) and key not in this)]:
+            value = this.get(key)
             if before.get(key) != value:
-                setting = key.split(", ")[-1]
+                setting = key if key.startswith(CONFIG) else key.split(", ")[-1]
                 if setting not in self.changed:
                     on_purpose = f"; to go on so on purpose: changed=[{setting!r}]" if setting in self.settings else ""
                     raise ValueError(f"{self.path}: checkpoint of another run: its {key} is {before.get(key)}, "
@@ -130,6 +133,8 @@ def left_by_functions(run):
 
 
 def one_by_one(setup):
-    """The setup with each of the optimizer's settings by a name of its own, as the callbacks' have."""
-    name, config = setup["optimizer"]
-    return {**setup, "optimizer": name, **{f"optimizer, {name}, {key}": value for key, value in config.items()}}
+    """The setup with each setting of the model and the optimizer by a name of its own, as the callbacks' have."""
+    (name, optimizer), setup = setup["optimizer"], dict(setup)
+    config = setup.pop("config")
+    return {**setup, "optimizer": name, **{f"{CONFIG}{key}": value for key, value in config.items()},
+            **{f"optimizer, {name}, {key}": value for key, value in optimizer.items()}}

@@ -10,10 +10,11 @@ from scratchvae.checking import entry, every, matrix, number, only, optional
 from scratchvae.checking.plotting import labels_of, labels_of_points, vector
 from scratchvae.plotting.labels import label
 from scratchvae.plotting.page import (COLOURS, DIGIT_COLOURS, GREY, INK, OTHER_COLOURS, PALE, WIDTH, axes_of,
-                                      house_style, short_number, whole_ticks)
+                                      axes_width, house_style, short_number, whole_ticks)
 
 
 MOST_LETTERS = 400  # that name classes among their points
+LINE = 0.13         # inches from one line of letters to the next, at least
 
 
 @entry(z=lambda name, value: matrix(name, value, 2), names=optional(labels_of), labels=labels_of_points)
@@ -131,22 +132,36 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
     """One bar for each name -> number, with the number (and its standard error, if `errors` has one) at its end.
 
     colours : name -> colour, as `lines` takes them
+    Names and numbers wider than a bar's place are written upward; ValueError where they would not fit so, either.
     """
     errors = named("errors", errors or {}, known=named("values", values))
     values = {name: number(f"values[{name!r}]", value, low=-np.inf) for name, value in values.items()}
     errors = {name: number(f"errors[{name!r}]", error) for name, error in errors.items()}
     colours = _colours(values, colours)
-    ax = axes_of(ax, title, (max(4.5, min(9, 1.2 + 1.1 * len(values))), 4.2))
+    wide = max(4.5, min(9, 1.2 + 1.1 * len(values)))
+    inches = 0.9 * wide if ax is None else axes_width(ax)
+    most = int(inches / LINE)
+    only("values", len(values), lambda n: n <= most,
+         f"want at most {most} bars here, for their names to be read, got {{0}}; draw the largest, or `lines`")
+    ax, texts = axes_of(ax, title, (wide, 4.2)), []
     for i, (name, value) in enumerate(values.items()):
         error, sign = errors.get(name, 0), 1 if value >= 0 else -1
         ax.bar(i, value, 0.65, color=colours[name])
         ax.errorbar(i, value, error or None, color=INK, capsize=3, linewidth=1.2)
-        ax.annotate(short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""),
-                    (i, value + sign * error),
-                    (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9)
+        texts.append(ax.annotate(
+            short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""), (i, value + sign * error),
+            (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9))
     ax.set_xticks(range(len(values)), [fill(name, 12, break_long_words=False) for name in values])
     ax.tick_params(axis="x", length=0)
+    place = inches / len(values)
+    names_fit, numbers_fit = (max(text.get_window_extent().width for text in those) < place * ax.figure.dpi
+                              for those in (ax.get_xticklabels(), texts))
+    upward = {"rotation": 90, "size": min(9, 50 * place)}
+    if not names_fit:
+        ax.set_xticks(range(len(values)), list(values), **upward)
+    for text in texts if not numbers_fit else ():
+        text.set(text=text.get_text().replace("\n", " "), **upward)
     ax.axhline(0, color=INK, linewidth=0.8)
-    ax.margins(y=0.18)
+    ax.margins(y=0.18 if numbers_fit else 0.3)
     ax.set_ylabel(ylabel)
     return ax.figure

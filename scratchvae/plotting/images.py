@@ -5,7 +5,7 @@ may come as (M, h, w), too, and in colour as (M, h, w, 3): red, green and blue, 
 pixels may lie a little outside and are clipped; images on another scale are refused: `ink=(0, 255)` says which values
 are paper and ink (or dark and light), and clips the rest.
 """
-from math import isqrt
+from math import ceil, isqrt, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -51,11 +51,17 @@ def _ticks(values, at):
     return at + 0.5, [short_number(round(values[i], 2) + 0.0) for i in at]
 
 
-@entry(**look, images=tiles, n_columns=integer)
+@entry(**look, images=tiles, n_columns=optional(integer))
 @house_style()
-def image_grid(images, title, n_columns=10, row_labels=None, shape=None, ink=None, ax=None):
-    """The images, upright, row by row from the top left; `row_labels` says what each row is."""
-    return _show_tiles(images, min(n_columns, len(images)), title, ax, row_labels).figure
+def image_grid(images, title, n_columns=None, row_labels=None, shape=None, ink=None, ax=None):
+    """The images, upright, row by row from the top left; `row_labels` says what each row is.
+
+    n_columns : 10 if not given; without `row_labels` more where the rows would be too many for a page
+    """
+    M, h, w = images.shape[:3]
+    if n_columns is None:  # as high as wide, at most: n_rows h = n_columns w
+        n_columns = 10 if row_labels is not None else max(10, ceil(sqrt(M * h / w)))
+    return _show_tiles(images, min(n_columns, M), title, ax, row_labels).figure
 
 
 def _quantiles(n):

@@ -109,10 +109,15 @@ def axes_of(ax, title, size):
     """The axes to draw in: a page of its own, or the panel `ax` under this title."""
     if ax is None:
         return panels(1, title, size=size)[1][0]
-    instance("ax", ax, Axes, "one of the axes that `panels` gives")
-    inches = ax.get_position(original=True).width * ax.figure.get_figwidth()
+    inches = axes_width(ax)
     _wrap(ax.set_title(title, parse_math=False), 1.15 * inches)
     return ax
+
+
+def axes_width(ax):
+    """Inches, about: the layout is done when the figure is drawn."""
+    instance("ax", ax, Axes, "one of the axes that `panels` gives")
+    return ax.get_position(original=True).width * ax.figure.get_figwidth()
 
 
 # By the end of a file's name: what keeps a file the same bytes every time.
