@@ -32,7 +32,7 @@ matplotlib.use("Agg")
 TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|draw|update|start|"
     r"through_z|through_kl|penalty_and_grad)": "a training step: its input came through `fit`'s door",
-    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments)": "the arithmetic of a training step",
+    r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments|means|varies)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features|columns)": "takes nothing, or a model's number",
     r".*\.(get_params|get_covariance|get_precision)": "takes nothing that counts",
     r"(?!PCA).*\.set_params": "the constructor's door, as PCA.set_params shows",
@@ -227,12 +227,13 @@ def check_served_or_refused(name, argument, value, what, must_refuse=False):
     model = good.get("model", good.get("vae"))
     look = lambda: ([state_of(thing) for thing in (owner, model)], [fingerprint(v) for v in (*good.values(), value)])
     before, before_draws = look(), drawn(good.values())
+    names = {argument, *(door.partners if argument not in ("rng", "vae") else ())}
     with warnings.catch_warnings(), at_most(10):
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", f"({'|'.join(names)}): ", UserWarning)                 # told by name, and served
         try:
             result = call(**{**good, argument: value})
         except (ValueError, TypeError, FloatingPointError) as error:
-            names = {argument, *(door.partners if argument not in ("rng", "vae") else ())}
             message = f"{name}({argument}={what}): {type(error).__name__}: {error}"
             is_path = argument in ("path", "directory", "checkpoint") and any(
                 text in str(error) for text in (str(value), repr(value)))
