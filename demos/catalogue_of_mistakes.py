@@ -250,6 +250,11 @@ MISTAKES = (
     Mistake("PCA", "columns divided by the variance for a standard deviation", [
         ("models.standardizer:Standardizer.fit", "np.sqrt(not_too_large(variance))", "variance.copy()"),
     ], "test_start.check_standardizer", None, "nothing: columns of another size than 1, which still train"),
+    Mistake("PCA", "a constant column that varies by the rounding of its mean", [
+        ("probability.gaussian:means", "np.where(vary, x.mean(axis=0, dtype=np.float64), x[0])",
+         "x.mean(axis=0, dtype=np.float64)"),
+        ("probability.gaussian:moments", "np.where(vary, variance, 0)", "variance"),
+    ], "test_start.check_constant_columns", None, "a column that becomes 1 everywhere, and a new value of it 1e10"),
     Mistake("network", "a start at the data's shares again in every call of fit", [
         ("nn.network:start_outputs", "return False", "pass"),
     ], "test_network.check_start_outputs", "VAE", 
@@ -361,6 +366,10 @@ MISTAKES = (
         ("nn.schedules:KLWarmup.epoch_trained", "run.model.beta = self.value", "pass"),
     ], "test_callbacks.check_warmup", "VAE",
         "the first epochs look best, and early stopping brings them back"),
+    Mistake("callbacks", "patience that counts a warm-up's epochs", [
+        ("nn.callbacks:EarlyStopping._is_patience_over",
+         "max(self.best_epoch, *(c.settled for c in run.callbacks))", "self.best_epoch"),
+    ], "test_callbacks.check_patience_waits", "VAE", "a run that ends after some epochs, with a model of the first"),
     # ---- PCA and its kin
     Mistake("PCA", "data that are not centred", [
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),
@@ -549,6 +558,9 @@ MISTAKES = (
     Mistake("latent space", "entropies without what counting lacks", [
         ("analysis.factors:_entropy", "(len(counts) - 1) / (2 * len(bins))", "0"),
     ], "test_factors.check_information_of_a_gaussian_pair", None, "noise that knows something, the more the more bins"),
+    Mistake("latent space", "as many bins for few rows as for many", [
+        ("analysis.factors:_sorted_into", "min(n_bins, isqrt(2 * len(column) // 5))", "n_bins"),
+    ], "test_factors.check_few_rows", None, "noise that knows everything, and a gap of 0 for the factor itself"),
     Mistake("latent space", "bins of equal width, not of equal counts", [
         ("analysis.factors:_sorted_into", "np.quantile(column, np.arange(1, n_bins) / n_bins)",
          "np.linspace(column.min(), column.max(), n_bins + 1)[1:-1]"),

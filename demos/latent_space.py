@@ -36,7 +36,7 @@ def run(lesson):
     n_seeds, n_samples = lesson.pick(5, 2), len(test)
     batch_size, lr = (100, 2e-3) if images.large else (50, 3e-3)
     epochs, nodes = lesson.epochs(200, 2, train), lesson.pick(20_000, 1_000)
-    em_steps = lesson.pick(200, 3)
+    most_turns, tol = lesson.pick((1000, 1e-5), (200, 1.0))
     judge = sv.Classifier(train.shape[1], (128,), n_classes=C, rng=lesson.rng(1))
     sv.fit(judge, train, labels, epochs=lesson.epochs(30, 1, train), optimizer=sv.Adam(),
            rng=lesson.rng(2))
@@ -55,7 +55,7 @@ def run(lesson):
                    callbacks=[sv.EarlyStopping(patience=20), lesson.progress(f"{name}, seed {seed}")])
             z = codes(model, train)
             samplers = dict(zip(SAMPLERS, (GaussianMixture.standard(2), GaussianMixture(1).fit(z, rng=rng),
-                                           GaussianMixture(20, max_iter=em_steps).fit(z, rng=rng))))
+                                           GaussianMixture(20, max_iter=most_turns, tol=tol).fit(z, rng=rng))))
             first.setdefault(name, (model, samplers))
             place[name].append((latent_space.off_centre(z), latent_space.area_spread(z[common], labels[common])))
             if name == "VAE":

@@ -197,7 +197,7 @@ for name, make, Z in (("Standardizer", sv.Standardizer, reals(N, D)), ("PCA", la
                       ("KernelPCA", lambda: sv.KernelPCA(K, kernel="rbf"), reals(N, K)),
                       ("ProbabilisticPCA", lambda: sv.ProbabilisticPCA(K), reals(N, K))):
     fitted = Kept(lambda make=make: make().fit(reals(N, D)))
-    methods(name, fitted, "fit fit_transform", "n_components")  # y may be anything, and is not looked at
+    methods(name, fitted, "fit fit_transform", "n_components gamma")  # y may be anything, and is not looked at
     methods(name, fitted, "transform inverse_transform", Z=Z)
     if name in ("PCA", "ProbabilisticPCA"):
         methods(name, fitted, "score score_samples")
@@ -249,12 +249,13 @@ door("latent_space.isolated_share", "z", z=reals(4, K), codes=reals(9, K))
 door("latent_space.grid_log_prob", X=BITS, sampler=MIXTURE)
 door("latent_space.label_entropy", labels=LABELS, n_classes=C)
 door("latent_space.frechet_distance", "features others", features=reals(N, K), others=reals(9, K))
-door("factors.mutual_information, factors.mutual_information_gap, factors.directions", "z factors")
+door("factors.mutual_information, factors.mutual_information_gap", "z factors", z=reals(12, K), factors=reals(12, 3))
+door("factors.directions", "z factors")
 door("factors.read_off", "z factors z_test factors_test", z_test=reals(4, K), factors_test=reals(4, 3))
 # ---- data
 door("load_digits, load_mnist, circle, spiral, s_curve, arc")
 door("load_idx", directory="nowhere")
-door("binarize", threshold=0.5)
+door("binarize", "threshold", threshold=0.5)
 door("stochastic_binarization", by=lambda X, rng: sv.stochastic_binarization(X)(rng), X=GREY)
 door("split", "labels sizes", labels=LABELS, sizes=(2, 3))
 door("faces", "size", size=8)

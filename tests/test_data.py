@@ -134,6 +134,18 @@ def test_binarize_takes_no_other_scale_in_silence(X, odd):
     assert data.binarize(X, threshold).tolist() == (X >= threshold).tolist() and data.binarize(X, threshold).dtype == X.dtype
 
 
+@pytest.mark.parametrize("X, threshold, becomes", [
+    ([0.2, 1.0], 128, 0), ([0.2, 1.0], 1.01, 0), ([0.2, 1.0], 0.2, 1), ([3, 255], -1, 1), ([False, True], 2, 0)])
+def test_a_threshold_that_parts_nothing_is_warned_of(X, threshold, becomes):
+    with pytest.warns(UserWarning, match=f"^threshold: want one inside the range of X, .* become {becomes}$"):
+        assert (data.binarize(np.array(X), threshold) == becomes).all()
+
+
+@pytest.mark.parametrize("X, threshold", [([0.2, 1.0], 1), ([0.2, 1.0], 0.21), ([0.1, 0.2], None), ([0, 0], 0.5), ([1.0], 0.5)])
+def test_a_threshold_in_the_range_or_of_the_house_is_not(X, threshold):
+    data.binarize(np.array(X), threshold)
+
+
 def test_binarize_takes_black_and_white_of_any_kind():
     for dtype in (bool, np.uint8, np.int64, np.float16, np.float32):
         X = np.array([[0, 1], [1, 0]], dtype)

@@ -60,7 +60,16 @@ def test_exact_posterior_has_equal_weights(seed, n_samples):
     value, ess = evidence.log_evidence(vae, X, n_samples=n_samples, rng=rng(seed))
     np.testing.assert_allclose(value, exact, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(ess, n_samples, rtol=1e-12)
-    assert (evidence.standard_error(ess, n_samples) < 1e-5).all()
+    if n_samples > 1:
+        assert (evidence.standard_error(ess, n_samples) < 1e-5).all()
+
+
+def test_one_row_and_one_weight_have_no_spread():
+    X, vae, _ = exact_linear(0)
+    with pytest.raises(ValueError, match="^X: want at least 2 rows, for one has no spread, got"):
+        aggregate.active_units(vae, X[:1])
+    with pytest.raises(ValueError, match="^n_samples: want an integer >= 2, got 1"):
+        evidence.standard_error(np.ones(3), n_samples=1)
 
 
 def test_agrees_with_the_grid_on_a_nonlinear_model():

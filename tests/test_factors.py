@@ -82,6 +82,35 @@ def test_a_rare_class_keeps_a_bin_of_its_own(values, rare):
     assert known.mutual_information_gap(np.hstack([f, uniform(0)]), f) > 0.5
 
 
+def check_few_rows(n=100):
+    """On average over 50 draws below 0.06 nats, where 20 x 20 cells gave 1.2 of 100 rows; ten classes too, of 100."""
+    draws = [np.random.default_rng(seed) for seed in range(50)]
+    found = np.array([[known.mutual_information(rng.standard_normal((n, 1)), np.column_stack(
+        [rng.standard_normal(n), rng.integers(0, 10, n)]))[0][0]] for rng in draws]).mean(axis=0)[0]
+    assert found[0] < 0.06 and (found[1] < 0.12 or n == 50)
+    gaps = np.array([known.mutual_information_gap(np.column_stack([z, noise]), z[:, None])[0]
+                     for z, noise in (rng.standard_normal((2, n)) for rng in draws)])
+    assert gaps.mean() > 0.9                                                  # and what is the factor itself says all
+
+
+@pytest.mark.parametrize("n", [10, 20, 50, 100, 300, 1000])
+def test_independent_columns_share_next_to_nothing_however_few_the_rows(n):
+    check_few_rows(n)
+
+
+def test_fewer_rows_than_two_bins_take_are_refused():
+    for n in (2, 5, 9):
+        with pytest.raises(ValueError, match=rf"^z: want at least 10 rows, .*, got \({n}, 2\)"):
+            known.mutual_information(uniform(0, n), uniform(1, n))
+
+
+def test_twenty_bins_want_a_thousand_rows():
+    """From there on as many as asked for, before that sqrt(2 N / 5)."""
+    bins = {n: round(np.exp(known.mutual_information(uniform(0, n), uniform(1, n))[1][0] - 0.5 / n)) for n in (
+        10, 100, 999, 1000, 5000)}
+    assert bins == {10: 2, 100: 6, 999: 19, 1000: 20, 5000: 20}
+
+
 def test_a_factor_that_never_varies_moves_no_code():
     f = uniform(0, 50)
     middle, steps = known.directions(f @ [[1, 2], [3, 4]] + 5, np.column_stack([f, np.full(50, 2.0)]))

@@ -326,3 +326,25 @@ def test_standardize_inverts_scaling_and_shifting(seed, shape, sigma):
 def test_standardize_refuses_what_is_no_standard_deviation(sigma):
     with pytest.raises(ValueError, match="sigma"):
         gaussian.standardize(np.zeros(2), 0.0, sigma)
+
+
+# ---- what varies ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [2, 10, 1797, 50_000])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 9.81, -7.7, 3.0, 1e30])
+def test_a_column_varies_beyond_its_last_digit_or_not(value, n, dtype):
+    """A constant has its own value for a mean, whatever rounding makes of the sum; a thousand last digits are varied."""
+    x = np.full((n, 3), value, dtype)
+    x[::2, 1], x[0, 2] = np.nextafter(x[0, 1], dtype(np.inf)), x[0, 2] * (1 + 1000 * np.finfo(dtype).eps)
+    mean, variance = gaussian.moments(x)
+    assert gaussian.varies(x).tolist() == (variance > 0).tolist() == [False, False, True]
+    assert (mean[:2] == x[0, :2]).all()
+    assert (sv.Standardizer().fit(x).scale_ > 0.5).tolist() == [True, True, variance[2] > 0.25]
+
+
+def test_of_what_varies_numbers_of_any_kind_are_asked_and_nan_is_not():
+    assert gaussian.varies(np.array([[True, True], [True, False]])).tolist() == [False, True]
+    assert gaussian.varies(np.array([[-128, 7], [127, 7]], np.int8)).tolist() == [True, False]
+    assert gaussian.varies(np.array([[np.nan, 1], [0.1, np.nan], [0.1, 2]])).tolist() == [False, True]
+    assert gaussian.varies(np.array([[0.0, -1e308], [1e-320, 1e308]])).all()

@@ -2,6 +2,8 @@
 
 The `check_...` functions look their subject up in the module when called, so a planted mistake meets them.
 """
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ import scratchvae as sv
 from scratchvae.models import kernel_pca
 
 FEW = settings(max_examples=25, deadline=None)
-ALL = [{"kernel": "linear"}, {"kernel": "poly", "gamma": 0.3, "degree": 2, "coef0": 0.7}, {"kernel": "rbf", "gamma": 0.2}]
+ALL = [{"kernel": "linear"}, {"kernel": "poly", "gamma": 0.3, "degree": 2, "coef0": 0.7}, {"kernel": "rbf", "gamma": 0.02}]
 
 
 def rng(seed=0):
@@ -208,7 +210,7 @@ def test_a_kernel_for_x_alone_need_not_take_codes():
     (lambda x, y: x[0] - y[0], ValueError, "kernel: want k"),
     (lambda x, y: -x @ y, ValueError, "kernel: want a kernel matrix of eigenvalues >= 0"),
     (lambda X, Y: 1 / 0, ZeroDivisionError, "zero"),
-    (lambda x, y: 1.0, ValueError, "X: all rows have the same features")])
+    (lambda x, y: 1.0, ValueError, "^kernel: to rounding all rows have the same features")])
 def test_what_is_no_kernel_is_refused(kernel, error, told):
     with pytest.raises(error, match=told):
         kernel_pca.KernelPCA(1, kernel=kernel).fit(data())
@@ -221,6 +223,40 @@ def test_all_components_are_as_many_as_the_rank():
     assert kernel_pca.KernelPCA().fit(X).eigenvalues_.shape == (3,)
     assert kernel_pca.KernelPCA(kernel="poly", degree=2).fit(X).eigenvalues_.shape == (9,)
     assert kernel_pca.KernelPCA(kernel="rbf").fit(X).eigenvalues_.shape == (19,)
+
+
+@pytest.mark.parametrize("scale, told", [
+    (16, "below 0.05 between most rows and their nearest, and new points get codes much alike"),
+    (0.01, "above 0.99 between all rows, and PCA does the same")])
+def test_a_gamma_too_large_or_too_small_is_told_with_one_that_would_do(scale, told):
+    X = scale * sv.load_digits()[0][:200]
+    with pytest.warns(UserWarning, match=f"^gamma: with 0.0156 k is {told}; the median squared distance is .*would do$") as seen:
+        model = kernel_pca.KernelPCA(2, kernel="rbf").fit(X)
+    squares = ((X[:, None] - X) ** 2).sum(axis=2)[np.triu_indices(200, 1)]
+    median, gamma = (float(part.split()[0].rstrip(",")) for part in re.split("distance is |gamma=", str(seen[0].message))[1:])
+    np.testing.assert_allclose([median, gamma], [np.median(squares), 1 / np.median(squares)], rtol=0.05)
+    assert model.eigenvalues_.shape == (2,)
+    kernel_pca.KernelPCA(2, kernel="rbf", gamma=gamma).fit(X)                             # in silence
+
+
+@pytest.mark.parametrize("X, gamma, told", [
+    (255 * sv.load_digits()[0][:200], None, "below 0.05"), (sv.load_digits()[0][:200], 1e-18, "above 0.99"),
+    (np.array([[0.0, 0], [0, 100]]), 1.0, "below 0.05")])
+def test_a_kernel_matrix_that_is_the_identity_or_constant_is_refused(X, gamma, told):
+    with pytest.raises(ValueError, match=f"^gamma: with .* k is {told} .*would do$"):
+        kernel_pca.KernelPCA(1, kernel="rbf", gamma=gamma).fit(X)
+
+
+def test_rows_of_which_most_are_one_still_have_a_median_distance():
+    X = np.zeros((5000, 2))
+    X[-2:] = 1e-2
+    with pytest.warns(UserWarning, match="^gamma: .*distance is 0.0002, for which gamma=5e[+]03"):
+        kernel_pca.KernelPCA(1, kernel="rbf").fit(X[-1200:])
+
+
+def test_a_poly_kernel_of_no_width_names_gamma():
+    with pytest.raises(ValueError, match="^gamma: to rounding all rows have the same features"):
+        kernel_pca.KernelPCA(1, kernel="poly", gamma=1e-20).fit(data())
 
 
 def test_gamma_is_1_over_d_by_default():
@@ -244,7 +280,7 @@ def test_more_components_than_the_rank_are_refused():
 
 
 @pytest.mark.parametrize("X, told", [
-    (np.ones((5, 2)), "same features"), (np.zeros((1, 2)), "2 to 5000 rows"), (np.full((4, 2), np.nan), "NaN"),
+    (np.ones((5, 2)), "^X: want rows that differ; all its columns are constant"), (np.zeros((1, 2)), "2 to 5000 rows"), (np.full((4, 2), np.nan), "NaN"),
     (np.zeros((kernel_pca.MAX_ROWS + 1, 1)), "N x N numbers"), (np.zeros(4), "want shape")])
 def test_bad_data_are_refused(X, told):
     with pytest.raises(ValueError, match=told):
@@ -282,7 +318,7 @@ def test_saved_and_loaded_it_gives_the_same_codes(tmp_path):
 def test_the_data_are_left_alone_and_copied():
     X = data()
     before = X.copy()
-    model = kernel_pca.KernelPCA(2, kernel="rbf").fit(X)
+    model = kernel_pca.KernelPCA(2, kernel="rbf", gamma=0.05).fit(X)
     Z = model.transform(before)
     assert (X == before).all()
     X += 1

@@ -173,7 +173,7 @@ def check_mixture_floor(floor=0.01):
     Z = rng(0).normal(size=(40, 1)) @ line + 1
     mean_variance = np.trace(np.cov(Z.T)) / 3
     for C in (1, 2):
-        model = gaussian_mixture.GaussianMixture(C, floor=floor).fit(Z, rng=rng(1))
+        model = gaussian_mixture.GaussianMixture(C, floor=floor, max_iter=1000).fit(Z, rng=rng(1))
         widths = np.linalg.eigvalsh(model.covariances_)
         np.testing.assert_allclose(widths[:, :2], floor * mean_variance, rtol=1e-6)
         assert (widths[:, 2] > floor * mean_variance).all()
@@ -189,7 +189,8 @@ def check_mixture_start(C=4, seed=0):
     for draw in range(20):
         means = gaussian_mixture.spread_points(Z, C, rng(draw))
         assert sorted(np.round(means, 1).tolist()) == sorted(clouds.tolist())
-    model = gaussian_mixture.GaussianMixture(C, floor=0.1, max_iter=1).fit(Z, rng=rng(19))
+    with pytest.warns(UserWarning, match="^max_iter: after 1 turns EM may still gain nats a row; want more turns$"):
+        model = gaussian_mixture.GaussianMixture(C, floor=0.1, max_iter=1).fit(Z, rng=rng(19))
     spread = np.cov(Z.T)
     S = spread / C + 0.1 * np.trace(spread) / 2 * np.eye(2)
     d = Z[:, None] - means
@@ -246,6 +247,14 @@ def test_mixture_floor():
 
 def test_mixture_start():
     check_mixture_start()
+
+
+def test_a_mixture_says_when_its_turns_did_not_suffice():
+    X = sv.load_digits()[0][:, :40]
+    with pytest.warns(UserWarning, match="^max_iter: after 2 turns EM still gains [1-9]"):
+        model = gaussian_mixture.GaussianMixture(20, max_iter=2).fit(X, rng=rng())
+    assert np.diff(model.log_likelihood_)[-1] > 1
+    gaussian_mixture.GaussianMixture(20, tol=10).fit(X, rng=rng())                                 # no more was asked for
 
 
 def test_density_of_a_mixture():
@@ -333,7 +342,8 @@ PRIOR = gaussian_mixture.GaussianMixture.standard(2)
     (lambda: latent_space.grid_log_prob(sv.VAE(4, (3,), 3, rng=rng()), np.zeros((2, 4)), PRIOR), "want 2 latents"),
     (lambda: gaussian_mixture.GaussianMixture.standard(3).grid(), "want 2 dimensions"),
     (lambda: gaussian_mixture.GaussianMixture(4).fit(np.zeros((3, 2)), rng=rng()), "Z: want more rows"),
-    (lambda: gaussian_mixture.GaussianMixture(1).fit(np.ones((9, 2)), rng=rng()), "all codes are equal"),
+    (lambda: gaussian_mixture.GaussianMixture(1).fit(np.ones((9, 2)), rng=rng()), "^Z: want rows that differ; all its columns are constant"),
+    (lambda: gaussian_mixture.GaussianMixture(1).fit(np.full((10, 2), 0.1), rng=rng()), "^Z: want rows that differ"),
     (lambda: gaussian_mixture.GaussianMixture(1, floor=0), "floor"),
     (lambda: gaussian_mixture.GaussianMixture(2).sample(3, rng=rng()), "not fitted"),
     (lambda: gaussian_mixture.GaussianMixture(0), "n_components")])

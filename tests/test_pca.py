@@ -656,3 +656,31 @@ def test_partial_fit_keeps_no_rows():
     for n in range(20):
         model.partial_fit(data(500, 4, seed=n))
     assert sum(a.size for a in model.arrays().values()) < 60 and model.n_samples_ == 10000
+
+
+@pytest.mark.parametrize("solver", ["svd", "covariance"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 9.81, -7.7, 3.0])
+def test_constant_rows_have_no_variance_to_share(value, dtype, solver):
+    """Whatever rounding makes of their mean, or of their last digit: codes of a point near by are small, whitened too."""
+    X = np.full((100, 3), value, dtype)
+    last = np.where(np.arange(100)[:, None] % 2, X, np.nextafter(X, dtype(np.inf)))
+    for rows in (X, last):
+        for made in (sv.PCA(1, whiten=True, solver=solver).fit(rows),
+                     sv.PCA(1, whiten=True, solver=solver).partial_fit(rows[:37]).partial_fit(rows[37:])):
+            assert made.explained_variance_ == made.explained_variance_ratio_ == made.noise_variance_ == 0
+            assert np.abs(made.transform(X[:1] + dtype(1e-3))).max() < 2e-3
+            with pytest.raises(ValueError, match="rows that differ"):
+                made.score(rows)
+    varied = np.column_stack([X, np.random.default_rng(0).normal(size=(100, 2))]).astype(dtype)
+    np.testing.assert_allclose(sv.PCA(2, solver=solver).fit(varied).components_[:, :3], 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("gap", [[], [(2, 1)], [(0, 0), (3, 2)]])
+@pytest.mark.parametrize("value", [3.0, 0.1])
+def test_of_constant_columns_the_fault_is_said_to_be_theirs(value, gap):
+    X = np.full((10, 3), value)
+    X[tuple(np.array(gap, int).reshape(-1, 2).T)] = np.nan
+    for model in (sv.ProbabilisticPCA(1), *([] if gap else (sv.KernelPCA(1), sv.KernelPCA(1, kernel="rbf")))):
+        with pytest.raises(ValueError, match="^X: want rows that differ; all its columns are constant"):
+            model.fit(X)

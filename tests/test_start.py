@@ -278,3 +278,33 @@ def test_irises_end_well_in_every_seed():
     best = sv.ProbabilisticPCA(2).fit(x).log_prob(x).mean()
     for seed in range(5):
         assert mean_elbo(trained(x, sv.Gaussian("diagonal"), seed=seed, hidden=(64,), n_latent=2), x, 20) > best
+
+
+def check_constant_columns(value=0.1, dtype=np.float64):
+    """Its scale is 1: it becomes 0, a number near it stays near, and no density changes its unit by it."""
+    x = np.column_stack([TRAIN[:, 20], np.full(len(TRAIN), value)]).astype(dtype)
+    s, alone = sv.Standardizer().fit(x), sv.Standardizer().fit(x[:, :1])
+    assert s.scale_[1] == 1 and (s.transform(x)[:, 1] == 0).all()
+    np.testing.assert_allclose(s.log_volume, alone.log_volume, rtol=1e-12)
+    np.testing.assert_allclose(s.transform(x[:1] + dtype(0.001))[0, 1], 0.001, rtol=1e-2)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 9.81, -7.7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_column_is_not_blown_up(value, dtype):
+    check_constant_columns(value, dtype)
+
+
+@pytest.mark.parametrize("kind", [sv.VAE, sv.IWAE, sv.Autoencoder, sv.MADE])
+def test_black_and_white_pixels_are_no_densitys(kind):
+    """Under the continuous Bernoulli they have one without bound, and `fit` names the model they want; grey has none."""
+    x, grey = sv.binarize(TRAIN[:100]), TRAIN[:100].copy()
+    grey[sv.binarize(grey) == grey] = 0
+    grey[grey > 0] = 1
+    grey[3, 5] = 0.5                                                                       # one is enough
+    model = kind(64, (8,), observation=sv.ContinuousBernoulli(), rng=rng())
+    for data in (x, sv.stochastic_binarization(TRAIN)):
+        with pytest.warns(UserWarning, match="^X: all values are 0 or 1, .* want Bernoulli"):
+            sv.fit(model, data, epochs=1, rng=rng())
+    sv.fit(model, grey, epochs=1, rng=rng())
+    sv.fit(kind(64, (8,), rng=rng()), x, epochs=1, rng=rng())

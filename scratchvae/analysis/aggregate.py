@@ -15,7 +15,7 @@ from collections import namedtuple
 import numpy as np
 
 from scratchvae.checking import BLOCK, door, generator, integer, number
-from scratchvae.checking.analysis import data, likelihood_vae
+from scratchvae.checking.analysis import data, likelihood_vae, several_data
 from scratchvae.probability import gaussian
 from scratchvae.probability.log_space import log_mean_exp
 
@@ -49,11 +49,12 @@ def aggregate_kl(vae, X, *, n_samples=10, rng):
     return AggregateKL(mutual_information + marginal_kl, mutual_information, marginal_kl)
 
 
-@door("X", vae=likelihood_vae, X=data, threshold=number)
+@door("X", vae=likelihood_vae, X=several_data, threshold=number)
 def active_units(vae, X, threshold=0.01):
     """Which latents the encoder uses: ActiveUnits(active (K,) bool, variance (K,)), by variance of mu_j(x) > threshold.
 
-    A collapsed latent has q = prior for every x: mu = 0 whatever x is. Source: Burda et al. 2016, section 5.2.
+    X : (N, D), N >= 2      A collapsed latent has q = prior for every x: mu = 0 whatever x is.
+    Source: Burda et al. 2016, section 5.2.
     """
     variance = vae.encode(X)[0].var(axis=0, dtype=np.float64)
     return ActiveUnits(variance > threshold, variance)

@@ -92,10 +92,11 @@ effective_sizes = lambda name, value, n_samples: every(
     f"want effective sample sizes from 1 to {n_samples}, got {{}}")
 
 
-@entry(n_samples=integer, ess=effective_sizes)
+@entry(n_samples=lambda name, value: integer(name, value, low=2), ess=effective_sizes)
 def standard_error(ess, n_samples):
     """Of log p(x) estimated with n_samples weights: sqrt(1 / ess - 1 / S), to first order in Var[w] (delta method).
 
+    n_samples : S >= 2, for one weight has no spread
     It knows only of the mass that the samples found: an estimate that missed a mode has a small one and is wrong.
     """
     return np.sqrt(np.maximum(1 / ess - 1 / n_samples, 0))

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, not_too_large, number, positive, real_matrix
 from scratchvae.checking.analysis import fittable
-from scratchvae.models.fit_once import FitOnce, fitted, options
+from scratchvae.models.fit_once import FitOnce, fitted, options, warn_of_em
 from scratchvae.nn.threads import ONE_THREAD
 from scratchvae.probability.gaussian import LOG_2PI
 
@@ -51,7 +51,10 @@ class GaussianMixture(FitOnce):
     @ONE_THREAD
     @door("Z", Z=fittable, rng=generator)
     def fit(self, Z, y=None, *, rng):
-        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self."""
+        """Fit to codes Z (N, K), N > K and N >= C, by EM until the mean log-likelihood gains < tol; returns self.
+
+        Warns if max_iter turns did not suffice.
+        """
         (N, K), C = Z.shape, self.n_components
         spread = not_too_large(np.cov(Z.T).reshape(K, K))
         floor = self.floor * np.trace(spread) / K * np.eye(K)
@@ -59,10 +62,12 @@ class GaussianMixture(FitOnce):
         covariances, log_likelihood = np.tile(spread / C ** (2 / K) + floor, (C, 1, 1)), np.zeros(0)
         for _ in range(self.max_iter):
             r, log_s = expectation(Z, weights, means, covariances)
+            gain = log_s.mean() - (log_likelihood[-1] if log_likelihood.size else -np.inf)
             log_likelihood = np.append(log_likelihood, log_s.mean())
-            if len(log_likelihood) > 1 and np.diff(log_likelihood[-2:])[0] < self.tol:
+            if gain < self.tol:
                 break
             weights, means, covariances = maximisation(Z, r, floor)
+        warn_of_em(self.max_iter, self.tol, gain)
         self.weights_, self.means_, self.covariances_ = weights, means, covariances
         self.log_likelihood_ = log_likelihood
         return self

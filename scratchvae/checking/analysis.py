@@ -6,6 +6,7 @@ import numpy as np
 from scratchvae.checking import class_labels, only, real_array, real_matrix, vector
 from scratchvae.checking.probability import distribution
 from scratchvae.models.autoencoder import CodeModel
+from scratchvae.models.fit_once import varied
 from scratchvae.models.labels import classes_of, without_labels
 from scratchvae.models.vae import VAE
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
@@ -39,6 +40,8 @@ def q_of(name, value, vae, X):
 
 noise = lambda name, value, vae, X: real_array(name, value, vae.dtype, ("S", len(X), vae.n_latent))
 data = lambda name, X, vae: CodeModel.accept(vae, X, name=name)[0]
+several_data = lambda name, X, vae: only(
+    name, data(name, X, vae), lambda x: len(x) > 1, "want at least 2 rows, for one has no spread, got {0.shape}")
 beside_data = lambda name, value, vae, X: classes_of(name, value, vae, len(X))
 rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (len(X), vae.n_latent))
 
@@ -68,8 +71,7 @@ def fittable(name, value, self):
     (N, K), C = Z.shape, self.n_components
     only(name, N, lambda N: N > K and N >= C,
          f"want more rows than its {K} columns and at least {C}, one a component, got {{0}}")
-    return only(name, Z, lambda Z: np.trace(np.cov(Z.T).reshape(K, K)) != 0,
-                "all codes are equal; a Gaussian needs codes that differ")
+    return varied(name, Z)
 
 
 # ---- a decoder of logits, and a sampler for its codes ---------------------------------------------------------------
@@ -89,8 +91,11 @@ sampler_with_grid = lambda name, value: only(
     "want a GaussianMixture, got {0!r}", TypeError)
 
 # Codes and what is known of their images:
+ten_rows = lambda name, value: only(
+    name, real_matrix(name, value), lambda z: len(z) >= 10,
+    "want at least 10 rows, with which two columns have bins to share, got {0.shape}")
 several_latents = lambda name, value: only(
-    name, real_matrix(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
+    name, ten_rows(name, value), lambda z: z.shape[1] > 1, "want two latents or more to compare, got {0.shape}")
 rows_of_factors = lambda name, value, z: only(
     name, real_matrix(name, value), lambda f: len(f) == len(z),
     f"want a row for each of {len(z)} codes, got {{0.shape}}")

@@ -1,4 +1,6 @@
 """What may come in as data? Signals and their codes, thresholds, and the sizes of parts."""
+from warnings import warn
+
 import numpy as np
 
 from scratchvae.checking import (any_number, as_floats, class_labels, every, integer, only, real_array, real_matrix,
@@ -30,7 +32,11 @@ def part_sizes(name, value, labels):
 def threshold_for(name, value, X):
     """`value` as a number; 1/2 for None, if X is in [0, 1]."""
     if value is not None:
-        return any_number(name, value)
+        threshold, low, high = any_number(name, value), X.min(), X.max()
+        if low < high and not low < threshold <= high:
+            warn(f"{name}: want one inside the range of X, [{low:g}, {high:g}], got {threshold:g}, by which all values "
+                 f"become {int(low >= threshold)}")
+        return threshold
     unit_interval("X", X, hint=", or give a threshold, as threshold=128")
     return 0.5
 

@@ -38,7 +38,8 @@ def bundled(name):
 def binarize(X, threshold=None):
     """1 where x >= threshold, else 0.
 
-    X : of any shape, in [0, 1], thresholded at 1/2; or any real numbers, with a threshold in their unit
+    X : of any shape, in [0, 1], thresholded at 1/2; or any real numbers, with a threshold in their unit, warned of if
+    it parts none of them from others
     returns : the same shape and dtype
     """
     return np.greater_equal(X, threshold, out=np.empty_like(X))

@@ -4,11 +4,13 @@ Their names are scikit-learn's: `fit(X)`, `transform`, `inverse_transform`, attr
 sets, and `get_params` and `set_params`, by which its Pipeline copies and tunes its steps (`benchmarks/pipeline.py`).
 """
 from types import SimpleNamespace
+from warnings import warn
 
 import numpy as np
 
-from scratchvae.checking import entry, float_matrix, real_array
+from scratchvae.checking import entry, float_matrix, only, real_array
 from scratchvae.extending import Saveable
+from scratchvae.probability.gaussian import varies
 
 
 def fitted(name, value):
@@ -25,6 +27,15 @@ def options(**checks):
 
 
 points = lambda name, value, self: float_matrix(name, value, self.n_features_in_)  # (N, D), once `fit` knows D
+varied = lambda name, X: only(
+    name, X, lambda X: varies(X).any(), "want rows that differ; all its columns are constant")
+
+
+def warn_of_em(max_iter, tol, gain, otherwise=""):
+    """A warning, where expectation-maximisation ended with its last turn and not with a `gain` below `tol`."""
+    if gain >= tol:
+        warn(f"max_iter: after {max_iter} turns EM {f'still gains {gain:.1g}' if gain < np.inf else 'may still gain'} "
+             f"nats a row; want more turns{otherwise}")
 
 
 class FitOnce(Saveable):

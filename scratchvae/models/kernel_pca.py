@@ -21,12 +21,15 @@ Source: Schoelkopf, Smola & Mueller 1998; the way back, Bakir, Weston & Schoelko
 
 The price: K has N x N numbers and its eigenvectors take of the order of N^3 operations, where PCA's cost grows as N.
 """
+from warnings import warn
+
 import numpy as np
 
 from scratchvae.checking import (choice, door, integer, matrix, not_too_large, number, optional, positive, real_array,
                                  row_blocks)
-from scratchvae.models.fit_once import Transformer, fitted, options
+from scratchvae.models.fit_once import Transformer, fitted, options, varied
 from scratchvae.nn.threads import ONE_THREAD
+from scratchvae.probability.gaussian import means
 
 MAX_ROWS = 5000  # 200 MB for K, about four times that at work, and about a minute
 
@@ -38,7 +41,7 @@ def kernel_matrix(X, Y, kernel, gamma, degree, coef0):
     if kernel == "poly":
         return (gamma * (X @ Y.T) + coef0) ** degree
     # The origin moves into the data, where least cancels. No distance changes, nor any centred inner product.
-    centre = Y.mean(axis=0)
+    centre = means(Y)[0]
     X, Y = X - centre, Y - centre
     if kernel == "linear":
         return X @ Y.T
@@ -69,12 +72,35 @@ def centred(K, rows, mean):
 
 
 def few_rows(name, value):
-    """`value` as (N, D) in float64, N from 2 to MAX_ROWS."""
+    """`value` as (N, D) in float64, N from 2 to MAX_ROWS, not all alike."""
     X = matrix(name, value, dtype=np.float64)
     if not 2 <= len(X) <= MAX_ROWS:
         raise ValueError(f"{name}: want 2 to {MAX_ROWS} rows, for the kernel matrix holds N x N numbers "
                          f"({8e-9 * len(X) ** 2:.1g} GB here), got {len(X)}; take some of the rows, or PCA")
-    return X
+    return varied(name, X)
+
+
+def of_some_width(K, X, gamma):
+    """Nothing, if the rbf kernel K (N, N) tells near rows of X from far ones; else a warning with a gamma that would.
+
+    Too narrow, K is the identity: PCA of nothing, in which new points are all alike. Too wide, K_c is 2 gamma X_c X_c^T
+    and PCA does the same. ValueError where to rounding nothing else is left.
+    """
+    nearest, rounding = np.where(np.eye(len(K), dtype=bool), 0, K).max(axis=1), len(K) * np.finfo(np.float64).eps
+    blind, flat = np.median(nearest) < 0.05, K.min() > 0.99
+    if blind or flat:
+        some = np.unique(X, axis=0)
+        some = some[::-(-len(some) // 500)]
+        G = kernel_matrix(some, some, "linear", None, None, None)
+        squares = np.diag(G)[:, None] + np.diag(G) - 2 * G
+        median = np.median(squares[squares > 1e-12 * squares.max()])
+        fault = ("below 0.05 between most rows and their nearest, and new points get codes much alike" if blind
+                 else "above 0.99 between all rows, and PCA does the same")
+        told = (f"gamma: with {gamma:.3g} k is {fault}; the median squared distance is {median:.3g}, for which "
+                f"gamma={1 / median:.2g} would do")
+        if nearest.max() < rounding or K.min() > 1 - rounding:
+            raise ValueError(told)
+        warn(told)
 
 
 class KernelPCA(Transformer):
@@ -107,12 +133,17 @@ class KernelPCA(Transformer):
     @ONE_THREAD
     @door(X=few_rows)
     def fit(self, X, y=None):
-        """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank."""
+        """Fit to X (N, D); returns self. ValueError if N is not in 2..MAX_ROWS or n_components exceeds the rank.
+
+        Warns of a gamma with which "rbf" sees no neighbours or no distance.
+        """
         N, D = X.shape
         gamma = 1 / D if self.gamma is None else self.gamma
         K = not_too_large(kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
         if callable(self.kernel) and np.abs(K - K.T).max() > 1e-8 * np.abs(K).max():
             raise ValueError("kernel: want k(x, y) = k(y, x), as inner products are")
+        if self.kernel == "rbf":
+            of_some_width(K, X, gamma)
         rows, mean = K.mean(axis=0), K.mean()
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
         eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
@@ -122,7 +153,8 @@ class KernelPCA(Transformer):
         # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
         rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
         if rank == 0:
-            raise ValueError("X: all rows have the same features, so there is no direction of variance")
+            raise ValueError(f"{'kernel' if callable(self.kernel) else 'gamma'}: to rounding all rows have the same "
+                             "features, so there is no direction of variance")
         k = rank if self.n_components is None else self.n_components
         if k > rank:
             raise ValueError(f"n_components: want at most {rank}, the rank of the centred kernel matrix, got {k}")

@@ -35,7 +35,7 @@ def with_noise(name, value):
         least = value.explained_variance_[-1]
     if not least > 0:
         raise ValueError(f"n_components: a density needs variance in every direction; {K} of {D} components leave none "
-                         "for the others, or have none themselves: fit fewer, or to more rows")
+                         "for the others, or have none themselves: fit fewer, or to more rows that differ")
     return value
 
 

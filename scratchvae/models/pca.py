@@ -31,6 +31,7 @@ from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, ma
 from scratchvae.models.fit_once import fitted, options, points
 from scratchvae.models.linear_gaussian import SpikedGaussian
 from scratchvae.nn.threads import ONE_THREAD, by_two, halves, one_thread
+from scratchvae.probability.gaussian import means
 
 EPS = np.finfo(np.float64).eps
 Seen = namedtuple("Seen", "n mean root")  # of rows: how many, their mean (D,), S V^T (r, D), in float64
@@ -111,6 +112,8 @@ class PCA(SpikedGaussian):
         """The fitted attributes, by name."""
         # singular values that rounding makes are none
         S = np.where(S > S[0] * max(seen.n, Vt.shape[1]) * EPS, S, 0)
+        deviation = np.linalg.norm(seen.root, axis=0) / np.sqrt(seen.n)
+        S = S * (deviation > 8 * np.finfo(dtype).eps * np.abs(seen.mean)).any()  # or that of X's own numbers
         variance = S**2 / (seen.n - 1)
         total = variance.sum()
         share = variance / (total or 1)  # constant rows have no variance to share
@@ -167,7 +170,7 @@ def upright(V):
 def joined(seen, X, solver):
     """What is `Seen` of X and the rows before, if any, together, and S (r,) and V^T (r, D) of them, r = min(N, D)."""
     seen = seen or Seen(0, np.zeros(X.shape[1]), np.zeros((0, X.shape[1])))
-    m, mean_X = len(X), X.mean(axis=0, dtype=np.float64)
+    m, mean_X = len(X), means(X)[0]
     n, d = seen.n + m, mean_X - seen.mean
     # scatter of both = scatter of one + scatter of the other + N M / (N + M) d d^T
     root = np.concatenate([seen.root, np.sqrt(seen.n * m / n) * d[None]])[:len(seen.root) + (seen.n > 0)]

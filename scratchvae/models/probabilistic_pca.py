@@ -16,12 +16,11 @@ Where values are missing, NaN in X, they are integrated out, and the maximum is 
 A VAE without hidden layers and with one Gaussian variance is this model, with an encoder for its posterior.
 Source: Tipping & Bishop 1999, equations 7 and 8 and appendix A; Bishop 2006, section 12.2.
 """
-from warnings import warn
 
 import numpy as np
 
 from scratchvae.checking import door, entry, generator, integer, matrix, number, numeric_array, only
-from scratchvae.models.fit_once import fitted, options
+from scratchvae.models.fit_once import fitted, options, varied, warn_of_em
 from scratchvae.models.labels import without_labels
 from scratchvae.models.linear_gaussian import SpikedGaussian, linear_log_prob, linear_posterior
 from scratchvae.models.missing_values import em_step, observed_posterior, observed_rows
@@ -48,8 +47,8 @@ def several_columns(name, value):
     only(name, X.shape[1], lambda n: n > 1,
          "want at least 2 features, for n_components must be less than their number, got {0}")
     empty = np.isnan(X).all(axis=0)
-    return only(name, X, lambda _: not empty.any(),
-                f"column {empty.argmax()} holds nothing but NaN, which marks what is missing")
+    return varied(name, only(name, X, lambda _: not empty.any(),
+                             f"column {empty.argmax()} holds nothing but NaN, which marks what is missing"))
 
 
 class ProbabilisticPCA(SpikedGaussian):
@@ -84,6 +83,8 @@ class ProbabilisticPCA(SpikedGaussian):
         K, missing = integer("n_components", self.n_components, high=D - 1), np.isnan(X)
         pca = PCA().fit(np.where(missing, np.nanmean(X, axis=0), X))
         variance, rank = pca.singular_values_**2 / N, np.count_nonzero(pca.singular_values_)
+        only("X", rank, lambda rank: rank > 1, "want rows that differ in two directions at least, one for a latent and "
+             "one for noise; centred they have the rank {0}")
         if K >= rank:
             raise no_noise(f"less than {rank}, the rank of the centred data", K)
         # v = mean of l_{K+1} ... l_D, of which those beyond min(N, D) are 0
@@ -113,9 +114,7 @@ class ProbabilisticPCA(SpikedGaussian):
                 raise no_noise("fewer, or columns on scales more alike, for the observed values", len(W))
             gain = log_p - log_likelihood[-1] if log_likelihood else np.inf
             log_likelihood.append(log_p)
-        if gain >= self.tol:
-            warn(f"max_iter: after {self.max_iter} turns EM still gains {gain:.1g} nats a row; want more turns, or, if "
-                 "the noise goes on falling, fewer components")
+        warn_of_em(self.max_iter, self.tol, gain, ", or, if the noise goes on falling, fewer components")
         # W = U S V^T: turned by U the latents have orthogonal rows, as in closed form
         _, S, Vt = np.linalg.svd(W, full_matrices=False)
         V = upright(Vt)

@@ -1,6 +1,6 @@
 """On which scale does a network learn? Numbers of order one: each column less its mean, over its standard deviation.
 
-    x_standard = (x - mean) / scale            scale_j = the standard deviation of column j; 1 where it is 0
+    x_standard = (x - mean) / scale            scale_j = the standard deviation of column j; 1 if it never varies
 
 Weights start for inputs of order one, and a step of Adam moves each by about lr whatever the units of its input, so
 one learning rate fits all columns only if their units do. A density changes with the units, by the scales' product:
@@ -27,7 +27,7 @@ class Standardizer(Transformer):
         """Take mean and standard deviation of each column of X (N, D); returns self."""
         mean, variance = moments(X)
         self.mean_, self.scale_ = mean, np.sqrt(not_too_large(variance))
-        self.scale_[variance == 0] = 1
+        self.scale_[self.scale_ == 0] = 1
         return self
 
     @door(self=fitted, X=points)

@@ -36,12 +36,34 @@ def log_prob(x, mu, log_var):
     return -0.5 * np.sum(squares + log_var + LOG_2PI, axis=-1)
 
 
-def moments(x):
-    """The mean and the variance of each column of x (N, D), both (D,) float64; infinite where x is too large."""
+def varies(x):
+    """Which columns of x (N, D) vary, by more than the rounding of their own numbers : (D,) bool. NaN is left out.
+
+        largest - smallest > 8 eps max |x|        eps that of x's dtype
+
+    A variance cannot tell: 0.1 a thousand times has a rounded mean, and lies off it.
+    """
+    low, high = (np.float64(extreme.reduce(x, axis=0)) for extreme in (np.fmin, np.fmax))
+    eps = np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps
     with np.errstate(over="ignore"):
-        mean = x.mean(axis=0, dtype=np.float64)
+        return high - low > 8 * eps * np.maximum(np.abs(low), np.abs(high))
+
+
+def means(x):
+    """The mean of each column of x (N, D), float64, its first value if it does not vary; and if it does : two (D,)."""
+    vary = varies(x)
+    return np.where(vary, x.mean(axis=0, dtype=np.float64), x[0]), vary
+
+
+def moments(x):
+    """The mean and the variance of each column of x (N, D), both (D,) float64; infinite where x is too large.
+
+    The variance is 0 where the column does not vary (see `varies`).
+    """
+    with np.errstate(over="ignore"):
+        mean, vary = means(x)
         variance = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in row_blocks(x, 1 << 16)) / len(x)
-    return mean, variance
+    return mean, np.where(vary, variance, 0)
 
 
 @door(x=reals, mu=reals, sigma=lambda name, value, x, mu: broadcastable(name, positives(name, value), x=x, mu=mu))

@@ -1,4 +1,6 @@
 """How probable is a grey pixel? The continuous Bernoulli: a density on [0, 1]."""
+from warnings import warn
+
 import numpy as np
 
 from scratchvae.checking import entry, float_matrix, generator, matrix, unit_interval
@@ -63,6 +65,10 @@ class ContinuousBernoulli(ExponentialFamily):
         return np.where(params > 0, 1 - x, x)
 
     def start(self, mean, variance=None):
+        # E[x^2] = E[x] only where every x is 0 or 1
+        if variance is not None and (mean - mean**2 - variance < 1e-9).all():
+            warn("X: all values are 0 or 1, of which ContinuousBernoulli has no most likely density: it grows without "
+                 "bound; want Bernoulli for them")
         # coth(u) - 1/u = y at u = y (3 - y^2) / (1 - y^2), within 5 %: Cohen 1991
         y = 2 * np.clip(mean, 1e-3, 1 - 1e-3) - 1
         return 2 * y * (3 - y**2) / (1 - y**2), np.ones_like(y)
