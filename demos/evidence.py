@@ -34,7 +34,7 @@ def run(lesson):
     n = lesson.pick(20 if images.large else 200, max(5, int(20 / lesson.larger(images.test))))
     rows, boxes, pieces = on_own_grids(lesson, flat, images.test, n)
     X, truth = images.test[rows], np.array([p.log_evidence[0] for p in pieces])
-    few = X[:lesson.pick(5, 2)]
+    few = X[:lesson.pick(5, 1)]
     halved = np.array([look(flat, x[None], box, flat.encode(x[None]), on_a_finer_grid) for x, box in zip(few, boxes)])
     best, unsure, told = reference(lesson, deep, X, lesson.pick(10 if images.large else 30, 3) * n_samples)
     lesson.say(f"\nThe grid's log p(x) moves by {np.abs(halved - truth[:len(few)]).max():.0e} at most when its step is halved "

@@ -274,13 +274,14 @@ def test_test_images_unlike_the_training_images_are_said_to_be(change, told, tmp
 
 
 @pytest.mark.parametrize("side, n", [(6, 2400), (28, 1530), (64, 292)])
-def test_quick_looks_at_fewer_images_where_they_are_large_and_trains_on_about_as_many_pixels(side, n, tmp_path):
+def test_quick_looks_at_fewer_images_where_they_are_large_and_trains_on_about_as_many_pixels(side, n, tmp_path, capsys):
     folder = write_idx(tmp_path / "idx", noise(2500, side, side), np.arange(2500) % 2, noise(2500, side, side),
                        np.arange(2500) % 2)
     lesson = Lesson("vae", quick=True, out=tmp_path, data=folder)
     images = lesson.images()
     assert len(images.train) + len(images.valid) == len(images.test) == n
     assert lesson.epochs(400, 8, images.train) == {6: 4, 28: 6, 64: 6}[side]
+    assert ("times MNIST's pixels: --quick looks at fewer" in " ".join(capsys.readouterr().out.split())) is (side == 64)
 
 
 # ---- grids of each image's own --------------------------------------------------------------------------------------
