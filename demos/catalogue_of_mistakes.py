@@ -366,6 +366,10 @@ MISTAKES = (
         ("nn.schedules:KLWarmup.epoch_trained", "run.model.beta = self.value", "pass"),
     ], "test_callbacks.check_warmup", "VAE",
         "the first epochs look best, and early stopping brings them back"),
+    Mistake("callbacks", "patience that counts a warm-up's epochs", [
+        ("nn.callbacks:EarlyStopping._is_patience_over",
+         "max(self.best_epoch, *(c.settled for c in run.callbacks))", "self.best_epoch"),
+    ], "test_callbacks.check_patience_waits", "VAE", "a run that ends after some epochs, with a model of the first"),
     # ---- PCA and its kin
     Mistake("PCA", "data that are not centred", [
         ("models.pca:from_triangle", "X[rows] - mean", "X[rows]"),

@@ -3,6 +3,8 @@
 The `check_...` functions look their subject up in its module when called, so a planted mistake meets them.
 """
 import io
+import warnings
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,9 +107,22 @@ def check_warmup(epochs, n_warm, beta=0.8):
                                rtol=1e-5)
 
 
-@pytest.mark.parametrize("n_warm", [1, 4, 6, 20])
-def test_warmup(n_warm):
-    check_warmup(6, n_warm)
+@pytest.mark.parametrize("epochs, n_warm", [(6, 1), (6, 4), (6, 6), (20, 20)])
+def test_warmup(epochs, n_warm):
+    check_warmup(epochs, n_warm)
+
+
+@pytest.mark.parametrize("schedule, epochs, least", [
+    (sv.KLWarmup(20), 6, 20), (sv.KLWarmup(2), 1, 2), (sv.StepDecay((3, 50)), 6, 51), (sv.StepDecay((6,)), 6, 7)])
+def test_a_schedule_that_a_run_cannot_finish_says_so_once(schedule, epochs, least):
+    with pytest.warns(UserWarning) as said:
+        train(schedule, epochs=epochs)
+    assert [str(each.message) for each in said] == [
+        f"{schedule!r} stays unfinished: it takes {least} epochs or more, this run has epochs={epochs}"]
+    # In a run that is long enough, also where something else ends it, and in a run of no epochs, silence.
+    stop = lambda run: setattr(run, "stop", True)
+    train(schedule, epochs=least) if least < 10 else train(schedule, stop, epochs=least)
+    train(schedule, epochs=0)
 
 
 def check_decay(epochs, start, lr=0.01):
@@ -158,18 +173,21 @@ def test_two_schedules_of_one_number_are_refused():
 @pytest.mark.parametrize("make", [lambda: sv.KLWarmup(4), lambda: sv.LearningRateDecay(), lambda: sv.StepDecay((1, 3)),
                                   lambda: sv.EarlyStopping(3)])
 def test_a_loop_over_fit_is_told_that_its_callbacks_begin_again(make):
-    model, _ = train(make(), epochs=1, valid=binary(9))  # which may be all that is wanted
+    model, _ = train(epochs=1)
     for callback in (make(), make()):
-        with pytest.warns(UserWarning, match=r"begins again, with no end in a run of epochs=1; the model was trained"):
+        with pytest.warns(UserWarning, match=r"or more, this run has epochs=1; it begins again, the model was trained"):
             train(callback, epochs=1, model=model, valid=binary(9))
     train(make(), epochs=6, model=model, valid=binary(9))  # a second, whole run is no loop
 
 
 def test_a_run_that_continues_begins_no_schedule_again(tmp_path):
     model = sv.VAE(D, hidden=(9,), n_latent=3, rng=np.random.default_rng(0))
-    for epochs in (1, 2, 3):
-        sv.fit(model, binary(), epochs=epochs, rng=np.random.default_rng(0), callbacks=[sv.KLWarmup(4)],
-               checkpoint=tmp_path / "run.npz")
+    for epochs in (1, 2, 3, 4):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            sv.fit(model, binary(), epochs=epochs, rng=np.random.default_rng(0), callbacks=[sv.KLWarmup(4)],
+                   checkpoint=tmp_path / "run.npz")
+        assert ["begins again" in str(each.message) for each in said] == [False] * (epochs < 4)
 
 
 # ---- early stopping -------------------------------------------------------------------------------------------
@@ -200,6 +218,51 @@ def check_early_stopping(values, patience, stops_after, best, name="loss"):
 def test_early_stopping(values, patience, stops_after, best):
     check_early_stopping([float(v) for v in values], patience, stops_after, best)
     check_early_stopping([-float(v) for v in values], patience, stops_after, best, name="elbo")
+
+
+def check_patience_waits(values, n_warm, stops_after, best):
+    """Patience of 2 that counts from the end of a warm-up, ours or one's own, anywhere in the list."""
+    def own_function(run):
+        """Nothing, after an epoch."""
+
+    own_function.settled = n_warm
+    for warm_up in (sv.KLWarmup(n_warm), type("Own", (sv.Callback,), {"settled": n_warm})(), own_function):
+        for first in (True, False):
+            script = Script("loss", values)
+            given = [script, callbacks.EarlyStopping(2)]
+            model, history = train(*[warm_up] * first, *given, *[warm_up] * (not first), epochs=len(values),
+                                   valid=binary(9))
+            assert len(history.train["loss"]) == stops_after
+            assert np.array_equal(model.theta, script.thetas[best - 1])
+
+
+@pytest.mark.parametrize("values, n_warm, stops_after, best", [
+    ([5.0, 6, 7, 8, 9, 9, 9], 4, 6, 1), ([5.0, 6, 7, 8, 4, 9, 9, 1], 4, 7, 5), ([5.0, 6, 7, 8, 9], 1, 3, 1),
+    ([5.0, 6, 3, 8, 9, 9, 9], 4, 6, 3), ([5.0, 6, 7, 8, 9], 5, 5, 1)])
+def test_patience_waits_for_a_warm_up(values, n_warm, stops_after, best):
+    check_patience_waits(values, n_warm, stops_after, best)
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 5, 6])
+def test_patience_waits_over_a_restart_too(stop_at, tmp_path):
+    def run(callback):
+        script = Script("loss", [5.0, 6, 7, 8, 9, 9, 9, 9])
+        given = [script, sv.EarlyStopping(2), sv.KLWarmup(4)]
+        model = sv.VAE(D, rng=np.random.default_rng(0))
+        return sv.fit(model, binary(), epochs=8, rng=np.random.default_rng(1), valid=binary(9), callbacks=[
+            *given, callback], checkpoint=tmp_path / "run.npz")
+
+    class Interrupt(sv.Callback):
+        def epoch_begin(self, run):
+            if run.epoch == self.at:
+                raise KeyboardInterrupt
+
+    interrupt = Interrupt()
+    interrupt.at = stop_at
+    with pytest.raises(KeyboardInterrupt) if stop_at < 6 else nullcontext():
+        run(interrupt)
+    interrupt.at = None
+    assert len(run(interrupt).train["loss"]) == 6
 
 
 def test_early_stopping_can_be_used_again():
@@ -239,6 +302,7 @@ def test_early_stopping_without_validation_is_refused():
 
 @pytest.mark.parametrize("make, name", [
     (lambda: sv.EarlyStopping(0), "patience"), (lambda: sv.EarlyStopping(1.5), "patience"),
+    (lambda: train(type("Own", (sv.Callback,), {"settled": 0.5})()), r"callbacks\[0\].settled"),
     (lambda: sv.KLWarmup(0), "epochs"), (lambda: sv.StepDecay(()), "epochs"), (lambda: sv.StepDecay((3, 2)), "epochs"),
     (lambda: sv.StepDecay(3), "epochs"), (lambda: sv.StepDecay((0, 2)), r"epochs\[0\]"), (lambda: sv.StepDecay((1,), 0), "factor"),
     (lambda: sv.LearningRateDecay(1), "start"), (lambda: sv.LearningRateDecay(-0.1), "start"),
@@ -387,7 +451,7 @@ def test_an_end_that_raises_does_not_keep_the_others_from_theirs(order):
     diary = Diary()
     stopping = sv.EarlyStopping(9)
     with pytest.raises(RuntimeError, match="as planned"):
-        train(*[Careless(), sv.KLWarmup(20), sv.LearningRateDecay(), stopping, diary, Careless()][::order], model=model,
+        train(*[Careless(), sv.KLWarmup(5), sv.LearningRateDecay(), stopping, diary, Careless()][::order], model=model,
               optimizer=optimizer, valid=binary(9))
     assert model.beta == 2.0 and optimizer.lr == 0.01 and diary.lines[-1] == "end"
     assert np.array_equal(model.theta, stopping.best_theta)
@@ -481,5 +545,6 @@ def test_early_stopping_beside_a_warm_up_continues_from_a_checkpoint(tmp_path):
         return [sv.EarlyStopping(10), sv.KLWarmup(20)]
 
     want, _ = watched(callbacks(), sv.VAE, 25)
-    watched(callbacks(), sv.VAE, 8, tmp_path / "run.npz")  # in the midst of the warm-up
+    with pytest.warns(UserWarning, match="stays unfinished: it takes 20 epochs or more, this run has epochs=8"):
+        watched(callbacks(), sv.VAE, 8, tmp_path / "run.npz")  # in the midst of the warm-up
     assert watched(callbacks(), sv.VAE, 25, tmp_path / "run.npz")[0] == want

@@ -168,6 +168,56 @@ def test_what_cannot_be_saved_is_refused(path, thing):
     assert not path.exists()
 
 
+def standardizer(n=64):
+    return sv.Standardizer().fit(np.random.default_rng(0).random((9, n)))
+
+
+@pytest.mark.parametrize("make, spoil, words", [
+    (lambda rng: sv.VAE(64, rng=rng), lambda m: m.theta.fill(np.nan), "^theta: contains NaN or infinity"),
+    (lambda rng: sv.MADE(9, rng=rng), lambda m: m.theta.put(3, np.inf), "^theta: contains NaN or infinity"),
+    (lambda rng: sv.VAE(64, rng=rng), lambda m: setattr(m, "standardizer", standardizer(3)),
+     r"^standardizer: want shape \(64,\), got \(3,\)"),
+    (lambda rng: sv.VAE(64, rng=rng), lambda m: setattr(m, "standardizer", sv.Standardizer()), "not fitted yet"),
+    (lambda rng: sv.VAE(64, rng=rng), lambda m: (setattr(m, "standardizer", standardizer()),
+                                                 m.standardizer.scale_.put(0, np.nan)), "^scale_: contains NaN"),
+    (lambda rng: sv.VAE(64, n_classes=3, rng=rng), lambda m: m.class_shares.fill(np.nan), "^class_shares: "),
+    (lambda rng: sv.VAE(64, n_classes=3, rng=rng), lambda m: m.class_shares.fill(0.5), "^class_shares: "),
+    (lambda rng: sv.VAE(64, rng=rng), lambda m: setattr(m, "beta", -5), "^beta: want a number"),
+    (lambda rng: sv.IWAE(64, rng=rng), lambda m: setattr(m, "n_samples", 0), "^n_samples: want an integer"),
+    (lambda rng: sv.FVBN(9, rng=rng), lambda m: setattr(m, "l2", -1.0), "^l2: want a number"),
+    (lambda rng: sv.PCA(2).fit(rng.random((9, 4))), lambda m: m.mean_.put(0, np.nan), "^mean_: contains NaN")])
+def test_what_load_would_refuse_is_not_saved_over_a_good_file(path, make, spoil, words):
+    thing = make(np.random.default_rng(0))
+    checkpoint.save(thing, path)
+    before = path.read_bytes()
+    spoil(thing)
+    with pytest.raises(ValueError, match=words):
+        checkpoint.save(thing, path)
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+    checkpoint.load(path)
+
+
+def test_a_run_whose_callback_spoils_theta_keeps_the_checkpoint_before(path):
+    def spoil(run):
+        if run.epoch == 3:
+            run.model.theta[5] = np.nan
+
+    def run(epochs, *callbacks):
+        vae = model()
+        X = (np.random.default_rng(0).random((20, vae.n_features)) < 0.5).astype(float)
+        return sv.fit(vae, X, epochs=epochs, rng=np.random.default_rng(1), callbacks=callbacks, checkpoint=path)
+
+    with pytest.raises(ValueError, match="^theta: contains NaN"):
+        run(5, spoil)
+    assert checkpoint.read_arrays(path)[0]["epoch"] == 2
+
+
+def test_saving_says_nothing_that_making_the_model_has_said(path):
+    with pytest.warns(UserWarning, match="^hidden: "):
+        made = sv.MADE(9, hidden=(3,), direct=False, rng=np.random.default_rng(0))
+    checkpoint.save(made, path)
+
+
 # ---- a file of another kind -----------------------------------------------------------------------------------
 
 def check_refused(path):

@@ -155,7 +155,8 @@ def test_resume_of_a_function(tmp_path, interrupt):
 
 def test_another_function_or_another_form_is_refused_to_a_checkpoint(tmp_path):
     path = tmp_path / "run.npz"
-    run(path, epochs=2)
+    with pytest.warns(UserWarning, match="stays unfinished"):
+        run(path, epochs=2)
     content = path.read_bytes()
 
     def other(rng):
@@ -225,6 +226,16 @@ def test_a_function_that_wants_something_else_is_refused_by_name():
             trained(function)
     with pytest.raises(TypeError, match="^valid: len, called"):
         trained(binary(), valid=len)
+
+
+@pytest.mark.parametrize("result, words", [
+    ((binary(), np.zeros(9, int)), "^{}: want an array from the function, got a tuple; labels cannot be drawn: "),
+    ([binary(), np.zeros(9, int)], "^{}: want a rectangular array of numbers"), ({"x": binary()}, "^{}: want real numbers")])
+def test_a_function_that_gives_no_array_is_refused_by_name(result, words):
+    with pytest.raises((ValueError, TypeError), match=words.format("X")):
+        trained(lambda rng: result)
+    with pytest.raises((ValueError, TypeError), match=words.format("valid")):
+        trained(binary(), valid=lambda rng: result)
 
 
 def test_a_validation_function_is_called_once_and_its_draw_is_every_run_s(tmp_path):

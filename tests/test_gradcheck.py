@@ -140,6 +140,36 @@ def test_zero_gradient_passes():
     assert gradcheck.check_gradient(lambda t: 1.0, np.ones(3), zero) == {"theta": 0.0}
 
 
+@pytest.mark.parametrize("scale, level", [(1e-12, 0.0), (1e-12, 5.0), (1e-10, 1e3), (1e-40, 0.0)])
+def test_derivatives_so_small_that_nothing_is_compared(scale, level):
+    """Right or wrong: that the check saw nothing is said; and with a floor or a scale in which it sees, it sees."""
+    theta = strategies.normals(0, 18)
+    f, right = lambda t: level + scale * smooth(t), scale * smooth_gradient(theta)
+    for grad in (right, -right):
+        with pytest.raises(AssertionError, match="^f: nothing was compared"):
+            gradcheck.check_gradient(f, theta, grad, NAMES)
+    if not level:
+        gradcheck.check_gradient(f, theta, right, NAMES, floor=1e-3 * scale)
+        gradcheck.check_gradient(lambda t: f(t) / scale, theta, right / scale, NAMES)
+        with pytest.raises(AssertionError, match="relative error"):
+            gradcheck.check_gradient(f, theta, -right, NAMES, floor=1e-3 * scale)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e-9, 1e-11, 1e-14])
+def test_no_mistake_of_a_hundredth_passes_however_small_the_derivatives(scale):
+    theta = strategies.normals(0, 18)
+    right = scale * smooth_gradient(theta)
+    for wrong in (-right, 1.02 * right, 0 * right):
+        with pytest.raises(AssertionError):
+            gradcheck.check_gradient(lambda t: scale * smooth(t), theta, wrong, NAMES)
+
+
+def test_derivatives_that_are_0_but_for_rounding_pass():
+    theta = strategies.normals(0, 18)
+    for garbage in (np.zeros(18), 1e-16 * theta):
+        gradcheck.check_gradient(lambda t: 3 + 7 * float(np.cos(t).sum() ** 2 / np.cos(t).sum() ** 2), theta, garbage)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_not_finite_fails(bad):
     check_not_finite_fails(bad)

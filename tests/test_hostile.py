@@ -31,7 +31,7 @@ matplotlib.use("Agg")
 
 TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(forward|backward|bind|forward_backward|evaluate|value|value_and_grad|value_of_pairs|noise|damage|draw|update|start|"
-    r"through_z|through_kl)": "a training step: its input came through `fit`'s door",
+    r"through_z|through_kl|penalty_and_grad)": "a training step: its input came through `fit`'s door",
     r"gaussian\.(log_prob|kl|kl_standard|reparameterize|\w+_grad|moments|means|varies)": "the arithmetic of a training step",
     r".*\.(config|arrays|state|flow|named_parameters|n_params|n_features|columns)": "takes nothing, or a model's number",
     r".*\.(get_params|get_covariance|get_precision)": "takes nothing that counts",
@@ -39,7 +39,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r".*\.(load_arrays|load_state|from_config)": "behind the doors `load` and `fit(checkpoint=)`, which refuse for them",
     r".*\.(log_likelihood|reconstruction_and_kl)|vae\.repeat|Gaussian\.variance_terms|"
     r".*\.(scale_terms|variances_to_start|mean_of_x|joined)": "inside `elbo`, and of analysis behind its doors",
-    r".*\.(accept_rows|begin|end|epoch_begin|epoch_trained|epoch_end|settings|of|multiplier|fits)|History\.append":
+    r".*\.(accept_rows|begin|end|epoch_begin|epoch_trained|epoch_end|settings|of|multiplier)|History\.append":
         "called by `fit` with its run",
     r".*\.(apply|along)": "behind `encode`, `decode`, `predict` and their like; inside `log_evidence`",
     r"elbo\.(evidence|expected_evidence|bayes|times_q_over_q|three_terms|two_divergences|elbo|derivation)": "wants Pieces",
@@ -49,7 +49,7 @@ TRUSTING = {  # a pattern of names -> why they are no doors
     r"network\.(layers_once|activation_class|activation_name)": "is itself the check at a door",
     r"gradient_estimators\.(square_\w+|total_variance)": "formulas of a lesson: one line each",
     r"posterior\.(grid_log_likelihood|moments)": "inside `grid_posterior`, and of what it returns",
-    r"gradcheck\.(slopes|numerical_gradient|one_number|look_again|rounding|by_tensor|size_of|relative_errors|second_look|"
+    r"gradcheck\.(slopes|numerical_gradient|one_number|look_again|rounding|by_tensor|size_of|relative_errors|second_look|refuse_hidden|"
     r"GradientErrors.*)": "inside `check_gradient`, which checks for them, or what it returns",
     r".*\.terms|saveable": "a class, and a decorator of classes",
     r"(Model|Observation|Optimizer)\.\w+": "what a base class leaves to its subclasses, whose doors are here",
@@ -394,6 +394,77 @@ def test_what_is_wrong_only_together(error, words, call):
     with pytest.raises(error, match=words):
         call(model, CLASSIFIER.new())
     assert state_of(model) == before
+
+
+MODELS = {"VAE": lambda **how: sv.VAE(D, rng=rng(), **how), "IWAE": lambda **how: sv.IWAE(D, rng=rng(), **how),
+          "Autoencoder": lambda **how: sv.Autoencoder(D, noise=0.1, corruption="masking", rng=rng(), **how),
+          "FVBN": lambda **how: sv.FVBN(D, rng=rng(), **how), "MADE": lambda **how: sv.MADE(D, rng=rng(), **how)}
+
+
+@pytest.mark.parametrize("name, setting, values", [
+    ("VAE", "beta", (-5, np.nan, None, "1")), ("VAE", "n_samples", (0, 1.5, -1)), ("IWAE", "beta", (-1,)),
+    ("IWAE", "n_samples", (0,)), ("Autoencoder", "noise", (-0.1, 2)), ("FVBN", "l2", (-1, np.inf)),
+    ("MADE", "l2", (-1,)), ("VAE", "observation", (sv.Categorical(),))])
+@pytest.mark.parametrize("by_callback", [False, True])
+def test_a_model_s_setting_that_its_constructor_refuses_is_not_trained_with(name, setting, values, by_callback):
+    for value in values:
+        model = MODELS[name]()
+        spoil = lambda run=None: setattr(model, setting, value)
+        spoil() if not by_callback else None
+        before = model.theta.copy()
+        with pytest.raises((ValueError, TypeError), match=rf"^model\.{setting}: want "):
+            fit(model, BITS, epochs=3, callbacks=[spoil] if by_callback else [])
+        assert by_callback == (model.history is not None) and by_callback != np.array_equal(model.theta, before)
+
+
+OTHERS = [(lambda: sv.SGD(0.1), {"lr": (-1, "1"), "momentum": (1, -0.1), "weight_decay": (-1,)}),
+          (lambda: sv.Adam(), {"lr": (np.nan,), "beta1": (1,), "beta2": (-1,), "eps": (0,)}),
+          (lambda: sv.Adagrad(), {"eps": (-1,)}), (lambda: sv.KLWarmup(1), {"epochs": (0,)}),
+          (lambda: sv.StepDecay((1,)), {"epochs": ((),), "factor": (-1,)}),
+          (lambda: sv.LearningRateDecay(), {"start": (1,)}),
+          (lambda: sv.EarlyStopping(1), {"patience": (0,), "direction": ("rise",)})]
+
+
+@pytest.mark.parametrize("make, settings", OTHERS)
+def test_nor_with_one_of_an_optimizer_or_a_callback(make, settings):
+    for setting, values in settings.items():
+        for value in values:
+            thing, model = make(), vae()
+            setattr(thing, setting, value)
+            before = state_of(model)
+            is_optimizer = isinstance(thing, sv.Optimizer)
+            how = {"optimizer": thing} if is_optimizer else {"callbacks": [thing], "valid": BITS}
+            where = "optimizer" if is_optimizer else r"callbacks\[0\]"
+            with pytest.raises((ValueError, TypeError), match=rf"^{where}\.{setting}: "):
+                fit(model, BITS, **how)
+            assert state_of(model) == before
+
+
+def test_a_learning_rate_that_a_callback_lets_fall_below_0_ends_the_run():
+    def fall(run):
+        run.optimizer.lr = 1e-3 * (1 - run.epoch / 2)
+
+    model = vae()
+    with pytest.raises(ValueError, match=r"^optimizer\.lr: want a number in \[0, inf\), got -0.0005"):
+        fit(model, BITS, epochs=9, callbacks=[fall])
+    assert len(model.history.train["loss"]) == 3
+
+
+@pytest.mark.parametrize("name, how", [("VAE", {"n_samples": 10**9}), ("IWAE", {"n_samples": 10**9}),
+                                       ("FVBN", {}), ("Autoencoder", {})])
+def test_a_step_that_no_memory_holds_is_refused(name, how):
+    class Many:  # rows by index, more of them than there are
+        shape, dtype = (10**12, D), np.dtype(np.float32)
+        __len__ = lambda self: self.shape[0]
+        __getitem__ = lambda self, rows: np.zeros((len(rows), D), np.float32)
+
+    model, many = MODELS[name](**how), not how
+    words = rf"^batch_size: {10**11} rows times \d+ numbers" if many else rf"^batch_size, n_samples: {N} rows times {10**9} "
+    with pytest.raises(ValueError, match=words):
+        fit(model, Many() if many else BITS, batch_size=10**11 if many else 64)
+    assert model.history is None
+    if not how:
+        fit(model, BITS, batch_size=10**11)  # of few rows: all at once
 
 
 @pytest.mark.parametrize("layer", [sv.Tanh, sv.ReLU, sv.Sigmoid])

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+import warnings
 from collections import namedtuple
 from copy import deepcopy
 from pathlib import Path
@@ -701,7 +702,9 @@ def test_other_labels_and_other_validation_data_are_told_apart(tmp_path):
 def check_continued_is_undisturbed(path, first, then):
     """Continued with other arguments, a run is bit for bit the one that had them from its start."""
     want = continued(None, **then())
-    continued(path, **first())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* stays unfinished: ")  # its schedule ends in the second part
+        continued(path, **first())
     got = continued(path, **then())
     np.testing.assert_array_equal(got[0], want[0])
     check_same(got[1].train | got[1].valid, want[1].train | want[1].valid)
@@ -779,9 +782,9 @@ def test_two_early_stoppings_each_have_their_say_again(tmp_path):
 @pytest.mark.parametrize("first, then, words", [
     ({"epochs": 4}, {"epochs": 3}, "epochs: that run has done 4 already, want as many or more, got 3"),
     ({"epochs": 4}, {"epochs": 0}, "epochs: that run has done 4 already"),
-    ({"callbacks": lambda: [sv.KLWarmup(6)]}, {"callbacks": lambda: [sv.KLWarmup(7)]},
-     r"its callbacks\[0\], KLWarmup, epochs is 6, this one's 7"),
-    ({"callbacks": lambda: [sv.KLWarmup(6)]}, {}, r"its callbacks is \['KLWarmup'\], this one's \[\]"),
+    ({"callbacks": lambda: [sv.KLWarmup(3)]}, {"callbacks": lambda: [sv.KLWarmup(4)]},
+     r"its callbacks\[0\], KLWarmup, epochs is 3, this one's 4"),
+    ({"callbacks": lambda: [sv.KLWarmup(3)]}, {}, r"its callbacks is \['KLWarmup'\], this one's \[\]"),
     ({"callbacks": lambda: [sv.LearningRateDecay()]}, {"callbacks": lambda: [sv.LearningRateDecay()], "epochs": 8},
      r"its callbacks\[0\], LearningRateDecay, epochs is 4, this one's 8"),
     ({"callbacks": lambda: [sv.LearningRateDecay(0.5)]}, {"callbacks": lambda: [sv.LearningRateDecay(0.6)]},

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking.door import door, entry, optional
+from scratchvae.checking.door import as_constructed, door, entry, optional
 
 BLOCK = 1 << 20      # numbers looked at in one go
 MAX_COUNT = 1 << 40    # no count here is larger

@@ -25,6 +25,7 @@ def decorator(checks, call):
                 for name, check in checks.items():
                     values[name] = check(name, values[name], **{other: values[other] for other in others[name]})
             return call(function, bound)
+        checked.checks = checks, others
         return checked
     return decorate
 
@@ -58,6 +59,17 @@ def door(*blamed, **checks):
                                      f"{error}") from None
         return result
     return decorator(checks, call)
+
+
+def as_constructed(name, thing):
+    """`thing`, if what it holds by the names of its constructors' arguments would still pass their checks."""
+    for cls in type(thing).__mro__:
+        checks, others = getattr(vars(cls).get("__init__"), "checks", ({}, {}))
+        for argument, check in checks.items():
+            if all(hasattr(thing, each) for each in (argument, *others[argument])):
+                check(f"{name}.{argument}", getattr(thing, argument),
+                      **{other: getattr(thing, other) for other in others[argument]})
+    return thing
 
 
 def optional(check):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchvae.checking import class_labels, numeric_array, only, path, shaped
+from scratchvae.checking import (MAX_NUMBERS, as_constructed, class_labels, integer, numeric_array, only, path, shaped,
+                                 whole)
 from scratchvae.extending import not_given
 from scratchvae.nn.callbacks import Callback, Function
 from scratchvae.nn.examples import ByRow, Drawn, Held, called
@@ -15,13 +16,13 @@ from scratchvae.nn.optimizers import Adam, Optimizer
 
 
 def trainable(name, model):
-    """`model`, if it has what `fit` calls."""
+    """`model`, if it has what `fit` calls, and settings that its constructor would take."""
     needed = ("accept", "forward_backward")
     if isinstance(model, type) or not all(hasattr(model, each) for each in (*needed, "theta", "grad")):
         raise TypeError(f"{name}: want a model that `fit` can train, as VAE(...), got {model!r}")
     for each in needed:
         _refuse_missing(model, each)
-    return model
+    return as_constructed(name, model)
 
 
 def training_data(name, X, model, labels, rng):
@@ -65,7 +66,21 @@ def list_of_callbacks(name, callbacks):
     only(name, callbacks, lambda v: isinstance(v, (list, tuple)) and all(
         isinstance(c, Callback) or callable(c) and not isinstance(c, type) for c in v),
         "want a list of callbacks, such as Progress(), or functions, got {0!r}", TypeError)
-    return [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+    callbacks = [c if isinstance(c, Callback) else Function(c) for c in callbacks]
+    for i, callback in enumerate(callbacks):
+        whole(f"{name}[{i}].settled", as_constructed(f"{name}[{i}]", callback).settled)
+    return callbacks
+
+
+def at_once(name, value, model, X):
+    """`value` as a batch size, if the widest layer of a step on so many rows, `n_samples` of each, is not too large."""
+    rows, width = min(integer(name, value), len(X)), getattr(model, "width", 1)
+    samples = getattr(model, "n_samples", 1)
+    if rows * samples * width > MAX_NUMBERS:
+        times, also = (f" times {samples} samples", ", n_samples") if samples > 1 else ("", "")
+        raise ValueError(f"{name}{also}: {rows} rows{times} times {width} numbers, as the widest layer has, are more "
+                         f"than {MAX_NUMBERS}, the most at once")
+    return int(value)
 
 
 def optimizer_for(name, optimizer, model):
@@ -76,7 +91,7 @@ def optimizer_for(name, optimizer, model):
     if optimizer.t and optimizer.theta is not None and optimizer.theta is not model.theta:
         raise ValueError(f"{name}: want a new one; this one has taken {optimizer.t} steps with another model, whose "
                          "moments it would carry into this one")
-    return optimizer
+    return as_constructed(name, optimizer)
 
 
 names_of_settings = lambda name, value, checkpoint: only(  # which there are, the checkpoint knows

@@ -15,7 +15,13 @@ from scratchvae.nn.model import Model
 
 
 class Callback(Described):
-    """Does nothing, at every occasion. One of your own says what it does at some, and what it remembers."""
+    """Does nothing, at every occasion. One of your own says what it does at some, and what it remembers.
+
+    settled : int         the number of epochs until what it does to the loss is done, if it changes that, as a warm-up
+                          of beta; `EarlyStopping` then waits until after them. A plain function may have it, too
+    """
+
+    settled = 0
 
     def begin(self, run):
         """Before the first epoch, or before the first after a restart: `load_state` was called then."""
@@ -52,11 +58,14 @@ def is_foreign(callback):
     return isinstance(callback, Function) or "." in class_name(type(callback))
 
 
-def warn_of_a_loop(callback, run):
-    """A warning, where a run too short for the callback is not the model's first: `fit` stands in a loop."""
-    if run.epoch == 0 and getattr(getattr(run.model, "history", None), "train", None):
-        warn(f"{callback!r} begins again, with no end in a run of epochs={run.epochs}; the model was trained before. "
-             "Give one call of fit all epochs (a callback does what stands between two), or continue by `checkpoint=`")
+def warn_of_a_short_run(callback, run, least, first=True):
+    """A warning, where a run has fewer epochs than the callback needs; in the model's `first` run only if asked for."""
+    again = run.epoch == 0 and bool(getattr(getattr(run.model, "history", None), "train", None))
+    if run.epoch < run.epochs < least and (first or again):
+        hint = ("; it begins again, the model was trained before. Give one call of fit all epochs (a callback does "
+                "what stands between two), or continue by `checkpoint=`")
+        warn(f"{callback!r} stays unfinished: it takes {least} epochs or more, this run has epochs={run.epochs}"
+             + hint * again)
 
 
 @contextmanager
@@ -79,6 +88,7 @@ class Function(Callback):
 
     def __init__(self, function):
         self.function = self.epoch_end = function
+        self.settled = getattr(function, "settled", 0)
 
     def settings(self, run):
         return {"function": function_name(self.function)}
@@ -104,6 +114,8 @@ def better(name, value, monitor):
 class EarlyStopping(Callback):
     """Stop when a validation term has not improved for `patience` epochs, and put back the best parameters.
 
+    Epochs of a warm-up do not count (`Callback.settled`): a loss that training does not yet minimise may rise.
+
     monitor : the name of one of the model's loss terms. The loss and the KL should fall; the ELBO, a bound, log p, the
     reconstruction and the accuracy should rise; of any other name `direction` says which, "rise" or "fall".
     Validation terms are those at full weight, also during a KL warm-up.
@@ -126,8 +138,7 @@ class EarlyStopping(Callback):
         else:
             self.best, self.best_epoch = np.inf if self.direction == "fall" else -np.inf, 0
             self.best_theta, self.stopped = run.model.theta.copy(), False
-            if run.epochs == 1:
-                warn_of_a_loop(self, run)
+            warn_of_a_short_run(self, run, 2, first=False)
 
     def epoch_end(self, run):
         value = run.history.valid[self.monitor][-1]
@@ -138,7 +149,7 @@ class EarlyStopping(Callback):
         run.stop = run.stop or self.stopped
 
     def _is_patience_over(self, run):
-        return run.epoch - self.best_epoch >= self.patience
+        return run.epoch - max(self.best_epoch, *(c.settled for c in run.callbacks)) >= self.patience
 
     def end(self, run):
         run.model.theta[:] = self.best_theta

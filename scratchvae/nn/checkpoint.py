@@ -5,6 +5,7 @@ without compression, and never a pickled object. It may come from anyone: its me
 """
 import json
 import zipfile
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -21,10 +22,14 @@ FORMAT = "scratchvae 1"
 def save(model, path):
     """Write a model to `path` as one `.npz` file.
 
+    What `load` would refuse, as parameters that are NaN, is refused as there, before a file is touched.
     OSError, with the old file left whole, if the disk is full or the folder cannot be written.
     """
-    name, config = described(model)
-    write_arrays(path, {"class": name, "config": config}, model.arrays())
+    (name, config), arrays = described(model), storable_arrays("arrays", model.arrays())
+    with catch_warnings():
+        simplefilter("ignore")  # the user has had them, when the model was made
+        rebuilt(type(model), config, dict(arrays))
+    write_arrays(path, {"class": name, "config": config}, arrays)
 
 
 @entry(path=a_path)
@@ -35,10 +40,14 @@ def load(path):
     """
     header, arrays = read_arrays(path)
     with blaming(path, "want a saved model of this version"):
-        cls = class_named(header["class"])
-        refuse_promise(cls, header["config"], arrays)
-        model = cls.from_config(header["config"])
-        model.load_arrays(arrays)
+        return rebuilt(class_named(header["class"]), header["config"], arrays)
+
+
+def rebuilt(cls, config, arrays):
+    """The model of this class that a file's `config` and `arrays` describe."""
+    refuse_promise(cls, config, arrays)
+    model = cls.from_config(config)
+    model.load_arrays(arrays)
     return model
 
 

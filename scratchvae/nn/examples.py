@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from scratchvae.checking import row_blocks
+from scratchvae.checking import numeric_array, only, row_blocks
 from scratchvae.extending import function_name
 
 SAMPLE = 1 << 22  # numbers from which a run starts that cannot look at all of them
@@ -108,9 +108,11 @@ def called(name, function, rng):
     """What a function of the generator gives, as something with a shape and a dtype."""
     try:
         X = function(rng)
-        return X if hasattr(X, "dtype") else np.asarray(X)
     except TypeError as error:
         raise TypeError(f"{name}: {function_name(function)}, called with a generator, raised: {error}") from error
+    only(name, X, lambda X: not isinstance(X, tuple), "want an array from the function, got a tuple; labels cannot be "
+         "drawn: they stay, and go beside it, as fit(model, draw, labels) or valid=(draw, labels)", TypeError)
+    return X if hasattr(X, "dtype") else numeric_array(name, X)
 
 
 class ByRow(Examples):

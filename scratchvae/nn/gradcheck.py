@@ -32,7 +32,7 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
     returns : tensor name -> relative error (see `relative_errors`), and as `.kinks` how many kinks of f were met; at a
     kink the error is the distance to the slopes between left and right. What rounding in f explains is no error.
     AssertionError where an error is not below `tolerance`, with the tensor, worst index, both values and the step; and
-    where rounding in f could hide a hundredth of the largest derivative.
+    where rounding in f, or the `floor` of the errors' denominators, could hide a hundredth of the largest derivative.
     """
     slope = slopes(f, theta, h)
     numeric, at_kink, floor = look_again(f, theta, h, grad, slope, names, tolerance, floor)
@@ -45,6 +45,7 @@ def check_gradient(f, theta, grad, names=None, *, h=1e-5, tolerance=1e-7, floor=
                 f"{name}{index}: analytic {a[worst]:.12g}, numeric {n[worst]:.12g}, step {h:g}: relative error of the "
                 f"tensor {errors[name]:.2e}, want below {tolerance:g}"
                 + ("; f has a kink here, and of its slopes this one is the nearest" if kink[worst] else ""))
+    refuse_hidden(f, theta, h, grad, numeric, tolerance * floor, floor)
     return GradientErrors(errors, at_kink.sum())
 
 
@@ -157,6 +158,18 @@ def second_look(where, f, theta, h, analytic, slope, noise):
     low, high = np.sort(2 * half - near, axis=0)
     smooth = np.where(np.abs(a - better) < np.abs(a - n_h), better, n_h)
     return np.where(kink, np.clip(a, low - 2 * noise, high + 2 * noise), smooth), kink
+
+
+def refuse_hidden(f, theta, h, analytic, numeric, hidden, floor):
+    """Nothing, but where all derivatives, though not 0, are too small to compare: below a hundred `hidden` errors."""
+    a, n = np.abs(analytic).max(), np.abs(numeric).max()
+    if max(a, n) < floor:
+        noise = SIGMAS * rounding(f, theta)
+        hidden = max(hidden, noise / h)
+        if max(a, h * n) > noise and max(a, n) < 100 * hidden:  # else they are as good as 0
+            raise AssertionError(f"f: nothing was compared: its largest derivative is {max(a, n):.2g}, beside which "
+                                 f"errors of {hidden:.2g} pass; multiply f by a constant, lower `floor`, or take from "
+                                 "f what is large and does not change")
 
 
 def rounding(f, theta):

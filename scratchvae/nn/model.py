@@ -8,7 +8,7 @@ from inspect import signature
 
 import numpy as np
 
-from scratchvae.checking import door, entry, float_type, instance, integer, like, matrix, real_array, row_blocks
+from scratchvae.checking import door, entry, float_type, instance, integer, like, matrix, real_array, row_blocks, shaped
 from scratchvae.extending import Saveable, class_named, in_one_line, not_given
 from scratchvae.nn.layers import Bound
 from scratchvae.nn.network import Network, pack, share_out
@@ -132,7 +132,10 @@ class Model(Bound, Saveable):
         """What a file must hold besides `config`."""
         scale = {} if self.standardizer is None else instance(
             "standardizer", self.standardizer, class_named("Standardizer"), "a Standardizer").arrays()
-        return {"theta": self.theta, **{f"standardizer.{name}": array for name, array in scale.items()}}
+        for array in scale.values():
+            shaped("standardizer", array, (getattr(self, "n_features", "D"),))
+        return {"theta": real_array("theta", self.theta),
+                **{f"standardizer.{name}": array for name, array in scale.items()}}
 
     def load_arrays(self, arrays):
         """Take over `arrays`, as `arrays()` gave them."""

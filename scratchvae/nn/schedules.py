@@ -3,19 +3,23 @@
 A schedule multiplies one number before every epoch, counted from its run's first, and at the end puts it back.
 """
 from scratchvae.checking import entry, integer, only, positive, share
-from scratchvae.nn.callbacks import Callback, warn_of_a_loop
+from scratchvae.nn.callbacks import Callback, warn_of_a_short_run
 
 
 class Schedule(Callback):
-    """Multiplies the attribute `name` of `of(run)` by `multiplier(run)` before every epoch."""
+    """Multiplies the attribute `name` of `of(run)` by `multiplier(run)` before every epoch.
+
+    least : int           the epochs in which it is done, or for one `with_the_run` does anything at all
+    """
+
+    with_the_run = False  # whether it is as long as the run
 
     def begin(self, run):
-        """Takes the number to be multiplied; says so where a loop over `fit` begins the schedule again and again."""
+        """Takes the number to be multiplied; a warning where the run is too short for that."""
         if sum(getattr(c, "name", None) == self.name for c in run.callbacks if isinstance(c, Schedule)) > 1:
             raise ValueError(f"callbacks: want one schedule of {self.name}, got two: the last would silence the other")
         self.value = getattr(self.of(run), self.name)
-        if not self.fits(run):
-            warn_of_a_loop(self, run)
+        warn_of_a_short_run(self, run, self.least, first=not self.with_the_run)
 
     def epoch_begin(self, run):
         setattr(self.of(run), self.name, self.value * self.multiplier(run))
@@ -53,8 +57,7 @@ class KLWarmup(Schedule):
     def epoch_trained(self, run):
         run.model.beta = self.value
 
-    def fits(self, run):
-        return self.epochs <= run.epochs
+    settled = least = property(lambda self: self.epochs)
 
 
 class LearningRateDecay(Schedule):
@@ -63,7 +66,7 @@ class LearningRateDecay(Schedule):
         lr_e = lr min(1, (1 - e / epochs) / (1 - start)),  e = 0, 1, ... epochs done
     """
 
-    name, of = "lr", staticmethod(lambda run: run.optimizer)
+    name, of, with_the_run = "lr", staticmethod(lambda run: run.optimizer), True
 
     @entry(start=share)
     def __init__(self, start=0.5):
@@ -72,8 +75,9 @@ class LearningRateDecay(Schedule):
     def multiplier(self, run):
         return min(1, (1 - run.epoch / run.epochs) / (1 - self.start))
 
-    def fits(self, run):
-        return run.epochs * (1 - self.start) > 1  # or not one epoch is below lr
+    @property
+    def least(self):
+        return int(1 / (1 - self.start)) + 1  # epochs (1 - start) > 1, or not one epoch is below lr
 
     def settings(self, run):
         return {**self.config(), "epochs": run.epochs}
@@ -105,5 +109,4 @@ class StepDecay(Schedule):
     def multiplier(self, run):
         return self.factor ** sum(epoch <= run.epoch for epoch in self.epochs)
 
-    def fits(self, run):
-        return self.epochs[-1] < run.epochs
+    least = property(lambda self: self.epochs[-1] + 1)

@@ -11,9 +11,10 @@ from hashlib import blake2b
 
 import numpy as np
 
-from scratchvae.checking import entry, generator, integer, optional, positive
-from scratchvae.checking.training import (list_of_callbacks, names_of_settings, optimizer_for, path_in_a_folder,
-                                          refuse_not_finite, trainable, training_data, validation_data)
+from scratchvae.checking import as_constructed, entry, generator, integer, optional, positive
+from scratchvae.checking.training import (at_once, list_of_callbacks, names_of_settings, optimizer_for,
+                                          path_in_a_folder, refuse_not_finite, trainable, training_data,
+                                          validation_data)
 from scratchvae.nn.callbacks import begun, is_foreign
 from scratchvae.nn.examples import state_of
 from scratchvae.nn.optimizers import clip
@@ -22,7 +23,7 @@ from scratchvae.nn.threads import one_thread
 
 
 @entry(model=trainable, rng=generator, X=training_data, valid=optional(validation_data),
-       epochs=partial(integer, low=0), batch_size=integer, optimizer=optimizer_for, clip_norm=optional(positive),
+       epochs=partial(integer, low=0), batch_size=at_once, optimizer=optimizer_for, clip_norm=optional(positive),
        callbacks=list_of_callbacks, checkpoint=optional(path_in_a_folder), changed=names_of_settings)
 def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_norm=None, rng, valid=None, callbacks=(),
         checkpoint=None, changed=()):
@@ -83,6 +84,8 @@ def fit(model, X, labels=None, *, epochs, batch_size=64, optimizer=None, clip_no
 def train_epoch(run, data, batch_size):
     """One pass over the data in a random order; the average of every loss term."""
     model, optimizer, n = run.model, run.optimizer, len(data)
+    if run.is_watched:
+        as_constructed("model", model), as_constructed("optimizer", optimizer)
     order = run.rng.permutation(n)
     sums = 0.0
     # A diverging step overflows before its loss is found not to be finite, below.
@@ -136,13 +139,14 @@ class Run:
     def __init__(self, model, optimizer, rng, epochs, callbacks, has_valid, clip_norm=None):
         self.model, self.optimizer, self.rng, self.epochs = model, optimizer, rng, epochs
         self.callbacks, self.has_valid, self.clip_norm = callbacks, has_valid, clip_norm
+        self.is_watched = any(is_foreign(callback) for callback in callbacks)  # who might write anywhere
         self.epoch, self.stop, self.history = 0, False, History()
         # Validation always uses the same noise, so that epochs differ by the model alone, and draws nothing from rng.
         self.valid_seed = int.from_bytes(blake2b(state_of(rng).encode(), digest_size=7).digest(), "big")
 
     def watch(self, *sources):
         """Call `watch` of what was given, if there is a callback that might have written into it."""
-        if any(is_foreign(callback) for callback in self.callbacks):
+        if self.is_watched:
             for examples in filter(None, sources):
                 examples.watch()
 
