@@ -356,3 +356,20 @@ def test_a_model_without_logits_is_refused():
     model = sv.Autoencoder(4, (3,), 2, observation=sv.Gaussian(1.0), rng=rng())
     with pytest.raises(TypeError, match="want an Autoencoder or VAE under"):
         latent_space.grid_log_prob(model, np.zeros((2, 4)), PRIOR)
+
+
+@pytest.mark.parametrize("call, told", [
+    (lambda: latent_space.off_centre([[0.3, 0.4]]), "z: want at least 2 rows"),
+    (lambda: latent_space.label_entropy([3]), "labels: want at least 2"),
+    (lambda: sv.Standardizer().fit([[1.0, 2.0]]), "X: want at least 2 rows")])
+def test_one_row_has_no_spread(call, told):
+    with pytest.raises(ValueError, match=f"^{told}"):
+        call()
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_a_class_in_one_place_has_no_area_whatever_the_rounding_of_its_mean(K):
+    z = np.concatenate([rng().normal(size=(20, K)), 9810.1 + 0 * rng().normal(size=(30, K))])
+    z[20:, 1:] = rng(1).normal(size=(30, K - 1))
+    with pytest.raises(ValueError, match="^z: the codes of class 1 lie in a hyperplane"):
+        latent_space.class_log_areas(z, np.repeat([0, 1], [20, 30]))

@@ -20,17 +20,18 @@ import numpy as np
 
 from scratchvae.checking import class_labels, door, entry, integer, not_too_large, number, real_matrix
 from scratchvae.checking.analysis import (beside_codes, beside_features, decoder_of_logits, labels_of_many,
-                                          labels_of_several, sampler_with_grid, two_rows)
+                                          labels_of_several, sampler_with_grid, two_labels, two_rows)
 from scratchvae.nn.threads import ONE_THREAD
+from scratchvae.probability.gaussian import means
 
 
-@door(z=real_matrix)
+@door(z=two_rows)
 def off_centre(z):
     """Distance of the codes' mean from the origin, over their root-mean-square distance from it.
 
         |1/N sum_n z_n| / sqrt(1/N sum_n |z_n|^2)
 
-    z : (N, K)      returns : a number in [0, 1], whatever the scale of z; 0 for centred codes (or all zero)
+    z : (N, K), N >= 2      returns : a number in [0, 1], whatever the scale of z; 0 for centred codes (or all zero)
     """
     radius = not_too_large(np.sqrt((z * z).sum(axis=1).mean()))
     return float(np.linalg.norm(z.mean(axis=0)) / radius) if radius > 0 else 0.0
@@ -49,7 +50,7 @@ def class_log_areas(z, labels):
     for c in np.unique(labels):
         codes = z[labels == c]
         # det cov = (product of the singular values of the centred codes)^2 / (N - 1)^K
-        S = np.linalg.svd(codes - codes.mean(axis=0), compute_uv=False)
+        S = np.linalg.svd(codes - means(codes)[0], compute_uv=False)
         if S[-1] <= S[0] * len(codes) * np.finfo(np.float64).eps:
             raise ValueError(f"z: the codes of class {c} lie in a hyperplane, and their area is 0")
         logs.append(np.log(S).sum() - 0.5 * K * np.log(len(codes) - 1) + log_ball)
@@ -113,13 +114,13 @@ def grid_log_prob(model, X, sampler, n_nodes=40000):
 
 
 @entry(n_classes=lambda name, value: integer(name, value, low=2),
-       labels=lambda name, value, n_classes: class_labels(name, value, n_classes=n_classes))
+       labels=lambda name, value, n_classes: two_labels(name, class_labels(name, value, n_classes=n_classes)))
 def label_entropy(labels, n_classes=10):
     """Entropy of the labels' frequencies as a share of the largest possible, log C: 1 if all are equally frequent.
 
         -sum_c f_c log f_c / log C,  f_c the share of label c
 
-    labels : (N,) integers in 0..C-1, as an independent classifier gives them to samples; n_classes : C >= 2
+    labels : (N,) integers in 0..C-1, N >= 2, as an independent classifier gives them to samples; n_classes : C >= 2
     """
     f = np.bincount(labels) / len(labels)
     f = f[f > 0]

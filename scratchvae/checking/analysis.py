@@ -9,6 +9,7 @@ from scratchvae.models.autoencoder import CodeModel
 from scratchvae.models.fit_once import varied
 from scratchvae.models.labels import classes_of, without_labels
 from scratchvae.models.vae import VAE
+from scratchvae.probability.gaussian import varies
 from scratchvae.probability.observation import Bernoulli, ContinuousBernoulli
 
 # A VAE and what belongs to it:
@@ -48,6 +49,8 @@ rows_of_codes = lambda name, value, vae, X: real_array(name, value, vae.dtype, (
 # Codes and samples:
 two_rows = lambda name, value, n_columns=None: only(
     name, real_matrix(name, value, n_columns), lambda rows: len(rows) > 1, "want at least 2 rows, got {0.shape}")
+two_labels = lambda name, labels: only(
+    name, labels, lambda labels: len(labels) > 1, "want at least 2, got {0.shape}")
 beside_codes = lambda name, value, codes: real_matrix(name, value, codes.shape[1])
 beside_features = lambda name, value, features: two_rows(name, value, features.shape[1])
 
@@ -100,5 +103,5 @@ rows_of_factors = lambda name, value, z: only(
     name, real_matrix(name, value), lambda f: len(f) == len(z),
     f"want a row for each of {len(z)} codes, got {{0.shape}}")
 beside_factors = lambda name, value, factors, z_test: only(
-    name, real_matrix(name, value, factors.shape[1]), lambda f: len(f) == len(z_test) and (np.ptp(f, axis=0) > 0).all(),
+    name, real_matrix(name, value, factors.shape[1]), lambda f: len(f) == len(z_test) and varies(f).all(),
     f"want a row for each of {len(z_test)} codes, and factors that vary, got {{0}}")

@@ -27,6 +27,9 @@ def options(**checks):
 
 
 points = lambda name, value, self: float_matrix(name, value, self.n_features_in_)  # (N, D), once `fit` knows D
+several_rows = lambda name, value: only(
+    name, float_matrix(name, value), lambda X: len(X) > 1,
+    "want at least 2 rows, for one point has no variance, got {0.shape[0]}")
 varied = lambda name, X: only(
     name, X, lambda X: varies(X).any(), "want rows that differ; all its columns are constant")
 

@@ -26,20 +26,15 @@ from collections import namedtuple
 
 import numpy as np
 
-from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, only, optional, reals,
+from scratchvae.checking import (a_bool, choice, door, float_matrix, integer, matrix, number, optional, reals,
                                  row_blocks)
-from scratchvae.models.fit_once import fitted, options, points
+from scratchvae.models.fit_once import fitted, options, points, several_rows
 from scratchvae.models.linear_gaussian import SpikedGaussian
 from scratchvae.nn.threads import ONE_THREAD, by_two, halves, one_thread
 from scratchvae.probability.gaussian import means
 
 EPS = np.finfo(np.float64).eps
 Seen = namedtuple("Seen", "n mean root")  # of rows: how many, their mean (D,), S V^T (r, D), in float64
-
-
-several_rows = lambda name, value: only(
-    name, float_matrix(name, value), lambda X: len(X) > 1,
-    "want at least 2 rows, for one point has no variance, got {0.shape[0]}")
 
 
 def more_rows(name, value, self):

@@ -9,8 +9,8 @@ one learning rate fits all columns only if their units do. A density changes wit
 """
 import numpy as np
 
-from scratchvae.checking import door, entry, matrix, not_too_large
-from scratchvae.models.fit_once import Transformer, fitted, points
+from scratchvae.checking import door, entry, not_too_large
+from scratchvae.models.fit_once import Transformer, fitted, points, several_rows
 from scratchvae.probability.gaussian import moments
 
 
@@ -22,9 +22,9 @@ class Standardizer(Transformer):
 
     FITTED = {"mean_": "D", "scale_": "D"}
 
-    @door(X=matrix)
+    @door(X=several_rows)
     def fit(self, X, y=None):
-        """Take mean and standard deviation of each column of X (N, D); returns self."""
+        """Take mean and standard deviation of each column of X (N, D), N >= 2; returns self."""
         mean, variance = moments(X)
         self.mean_, self.scale_ = mean, np.sqrt(not_too_large(variance))
         self.scale_[self.scale_ == 0] = 1

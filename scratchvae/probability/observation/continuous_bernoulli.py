@@ -36,7 +36,8 @@ class ContinuousBernoulli(ExponentialFamily):
         log p = sum_j a_j x_j - A(a_j)            A(a) = log((e^a - 1) / a) = a/2 + log(sinh(a/2) / (a/2))
         d log p / da_j = x_j - A'(a_j)            A'(a) = E[x] = 1/2 + (coth(a/2) - 2/a) / 2
 
-    params : logits (N, D).  Source: Loaiza-Ganem & Cunningham 2019, equations 6 to 8.
+    params : logits (N, D).  Training warns of x in {0, 1} alone, which goes to `Bernoulli`: its density has no maximum.
+    Source: Loaiza-Ganem & Cunningham 2019, equations 6 to 8.
     """
 
     measure = "lebesgue"
