@@ -440,6 +440,14 @@ def test_nor_with_one_of_an_optimizer_or_a_callback(make, settings):
             assert state_of(model) == before
 
 
+@pytest.mark.parametrize("setting, value", [("floor", -1e-4), ("variance", -1.0)])
+def test_nor_with_one_of_an_observation_model(setting, value):
+    model = sv.VAE(D, observation=sv.Gaussian(), rng=rng())
+    setattr(model.observation, setting, value)
+    with pytest.raises(ValueError, match=rf"^model\.observation\.{setting}: "):
+        fit(model, BITS)
+
+
 def test_a_learning_rate_that_a_callback_lets_fall_below_0_ends_the_run():
     def fall(run):
         run.optimizer.lr = 1e-3 * (1 - run.epoch / 2)

@@ -254,9 +254,11 @@ def test_rows_of_which_most_are_one_still_have_a_median_distance():
         kernel_pca.KernelPCA(1, kernel="rbf").fit(X[-1200:])
 
 
-def test_a_poly_kernel_of_no_width_names_gamma():
-    with pytest.raises(ValueError, match="^gamma: to rounding all rows have the same features"):
-        kernel_pca.KernelPCA(1, kernel="poly", gamma=1e-20).fit(data())
+@pytest.mark.parametrize("gamma, told", [(1e-20, "to rounding all rows have the same features"),
+                                         (1e-14, "want a kernel matrix of eigenvalues >= 0")])
+def test_a_poly_kernel_of_no_width_names_gamma(gamma, told):
+    with pytest.raises(ValueError, match=f"^gamma, X: {told}"):
+        kernel_pca.KernelPCA(1, kernel="poly", gamma=gamma).fit(data(200))
 
 
 def test_gamma_is_1_over_d_by_default():

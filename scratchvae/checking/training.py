@@ -22,6 +22,7 @@ def trainable(name, model):
         raise TypeError(f"{name}: want a model that `fit` can train, as VAE(...), got {model!r}")
     for each in needed:
         _refuse_missing(model, each)
+    as_constructed(f"{name}.observation", getattr(model, "observation", None))
     return as_constructed(name, model)
 
 

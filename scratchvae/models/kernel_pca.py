@@ -142,19 +142,19 @@ class KernelPCA(Transformer):
         K = not_too_large(kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0))
         if callable(self.kernel) and np.abs(K - K.T).max() > 1e-8 * np.abs(K).max():
             raise ValueError("kernel: want k(x, y) = k(y, x), as inner products are")
+        fault = "kernel" if callable(self.kernel) else "X" if self.kernel == "linear" else "gamma, X"
         if self.kernel == "rbf":
             of_some_width(K, X, gamma)
         rows, mean = K.mean(axis=0), K.mean()
         # K_c a = lambda a; eigh gives the eigenvalues in ascending order
         eigenvalues, vectors = np.linalg.eigh(centred(K, rows, mean))
         if eigenvalues[0] < -1e-5 * eigenvalues[-1]:  # a kernel of the house is one, but for rounding
-            raise ValueError(f"{'kernel' if callable(self.kernel) else 'X'}: want a kernel matrix of eigenvalues >= 0, "
-                             f"as inner products have it, got {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}")
+            raise ValueError(f"{fault}: want a kernel matrix of eigenvalues >= 0, as inner products have it, "
+                             f"got {eigenvalues[0]:.2g} beside {eigenvalues[-1]:.2g}")
         # rounding of K by eps max|K| moves eigenvalues by up to N times that: what is smaller counts as 0
         rank = int((eigenvalues > N * np.finfo(np.float64).eps * np.abs(K).max()).sum())
         if rank == 0:
-            raise ValueError(f"{'kernel' if callable(self.kernel) else 'gamma'}: to rounding all rows have the same "
-                             "features, so there is no direction of variance")
+            raise ValueError(f"{fault}: to rounding all rows have the same features, and no direction has variance")
         k = rank if self.n_components is None else self.n_components
         if k > rank:
             raise ValueError(f"n_components: want at most {rank}, the rank of the centred kernel matrix, got {k}")

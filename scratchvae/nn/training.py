@@ -85,7 +85,8 @@ def train_epoch(run, data, batch_size):
     """One pass over the data in a random order; the average of every loss term."""
     model, optimizer, n = run.model, run.optimizer, len(data)
     if run.is_watched:
-        as_constructed("model", model), as_constructed("optimizer", optimizer)
+        as_constructed("model", model)
+        as_constructed("optimizer", optimizer)
     order = run.rng.permutation(n)
     sums = 0.0
     # A diverging step overflows before its loss is found not to be finite, below.
