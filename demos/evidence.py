@@ -37,8 +37,8 @@ def run(lesson):
     few = X[:lesson.pick(5, 1)]
     halved = np.array([look(flat, x[None], box, flat.encode(x[None]), on_a_finer_grid) for x, box in zip(few, boxes)])
     best, unsure, told = reference(lesson, deep, X, lesson.pick(10 if images.large else 30, 3) * n_samples)
-    lesson.say(f"\nThe grid's log p(x) moves by {np.abs(halved - truth[:len(few)]).max():.0e} at most when its step is halved "
-               f"({len(few)} images). {told}")
+    moves = np.abs(halved - truth[:len(few)]).max()
+    lesson.say(f"\nThe grid's log p(x) moves by {moves:.0e} at most when its step is halved ({len(few)} images). {told}")
     references = {"2 latents": (flat, truth), "16 latents": (deep, best)}
     numbers = {"estimators": estimators(lesson, X, references, {"2 latents": 0.0, "16 latents": unsure}, n_samples)}
     samples_figure(lesson, X, references)

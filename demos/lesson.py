@@ -86,8 +86,8 @@ class Lesson:
         if first and source is not None:
             self.say(f"{source}: {images.described()}")
             if self.larger(images.train) > 1:
-                self.say(f"They have {self.larger(images.train):.1f} times MNIST's pixels: --quick looks at fewer of them "
-                         "and takes about 10 to 20 s, `autoregressive`, which draws pixel by pixel, a minute or two.")
+                self.say(f"They have {self.larger(images.train):.1f} times MNIST's pixels: --quick looks at fewer of "
+                         "them and takes about 10 to 20 s, `autoregressive`, which draws pixel by pixel, a minute or two.")
         if most is not None and len(images.train) > most:
             if first:
                 self.say(f"To save time this lesson trains on {most} of the {len(images.train)} training images.")
