@@ -284,6 +284,13 @@ def test_quick_looks_at_fewer_images_where_they_are_large_and_trains_on_about_as
     assert ("times MNIST's pixels: --quick looks at fewer" in " ".join(capsys.readouterr().out.split())) is (side == 64)
 
 
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40)])
+def test_eigenvalues_of_the_covariance_also_of_fewer_images_than_pixels(shape):
+    X = np.random.default_rng(0).random(shape)
+    want = np.linalg.eigvalsh(np.cov(X, rowvar=False, bias=True))[::-1]
+    np.testing.assert_allclose(lesson_module("observation").eigenvalues(X), want, atol=1e-15)
+
+
 # ---- grids of each image's own --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("narrow", [1, 3])
