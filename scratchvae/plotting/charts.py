@@ -154,14 +154,20 @@ def bars(values, title, ylabel, errors=None, colours=None, ax=None):
         texts.append(ax.annotate(
             short_number(value, ".4g") + (f"\n± {error:.2g}" if name in errors else ""), (i, value + sign * error),
             (0, 3 * sign), textcoords="offset points", ha="center", va="bottom" if sign > 0 else "top", size=9))
-    ax.set_xticks(range(len(values)), [fill(name, 12, break_long_words=False) for name in values])
     ax.tick_params(axis="x", length=0)
     place = inches / len(values)
-    names_fit, numbers_fit = (max(text.get_window_extent().width for text in those) < place * ax.figure.dpi
-                              for those in (ax.get_xticklabels(), texts))
     upward = {"rotation": 90, "size": min(9, 50 * place)}
+
+    def fit(those):
+        return max(text.get_window_extent().width for text in those) < place * ax.figure.dpi
+
+    for letters in (12, 8):
+        ax.set_xticks(range(len(values)), [fill(name, letters, break_long_words=False) for name in values])
+        if names_fit := fit(ax.get_xticklabels()):
+            break
     if not names_fit:
         ax.set_xticks(range(len(values)), list(values), **upward)
+    numbers_fit = fit(texts)
     for text in texts if not numbers_fit else ():
         text.set(text=text.get_text().replace("\n", " "), **upward)
     ax.axhline(0, color=INK, linewidth=0.8)
