@@ -19,7 +19,7 @@ combination. The settings below are the best of each (the VAE's by its ELBO), bu
 With --data DIR it does the same on MNIST-format files, on 10,000 of their images (the last MADE on all), but for grey
 levels in several orders. There few epochs must do, at higher rates: these, weight decay, epochs and batch size were
 chosen by the validation part of the bundled MNIST.
-Takes about 170 s, on 60,000 images about 6 min. Writes autoregressive_machine, autoregressive_masks,
+Takes about 130 s, on 60,000 images about 6 min. Writes autoregressive_machine, autoregressive_masks,
 autoregressive_log_prob, autoregressive_samples, autoregressive_completions, autoregressive_grey,
 autoregressive_pixels, autoregressive_time (.png).
 """
