@@ -15,7 +15,7 @@ import test_gaussian
 import test_vae
 
 import scratchvae as sv
-from demos import bayes, dimension_reduction, evidence, gradient_check, kl, mu_law, observation, step, toy
+from demos import bayes, dimension_reduction, gradient_check, kl, mu_law, observation, step, toy
 from demos.book import ROOT
 from demos.catalogue_of_mistakes import MISTAKES, edited, plant
 from demos.images import read
